@@ -1,0 +1,1 @@
+"""Types and machinery that every problem and every solver share; knows no problem."""

@@ -1,0 +1,152 @@
+"""Base classes of instances and solutions: frozen dataclasses over read-only arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+Sense = Literal["min", "max"]
+
+
+def frozen_array(values: Any, dtype: Any = None, *, ndim: int | None = None, what: str = "array") -> np.ndarray:
+    """
+    Array that cannot be written to; a copy is made only if the data is writable elsewhere or of another type.
+
+    Raises
+    ------
+    ValueError
+        If the number of dimensions is not ``ndim``.
+    """
+    array = np.ascontiguousarray(values, dtype=dtype)
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{what} must have {ndim} dimension(s), got {array.ndim}.")
+    if array.flags.writeable:
+        if array is values or array.base is not None:
+            array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+def _update(digest: hashlib._Hash, value: Any) -> None:
+    # Every value is prefixed by its kind and length, so that no two different contents share a byte stream.
+    if isinstance(value, np.ndarray):
+        digest.update(f"a{value.dtype.str}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).data)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        digest.update(f"d{type(value).__name__}".encode())
+        for f in dataclasses.fields(value):
+            if f.compare:
+                digest.update(f"f{f.name}".encode())
+                _update(digest, getattr(value, f.name))
+    elif isinstance(value, Mapping):
+        digest.update(f"m{len(value)}".encode())
+        for key in sorted(value):
+            _update(digest, key)
+            _update(digest, value[key])
+    elif isinstance(value, list | tuple):
+        digest.update(f"l{len(value)}".encode())
+        for item in value:
+            _update(digest, item)
+    else:
+        text = repr(value.item() if isinstance(value, np.generic) else value).encode()
+        digest.update(f"s{type(value).__name__}{len(text)}".encode() + text)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Instance:
+    """
+    Base of all instances; subclasses add the data of one problem.
+
+    Parameters
+    ----------
+    name
+        Name for people; not part of the data.
+    meta
+        Whatever the file said beyond the data (comment, source, reference); not part of the data.
+    """
+
+    problem: ClassVar[str]
+    sense: ClassVar[Sense] = "min"
+
+    name: str = field(default="", compare=False)
+    meta: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        """The number people quote for this problem's size (cities, vertices, operations, ...)."""
+        raise NotImplementedError
+
+    @property
+    def is_integral(self) -> bool:
+        """Whether every feasible solution has an integer objective value, so that bounds may be rounded."""
+        return False
+
+    @cached_property
+    def digest(self) -> str:
+        """Content hash (hex) of the data alone: equal data gives an equal digest whatever the name or file."""
+        digest = hashlib.sha256(self.problem.encode())
+        for f in dataclasses.fields(self):
+            if f.compare:
+                digest.update(f"f{f.name}".encode())
+                _update(digest, getattr(self, f.name))
+        return digest.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Instance):
+            return NotImplemented
+        return self.problem == other.problem and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return [_to_json(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Solution:
+    """Base of all solutions: plain arrays, no claim about objective or feasibility."""
+
+    problem: ClassVar[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, one entry per field; the inverse of :meth:`from_dict`."""
+        return {f.name: _to_json(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """
+        Rebuild a solution from :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError
+            If a key is missing, unknown, or its value has the wrong shape or type.
+        """
+        names = {f.name for f in dataclasses.fields(cls)}
+        if set(data) != names:
+            raise ValueError(f"{cls.__name__} needs the keys {sorted(names)}, got {sorted(map(str, data))}.")
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise ValueError(f"{cls.__name__}: {error}.") from error
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]

@@ -1,0 +1,242 @@
+"""The clock, the judge and the memory of a run: what a solver talks to while it works."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable
+from time import perf_counter
+
+from cosolve.core.gap import relative_gap
+from cosolve.core.instance import Instance, Solution
+from cosolve.core.problem import judge
+from cosolve.core.result import Incumbent, Limit, TracePoint
+from cosolve.core.stop import Stop
+from cosolve.core.verdict import Verdict
+
+logger = logging.getLogger(__name__)
+
+#: Two objective values closer than this, relative to the larger or absolute below 1, count as equal.
+TOLERANCE = 1e-6
+
+
+def is_close(a: float, b: float) -> bool:
+    """Equal within :data:`TOLERANCE`."""
+    return abs(a - b) <= TOLERANCE * max(1.0, abs(a), abs(b))
+
+
+class Monitor:
+    """
+    One run's view of time, incumbents and bounds; safe to call from any thread.
+
+    A solver calls :meth:`report` with each improving solution, :meth:`report_bound` with each better
+    proven bound, and :meth:`should_stop` often enough to honour the limit.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        stop: Stop,
+        *,
+        on_incumbent: Callable[[Incumbent], None] | None = None,
+        on_bound: Callable[[float, float], None] | None = None,
+    ) -> None:
+        self.instance = instance
+        self.stop = stop
+        self.limit: Limit | None = None
+        self.best: Incumbent | None = None
+        self.claimed_objective: float | None = None
+        self.bound: float | None = None
+        self.trajectory: list[TracePoint] = []
+        self.rejected: Verdict | None = None
+        self.num_solutions = 0
+        self.callback_error: BaseException | None = None
+        self._on_incumbent = on_incumbent
+        self._on_bound = on_bound
+        self._sign = 1.0 if instance.sense == "min" else -1.0
+        self._lock = threading.RLock()
+        self._closed = False
+        self._start = perf_counter()
+
+    # -- time ---------------------------------------------------------------------------------------------
+
+    def elapsed(self) -> float:
+        """Seconds since the call of ``solve``."""
+        return perf_counter() - self._start
+
+    def time_left(self) -> float:
+        """Seconds until the time limit, never negative, ``inf`` without a limit."""
+        return max(0.0, self.stop.time_limit - self.elapsed())
+
+    def interrupt(self, limit: Limit = Limit.INTERRUPTED) -> None:
+        """Ask the solver to stop; the first reason stays."""
+        with self._lock:
+            if self.limit is None:
+                self.limit = limit
+
+    def should_stop(self) -> bool:
+        """Whether a limit is reached; after the first True it stays True and ``limit`` says why."""
+        if self.limit is None:
+            if self.elapsed() >= self.stop.time_limit:
+                self.interrupt(Limit.TIME)
+            elif self.best is not None and self._is_good_enough():
+                pass
+        return self.limit is not None or self.is_proven
+
+    def _is_good_enough(self) -> bool:
+        assert self.best is not None
+        stop, objective = self.stop, self.best.objective
+        if stop.target is not None and self._sign * objective <= self._sign * stop.target:
+            self.interrupt(Limit.TARGET)
+        elif stop.solutions is not None and self.num_solutions >= stop.solutions:
+            self.interrupt(Limit.SOLUTION)
+        elif stop.gap > 0 and not self.is_proven and relative_gap(objective, self.bound) <= stop.gap:
+            self.interrupt(Limit.GAP)
+        return self.limit is not None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether objective and bound meet: nothing is left to do."""
+        return self.best is not None and self.bound is not None and is_close(self.best.objective, self.bound)
+
+    # -- solutions and bounds -----------------------------------------------------------------------------
+
+    def report(self, solution: Solution, objective: float | None = None) -> bool:
+        """
+        Hand over a solution; it is judged here.
+
+        Parameters
+        ----------
+        solution
+            Any solution, feasible or not, better or not.
+        objective
+            What the solver believes its objective to be.
+
+        Returns
+        -------
+        bool
+            True if it is feasible and better than all before.
+        """
+        verdict = judge(self.instance, solution)
+        with self._lock:
+            if self._closed:
+                return False
+            if not verdict.feasible:
+                self.rejected = verdict
+                logger.debug("solution rejected: %s", verdict.violations[0])
+                return False
+            value = verdict.objective
+            assert value is not None
+            if self.best is not None and self._sign * value >= self._sign * self.best.objective:
+                return False
+            self.claimed_objective = objective
+            self.num_solutions += 1
+            incumbent = Incumbent(self.elapsed(), value, self.bound, solution)
+            self.best = incumbent
+            self.trajectory.append(TracePoint(incumbent.time, value, self.bound))
+            self._is_good_enough()
+            self._call(self._on_incumbent, incumbent)
+        return True
+
+    def report_bound(self, bound: float) -> None:
+        """
+        Hand over a proven bound on the optimum of this very instance.
+
+        It is rounded to the next integer if every objective value is one; worse bounds than the best
+        known, NaN and infinities are ignored.
+        """
+        if not math.isfinite(bound):
+            return
+        value = float(bound)
+        if self.instance.is_integral:
+            # The tolerance keeps a float bound of 7541.9999997 for an optimum of 7542, not 7541.
+            slack = TOLERANCE * max(1.0, abs(value))
+            value = math.ceil(value - slack) if self._sign > 0 else math.floor(value + slack)
+            value = float(value)
+        with self._lock:
+            if self._closed or (self.bound is not None and self._sign * value <= self._sign * self.bound):
+                return
+            self.bound = value
+            objective = None if self.best is None else self.best.objective
+            time = self.elapsed()
+            self.trajectory.append(TracePoint(time, objective, value))
+            if self.best is not None:
+                self._is_good_enough()
+            self._call(self._on_bound, time, value)
+
+    def close(self) -> None:
+        """Ignore whatever a solver that did not stop in time still reports."""
+        with self._lock:
+            self._closed = True
+
+    def _call(self, callback: Callable[..., None] | None, *args: object) -> None:
+        # A callback may run on a backend's own thread, where an exception would vanish: keep it for the driver.
+        if callback is None or self.callback_error is not None:
+            return
+        try:
+            callback(*args)
+        except BaseException as error:
+            self.callback_error = error
+            self.interrupt()
+
+
+class StageMonitor(Monitor):
+    """
+    A part of a run with a nearer limit: everything is reported to the whole run.
+
+    Parameters
+    ----------
+    parent
+        Monitor of the whole run.
+    time_limit
+        Seconds from now.
+    iterations, nodes
+        Limits of this part alone.
+    """
+
+    def __init__(
+        self,
+        parent: Monitor,
+        time_limit: float = math.inf,
+        iterations: int | None = None,
+        nodes: int | None = None,
+    ) -> None:
+        whole = parent.stop
+        # Seconds from now; never past the end of the whole run.
+        stop = Stop(min(time_limit, parent.time_left()), iterations, nodes, whole.gap, whole.target, whole.solutions)
+        super().__init__(parent.instance, stop)
+        self._parent = parent
+
+    @property
+    def best(self) -> Incumbent | None:
+        return self._parent.best
+
+    @best.setter
+    def best(self, value: Incumbent | None) -> None:
+        pass
+
+    @property
+    def bound(self) -> float | None:
+        return self._parent.bound
+
+    @bound.setter
+    def bound(self, value: float | None) -> None:
+        pass
+
+    def should_stop(self) -> bool:
+        """Whether this part's or the whole run's limit is reached."""
+        if self._parent.should_stop():
+            return True
+        if self.limit is None and self.elapsed() >= self.stop.time_limit:
+            self.interrupt(Limit.TIME)
+        return self.limit is not None
+
+    def report(self, solution: Solution, objective: float | None = None) -> bool:
+        """See :meth:`Monitor.report`."""
+        return not self._closed and self._parent.report(solution, objective)
+
+    def report_bound(self, bound: float) -> None:
+        """See :meth:`Monitor.report_bound`."""
+        if not self._closed:
+            self._parent.report_bound(bound)

@@ -1,0 +1,75 @@
+"""What a problem is: its types and its judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cosolve.core.errors import UnsupportedProblemError
+from cosolve.core.instance import Instance, Sense, Solution
+from cosolve.core.registry import Registry
+from cosolve.core.verdict import Verdict, Violation
+
+JudgeMode = Literal["strict", "frontierco"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """
+    One problem family.
+
+    Parameters
+    ----------
+    key, title
+        Short key ("tsp") and name for people ("Travelling salesman").
+    instance_type, solution_type
+        Their classes.
+    evaluate
+        ``evaluate(instance, solution, mode)`` recomputes the objective and finds violations in linear time.
+    """
+
+    key: str
+    title: str
+    instance_type: type[Instance]
+    solution_type: type[Solution]
+    evaluate: Callable[[Any, Any, JudgeMode], Verdict]
+
+    @property
+    def sense(self) -> Sense:
+        """Direction of the objective."""
+        return self.instance_type.sense
+
+
+problems: Registry[Problem] = Registry("problem", "cosolve.problems", UnsupportedProblemError)
+
+
+def judge(instance: Instance, solution: Solution, mode: JudgeMode = "strict") -> Verdict:
+    """
+    Recompute the objective of a solution and list every kind of rule that it breaks.
+
+    Parameters
+    ----------
+    instance
+        The instance; nothing that the solution or a solver declares is trusted.
+    solution
+        A solution of the same problem.
+    mode
+        "strict", or "frontierco" for the rules of the FrontierCO harness with their known holes
+        (unrounded distances, floored CPMP distances, repeated visits accepted, ...).
+
+    Raises
+    ------
+    TypeError
+        If the solution belongs to another problem.
+    """
+    problem = problems.get(instance.problem)
+    if not isinstance(solution, problem.solution_type):
+        raise TypeError(f"{problem.key} needs a {problem.solution_type.__name__}, got {type(solution).__name__}.")
+    if mode not in ("strict", "frontierco"):
+        raise ValueError(f"mode must be 'strict' or 'frontierco', got {mode!r}.")
+    verdict = problem.evaluate(instance, solution, mode)
+    objective = verdict.objective
+    if objective is not None and not (objective - objective == 0):  # NaN and infinities differ from themselves
+        return Verdict(None, (*verdict.violations, Violation("objective is not a finite number")))
+    return verdict

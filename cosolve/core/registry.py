@@ -1,0 +1,88 @@
+"""Lazy registries: a name maps to "module:attribute" and is imported when first asked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar, cast
+
+from cosolve.core.errors import CosolveError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """
+    Names to objects that live in modules not yet imported.
+
+    Parameters
+    ----------
+    kind
+        What is registered, for messages ("solver").
+    group
+        Entry-point group through which installed packages of third parties add theirs.
+    error
+        Exception raised for an unknown name.
+    """
+
+    def __init__(self, kind: str, group: str, error: type[CosolveError]) -> None:
+        self.kind = kind
+        self.group = group
+        self._error = error
+        self._targets: dict[str, str] = {}
+        self._loaded: dict[str, T] = {}
+        self._scanned = False
+
+    def register(self, name: str, target: str | T) -> None:
+        """
+        Add an object or its "module:attribute" under a name.
+
+        Raises
+        ------
+        ValueError
+            If the name is taken.
+        """
+        if name in self._targets or name in self._loaded:
+            raise ValueError(f"{self.kind} {name!r} is registered already.")
+        if isinstance(target, str):
+            self._targets[name] = target
+        else:
+            self._loaded[name] = target
+
+    def _scan(self) -> None:
+        # Entry points are read once, on the first listing or miss: scanning costs tens of milliseconds.
+        if not self._scanned:
+            self._scanned = True
+            for entry in importlib.metadata.entry_points(group=self.group):
+                if entry.name not in self._targets and entry.name not in self._loaded:
+                    self._targets[entry.name] = entry.value
+
+    def names(self) -> list[str]:
+        """All names, built-in ones first, in order of registration."""
+        self._scan()
+        return list(dict.fromkeys([*self._targets, *self._loaded]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def get(self, name: str) -> T:
+        """
+        Object of that name, imported now if it was not yet.
+
+        Raises
+        ------
+        CosolveError
+            The registry's own error type, listing the known names.
+        """
+        if name not in self._loaded:
+            if name not in self._targets:
+                self._scan()
+            if name not in self._targets:
+                raise self._error(f"unknown {self.kind} {name!r}; known: {', '.join(self.names())}.")
+            module, _, attribute = self._targets[name].partition(":")
+            self._loaded[name] = cast(Any, getattr(importlib.import_module(module), attribute))
+        return self._loaded[name]

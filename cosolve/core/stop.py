@@ -1,0 +1,47 @@
+"""When a solver must stop."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stop:
+    """
+    Stopping criteria; whichever is met first ends the run.
+
+    Parameters
+    ----------
+    time_limit
+        Wall-clock seconds from the call of ``solve``; ``inf`` for none.
+    iterations
+        Iterations in the solver's own sense; deterministic where the solver is.
+    nodes
+        Nodes of a branch-and-bound tree.
+    gap
+        Stop as soon as the relative gap of objective and bound is at most this, in [0, 1].
+    target
+        Stop as soon as the objective is at least as good as this.
+    solutions
+        Stop after this many improving feasible solutions.
+    """
+
+    time_limit: float = math.inf
+    iterations: int | None = None
+    nodes: int | None = None
+    gap: float = 0.0
+    target: float | None = None
+    solutions: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.time_limit >= 0:
+            raise ValueError(f"time_limit must be >= 0 seconds, got {self.time_limit}.")
+        if not 0 <= self.gap <= 1:
+            raise ValueError(f"gap must be in [0, 1], got {self.gap}.")
+        if self.target is not None and math.isnan(self.target):
+            raise ValueError("target must be a number, got nan.")
+        for name, least in (("iterations", 0), ("nodes", 0), ("solutions", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be >= {least}, got {value}.")

@@ -1,0 +1,84 @@
+"""The child's side of :mod:`cosolve.core.isolation`: ``python -m cosolve.core.worker``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import IO
+
+from cosolve.core.instance import Instance, Solution
+from cosolve.core.isolation import receive, send
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Status
+from cosolve.core.solver import Outcome
+from cosolve.core.stop import Stop
+
+
+class WorkerMonitor(Monitor):
+    """Sends everything to the parent, which judges; knows only the clock and the parent's wish to stop."""
+
+    def __init__(self, instance: Instance, stop: Stop, stream: IO[bytes]) -> None:
+        super().__init__(instance, stop)
+        self._stream = stream
+
+    def report(self, solution: Solution, objective: float | None = None) -> bool:
+        """Send; the return value is True because only the parent knows better."""
+        with self._lock:
+            send(self._stream, ("incumbent", solution, objective))
+        return True
+
+    def report_bound(self, bound: float) -> None:
+        """Send."""
+        with self._lock:
+            send(self._stream, ("bound", float(bound)))
+
+
+def _die_with_parent() -> None:
+    # Linux only (PR_SET_PDEATHSIG = 1): a killed parent must not leave a solver running.
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def main() -> None:
+    """Read the task, run it, send the outcome."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Backends print to file descriptor 1 whenever they like: keep a private copy for messages, give them stderr.
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    stdin = sys.stdin.buffer
+    import importlib
+    from dataclasses import replace
+
+    import cosolve  # noqa: F401  (fills the registries)
+
+    target, instance, stop, left, seed, threads, initial, options = receive(stdin)
+    monitor = WorkerMonitor(instance, replace(stop, time_limit=left), stream)
+
+    def listen() -> None:
+        try:
+            receive(stdin)
+        except EOFError:
+            pass
+        monitor.interrupt()
+
+    threading.Thread(target=listen, daemon=True).start()
+    module, _, name = target.partition(":")
+    try:
+        solver = getattr(importlib.import_module(module), name)()
+        outcome = solver.solve(instance, monitor, seed=seed, threads=threads, initial=initial, options=options)
+    except Exception as error:
+        traceback.print_exc()
+        outcome = Outcome(status=Status.ERROR, message=f"{type(error).__name__}: {error}")
+    with monitor._lock:
+        send(stream, ("done", outcome))
+    os._exit(0)  # a backend's own threads or exit handlers must not keep us
+
+
+if __name__ == "__main__":
+    main()

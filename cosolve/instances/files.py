@@ -1,0 +1,196 @@
+"""``read``, ``write``, ``read_solution``, ``write_solution``: files in and out, whatever their format."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError, UnsupportedProblemError
+from cosolve.core.instance import Instance, Solution
+from cosolve.core.problem import problems
+from cosolve.instances.formats.base import Format, SolutionFormat, formats, solution_formats
+from cosolve.instances.formats.source import Source
+
+
+def read(
+    path: str | os.PathLike[str], *, problem: str | None = None, format: str | None = None, **options: Any
+) -> Instance:
+    """
+    Read an instance file; its format is recognised by content, then by suffix.
+
+    Parameters
+    ----------
+    path
+        The file; .gz, .bz2 and .xz are decompressed.
+    problem
+        Problem key, needed only where a file fits several (a plain graph may be mis or mds).
+    format
+        Format name, needed only where the content fits several.
+    options
+        Passed to the format's reader (``capacity=8000`` for OR-Library capa files).
+
+    Returns
+    -------
+    Instance
+
+    Raises
+    ------
+    InvalidInstanceError
+        With file and line, if the file is malformed, unknown or fits several kinds.
+    UnsupportedProblemError
+        If ``problem`` or ``format`` is unknown.
+    FileNotFoundError, OSError
+        As the operating system says.
+    """
+    path = Path(path)
+    if problem is not None:
+        problems.get(problem)
+    source = Source.open(path)
+    chosen, key = _recognise(source, problem, format)
+    unknown = sorted(set(options) - set(chosen.options))
+    if unknown:
+        allowed = ", ".join(chosen.options) or "none"
+        raise ValueError(f"format {chosen.name!r} has no option {unknown[0]!r}; allowed: {allowed}.")
+    try:
+        instance = chosen.read(source, key, **options)
+    except (ValueError, OverflowError, MemoryError) as error:
+        # A reader that passes impossible data to an instance's own checks has no line to name.
+        if isinstance(error, InvalidInstanceError):
+            raise
+        raise InvalidInstanceError(str(error) or type(error).__name__, path) from error
+    return instance
+
+
+def _recognise(source: Source, problem: str | None, format: str | None) -> tuple[Format, str]:
+    if format is not None:
+        known = formats.get(format)
+        keys = [k for k in (known.sniff(source) or known.problems) if problem in (None, k)]
+        if problem is not None and problem in known.problems:
+            return known, problem
+        candidates = [(known, key) for key in keys]
+    else:
+        all_formats = [formats.get(name) for name in formats.names()]
+        candidates = [(f, key) for f in all_formats for key in f.sniff(source) if problem is None or key == problem]
+    if len(candidates) > 1:
+        suffix = source.suffixes[-1] if source.suffixes else ""
+        candidates = [(f, k) for f, k in candidates if k in f.suffixes.get(suffix, ())] or candidates
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        wanted = f" for {problem}" if problem else ""
+        names = ", ".join(n for n in formats.names() if problem is None or problem in formats.get(n).problems)
+        raise InvalidInstanceError(f"not in any known format{wanted}; known: {names}.", source.path)
+    keys = sorted({k for _, k in candidates})
+    if len(keys) > 1:
+        raise InvalidInstanceError(
+            f"fits several problems; say which with problem= (--problem): {', '.join(keys)}.", source.path
+        )
+    names = ", ".join(sorted(f.name for f, _ in candidates))
+    raise InvalidInstanceError(f"fits several formats; say which with format= (--format): {names}.", source.path)
+
+
+def write(instance: Instance, path: str | os.PathLike[str], *, format: str | None = None) -> None:
+    """
+    Write an instance file, whole or not at all.
+
+    Parameters
+    ----------
+    instance
+        Any instance.
+    path
+        Target; the format follows its suffix unless ``format`` is given.
+
+    Raises
+    ------
+    ValueError
+        If no format writes this problem under that suffix.
+    """
+    path = Path(path)
+    writers = [f for f in map(formats.get, formats.names()) if instance.problem in f.problems and f.write]
+    if format is not None:
+        writers = [f for f in writers if f.name == format]
+    else:
+        writers = [f for f in writers if instance.problem in f.suffixes.get(path.suffix.lower(), ())] or writers[:1]
+    if not writers or writers[0].write is None:
+        raise ValueError(f"no format {format or ''!r} writes {instance.problem} instances.")
+    with replacing(path) as temporary:
+        writers[0].write(instance, temporary)
+
+
+def read_solution(path: str | os.PathLike[str], instance: Instance, *, format: str | None = None) -> Solution:
+    """
+    Read a solution file of a known instance.
+
+    Raises
+    ------
+    InvalidSolutionError
+        If the file is malformed; an infeasible solution is for the judge.
+    """
+    path = Path(path)
+    chosen = _solution_format(instance.problem, path, format)
+    source = Source.open(path, InvalidSolutionError)
+    try:
+        return chosen.read(source, instance)
+    except (ValueError, OverflowError, MemoryError) as error:
+        if isinstance(error, InvalidSolutionError):
+            raise
+        raise InvalidSolutionError(str(error) or type(error).__name__, path) from error
+
+
+def write_solution(
+    instance: Instance,
+    solution: Solution,
+    path: str | os.PathLike[str],
+    *,
+    objective: float | None = None,
+    format: str | None = None,
+) -> None:
+    """
+    Write a solution file, whole or not at all; .json is the generic format, others are the field's own.
+
+    Parameters
+    ----------
+    objective
+        Verified objective to note in the file where its format has a place for it.
+    """
+    path = Path(path)
+    chosen = _solution_format(instance.problem, path, format)
+    with replacing(path) as temporary:
+        chosen.write(instance, solution, objective, temporary)
+
+
+def _solution_format(problem: str, path: Path, format: str | None) -> SolutionFormat:
+    every = [
+        f for f in map(solution_formats.get, solution_formats.names()) if problem in f.problems or "*" in f.problems
+    ]
+    if format is not None:
+        every = [f for f in every if f.name == format]
+        if not every:
+            raise UnsupportedProblemError(f"no solution format {format!r} for {problem}.")
+        return every[0]
+    suffix = path.suffix.lower()
+    matching = [f for f in every if suffix in f.suffixes]
+    return (matching or every)[0]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Path of a temporary file beside ``path`` that takes its place on success and vanishes on failure."""
+    path = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,294 @@
+"""A text file as bytes: decompressed, with line numbers for errors and compiled number parsing."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from cosolve.core.errors import InvalidFileError, InvalidInstanceError
+from cosolve.core.jit import jit
+
+#: Bytes that a compressed file may grow to: twice the largest FrontierCO file, far below a decompression bomb.
+MAX_BYTES = 8 << 30
+
+_OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+class Source:
+    """
+    Content of one text file, and the errors that name it.
+
+    Parameters
+    ----------
+    data
+        The whole text as bytes, decompressed (a read-only memory map for plain files).
+    path
+        Where it came from.
+    error_type
+        Exception for :meth:`fail`.
+    """
+
+    def __init__(self, data: np.ndarray, path: Path, error_type: type[InvalidFileError] = InvalidInstanceError) -> None:
+        self.data = data
+        self.path = path
+        self.error_type = error_type
+
+    @classmethod
+    def open(cls, path: str | Path, error_type: type[InvalidFileError] = InvalidInstanceError) -> Source:
+        """
+        Open a file, decompressing .gz, .bz2 and .xz.
+
+        Raises
+        ------
+        FileNotFoundError, OSError
+            As the operating system says.
+        InvalidFileError
+            If the file is empty, is no text, or its compression is broken.
+        """
+        path = Path(path)
+        opener = _OPENERS.get(path.suffix.lower())
+        if opener is None:
+            size = path.stat().st_size
+            data = np.memmap(path, np.uint8, "r") if size else np.empty(0, np.uint8)
+        else:
+            try:
+                with opener(path, "rb") as file:
+                    raw = file.read(MAX_BYTES + 1)
+            except (EOFError, gzip.BadGzipFile, lzma.LZMAError, OSError, ValueError) as error:
+                if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+                    raise
+                raise error_type(f"broken compressed file: {error}.", path) from error
+            if len(raw) > MAX_BYTES:
+                raise error_type(f"larger than {MAX_BYTES} bytes when decompressed.", path)
+            data = np.frombuffer(raw, np.uint8)
+        source = cls(data, path, error_type)
+        if not len(data) or not source.head.strip():
+            raise error_type("the file is empty.", path)
+        if 0 in data[:65536]:
+            raise error_type("the file is not text (it holds NUL bytes).", path)
+        return source
+
+    @property
+    def suffixes(self) -> list[str]:
+        """File suffixes in lower case without the compression's: ["." "opt", ".tour"] for x.opt.tour.gz."""
+        suffixes = [s.lower() for s in self.path.suffixes]
+        return suffixes[:-1] if suffixes and suffixes[-1] in _OPENERS else suffixes
+
+    @property
+    def stem(self) -> str:
+        """File name without directory, compression suffix and format suffix."""
+        name = self.path.name
+        if self.path.suffix.lower() in _OPENERS:
+            name = name[: -len(self.path.suffix)]
+        suffix = Path(name).suffix
+        # E10M.0 and the like end in a number that belongs to the name.
+        return name if not suffix or suffix[1:].isdigit() else name[: -len(suffix)]
+
+    @cached_property
+    def head(self) -> str:
+        """The first 64 KiB as text."""
+        return bytes(self.data[:65536]).decode("latin-1")
+
+    @cached_property
+    def head_lines(self) -> list[str]:
+        """Non-blank lines of the head, stripped; the last may be cut."""
+        return [line.strip() for line in self.head.splitlines() if line.strip()]
+
+    def text(self) -> str:
+        """The whole file as text; only for formats of moderate size."""
+        return bytes(self.data).decode("utf-8", errors="replace")
+
+    def lines(self, start: int = 0) -> Iterator[tuple[int, str]]:
+        """Pairs (byte position of the line's start, line without its end) from a byte position on."""
+        position, size = start, len(self.data)
+        while position < size:
+            # Chunked search: lines are short, but one may be a whole matrix.
+            end, step = position, 256
+            while end < size:
+                hits = np.flatnonzero(self.data[end : end + step] == 10)
+                if len(hits):
+                    end += int(hits[0])
+                    break
+                end = min(size, end + step)
+                step *= 2
+            yield position, bytes(self.data[position:end]).decode("latin-1").rstrip("\r")
+            position = end + 1
+
+    def line_number(self, position: int) -> int:
+        """1-based number of the line that holds a byte position."""
+        return int(np.count_nonzero(self.data[: max(position, 0)] == 10)) + 1
+
+    def fail(self, message: str, position: int | None = None, *, line: int | None = None) -> NoReturn:
+        """Raise the error for this file, with the line of a byte position (or a line number) if given."""
+        if position is not None:
+            line = self.line_number(position)
+        raise self.error_type(message, self.path, line)
+
+    def numbers(
+        self, start: int = 0, count: int | None = None, *, what: str = "number", finite: bool = True
+    ) -> tuple[np.ndarray, int]:
+        """
+        Parse numbers separated by blanks or commas.
+
+        Parameters
+        ----------
+        start
+            Byte position to start at.
+        count
+            How many to read; ``None`` reads on to the first token that is no number, or the end.
+        what
+            What they are, for messages ("coordinate").
+        finite
+            Refuse NaN and infinities.
+
+        Returns
+        -------
+        values, end
+            float64 array, and the byte position behind the last number.
+
+        Raises
+        ------
+        InvalidFileError
+            If there are fewer than ``count``, or one is not finite.
+        """
+        room = len(self.data) - start
+        # A number takes at least a digit and a separator: a huge claimed count is refused before memory is taken.
+        if count is not None and count > (room + 1) // 2:
+            self.fail(f"expected {count} more {what}s, but only {max(room, 0)} bytes follow.", start)
+        capacity = (room + 1) // 2 if count is None else count
+        if count is None and capacity > 1 << 20:
+            capacity = int(_count_tokens(self.data, start))
+        values = np.empty(capacity)
+        slow = np.empty(64, np.int64)
+        filled, position = 0, start
+        while True:
+            filled, position, num_slow = _parse(self.data, position, values, filled, slow)
+            for k in range(num_slow):
+                index, begin = divmod(int(slow[k]), 1 << 40)
+                values[index] = self._parse_slow(begin, what)
+            if num_slow < len(slow):
+                break
+        if count is not None and filled < count:
+            got = f"found {self._token(position)!r}" if position < len(self.data) else "the file ends"
+            self.fail(f"expected {count} {what}s, {got} after {filled}.", min(position, len(self.data) - 1))
+        values = values[:filled]
+        if finite and not np.isfinite(values).all():
+            bad = int(np.flatnonzero(~np.isfinite(values))[0])
+            self.fail(f"{what} number {bad + 1} is not finite.", start)
+        return values, position
+
+    def integers(self, start: int = 0, count: int | None = None, *, what: str = "number") -> tuple[np.ndarray, int]:
+        """As :meth:`numbers`, but every value must be an integer; int64 array."""
+        values, end = self.numbers(start, count, what=what)
+        rounded = np.rint(values)
+        if np.any(rounded != values) or np.any(np.abs(values) > 2**53):
+            bad = int(np.flatnonzero((rounded != values) | (np.abs(values) > 2**53))[0])
+            self.fail(f"{what} number {bad + 1} must be an integer, got {values[bad]:g}.", start)
+        return values.astype(np.int64), end
+
+    def _token(self, position: int) -> str:
+        words = bytes(self.data[position : position + 80]).decode("latin-1").split()
+        return words[0] if words else ""
+
+    def _parse_slow(self, begin: int, what: str) -> float:
+        # More digits than a double holds exactly: leave the rounding to Python.
+        token = self._token(begin).split(",")[0]
+        try:
+            return float(token)
+        except ValueError:
+            self.fail(f"expected a {what}, got {token!r}.", begin)
+
+
+@jit
+def _count_tokens(data: np.ndarray, start: int) -> int:
+    count = 0
+    inside = False
+    for i in range(start, len(data)):
+        blank = data[i] <= 32 or data[i] == 44
+        if not blank and not inside:
+            count += 1
+        inside = not blank
+    return count
+
+
+@jit
+def _parse(data: np.ndarray, position: int, values: np.ndarray, filled: int, slow: np.ndarray) -> tuple[int, int, int]:
+    """
+    Fill ``values`` from ``filled`` on; stops at a token that is no number, or when ``slow`` is full.
+
+    A mantissa below 2^53 with a power of ten up to 22 is exact after one operation (Clinger 1990); all
+    others go to ``slow`` as index * 2^40 + position for the caller.
+    """
+    size = len(data)
+    num_slow = 0
+    while filled < len(values) and num_slow < len(slow):
+        while position < size and (data[position] <= 32 or data[position] == 44):
+            position += 1
+        if position >= size:
+            break
+        begin = position
+        negative = False
+        if data[position] == 45 or data[position] == 43:
+            negative = data[position] == 45
+            position += 1
+        mantissa = 0
+        digits = 0
+        exponent = 0
+        exact = True
+        while position < size and 48 <= data[position] <= 57:
+            if mantissa < 900719925474099:
+                mantissa = mantissa * 10 + (data[position] - 48)
+            else:
+                exact = False
+            digits += 1
+            position += 1
+        if position < size and data[position] == 46:
+            position += 1
+            while position < size and 48 <= data[position] <= 57:
+                if mantissa < 900719925474099:
+                    mantissa = mantissa * 10 + (data[position] - 48)
+                    exponent -= 1
+                elif data[position] != 48:
+                    exact = False
+                digits += 1
+                position += 1
+        if digits > 0 and position < size and (data[position] == 101 or data[position] == 69):
+            position += 1
+            minus = False
+            if position < size and (data[position] == 45 or data[position] == 43):
+                minus = data[position] == 45
+                position += 1
+            power = 0
+            power_digits = 0
+            while position < size and 48 <= data[position] <= 57:
+                power = min(power * 10 + (data[position] - 48), 9999)
+                power_digits += 1
+                position += 1
+            if power_digits == 0:
+                digits = 0
+            exponent += -power if minus else power
+        at_end = position >= size or data[position] <= 32 or data[position] == 44
+        if not at_end or digits == 0:
+            # "nan", "inf", "12x", a keyword: not a number here; NaN and infinities are never data.
+            position = begin
+            break
+        if not exact or exponent > 22 or exponent < -22:
+            slow[num_slow] = (filled << 40) | begin
+            num_slow += 1
+            values[filled] = np.nan
+        else:
+            value = float(mantissa)
+            if exponent < 0:
+                value /= 10.0**-exponent
+            elif exponent > 0:
+                value *= 10.0**exponent
+            values[filled] = -value if negative else value
+        filled += 1
+    return filled, position, num_slow

@@ -1,0 +1,88 @@
+"""Seeded generators of instances, one module per family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from cosolve.core.errors import UnsupportedProblemError
+from cosolve.core.instance import Instance
+from cosolve.core.registry import Registry
+
+
+@dataclass(frozen=True)
+class Generator:
+    """
+    A family of instances.
+
+    Parameters
+    ----------
+    problem, distribution, title
+        Problem key, name of the family ("dimacs"), one line for people.
+    generate
+        ``generate(seed=..., **parameters)``: bit-reproducible on every platform.
+    parameters
+        Name to (type, default, one line); a default of ``None`` means that it must be given.
+    """
+
+    problem: str
+    distribution: str
+    title: str
+    generate: Callable[..., Instance]
+    parameters: Mapping[str, tuple[type, object, str]] = field(default_factory=dict)
+
+
+#: Names are "problem/distribution".
+generators: Registry[Generator] = Registry("generator", "cosolve.generators", UnsupportedProblemError)
+
+for _name, _target in (
+    ("tsp/dimacs", "tsp:DIMACS"),
+    ("tsp/uniform", "tsp:UNIFORM"),
+    ("atsp/uniform", "tsp:ATSP_UNIFORM"),
+    ("cvrp/uniform", "cvrp:UNIFORM"),
+    ("cvrp/x", "cvrp:X"),
+    ("mis/rb", "graphs:RB"),
+    ("mis/er", "graphs:ER_MIS"),
+    ("mis/hamming", "graphs:HAMMING"),
+    ("mis/johnson", "graphs:JOHNSON"),
+    ("mis/keller", "graphs:KELLER"),
+    ("mis/mann", "graphs:MANN"),
+    ("mds/ba", "graphs:BA"),
+    ("mds/grid", "graphs:GRID"),
+    ("cflp/cornuejols", "cflp:CORNUEJOLS"),
+    ("cpmp/osman", "cpmp:OSMAN"),
+    ("fjsp/sd2", "fjsp:SD2"),
+    ("fjsp/taillard", "fjsp:TAILLARD"),
+    ("stp/hypercube", "stp:HYPERCUBE"),
+    ("stp/random", "stp:RANDOM"),
+    ("milp/steiner-triple", "milp:STEINER_TRIPLE"),
+):
+    generators.register(_name, f"cosolve.instances.generators.{_target}")
+
+
+def generate(problem: str, distribution: str, *, seed: int = 0, **parameters: object) -> Instance:
+    """
+    Make one instance.
+
+    Parameters
+    ----------
+    problem, distribution
+        For example "tsp", "dimacs".
+    seed
+        Equal seeds and parameters give equal instances, bit by bit.
+    parameters
+        The family's own.
+
+    Raises
+    ------
+    UnsupportedProblemError
+        If there is no such family.
+    ValueError
+        If a parameter is unknown or out of range.
+    """
+    family = generators.get(f"{problem}/{distribution}")
+    unknown = sorted(set(parameters) - set(family.parameters))
+    if unknown:
+        allowed = ", ".join(family.parameters) or "none"
+        raise ValueError(f"{problem}/{distribution} has no parameter {unknown[0]!r}; allowed: {allowed}.")
+    return family.generate(seed=seed, **parameters)

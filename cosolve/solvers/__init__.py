@@ -1,0 +1,20 @@
+"""One adapter per backend or own algorithm; importing this fills the registry with names only."""
+
+from cosolve.core.solver import solvers
+
+for _name, _target in (
+    ("auto", "auto:Auto"),
+    ("greedy", "greedy:Greedy"),
+    ("local-search", "local_search:LocalSearch"),
+    ("cpsat", "cpsat:CpSat"),
+    ("routing", "routing:Routing"),
+    ("pyvrp", "pyvrp:PyVRP"),
+    ("highs", "highs:Highs"),
+    ("scip", "scip:Scip"),
+    ("pulp", "pulp:Pulp"),
+    ("networkx", "networkx:NetworkX"),
+    ("hgs", "hgs:HGS"),
+    ("kamis", "kamis:KaMIS"),
+    ("lkh", "lkh:LKH"),
+):
+    solvers.register(_name, f"cosolve.solvers.{_target}")

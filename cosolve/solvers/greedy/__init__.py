@@ -1,0 +1,47 @@
+"""Solver "greedy": a fast construction for every problem, one module each."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+import cosolve
+from cosolve.core.instance import Solution
+from cosolve.core.monitor import Monitor
+from cosolve.core.solver import Availability, Feature, Outcome, Solver
+
+
+class Greedy(Solver):
+    """
+    Construction heuristic: one solution, fast, feasible wherever that is easy.
+
+    Each module here has ``construct(instance, monitor, rng) -> Solution | None``.
+    """
+
+    name = "greedy"
+    title = "fast construction heuristic of the problem"
+    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp"})
+    features = Feature.SEED | Feature.DETERMINISTIC
+
+    def available(self) -> Availability:
+        """Always."""
+        return Availability(True, cosolve.__version__)
+
+    def solve(
+        self,
+        instance: Any,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: Any,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`; construction ignores the clock, it is over before that matters."""
+        module = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
+        solution = module.construct(instance, monitor, np.random.default_rng(seed))
+        if solution is not None:
+            monitor.report(solution)
+        return Outcome()
