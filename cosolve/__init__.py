@@ -1,30 +1,59 @@
 """Solve any combinatorial-optimisation instance with exact, heuristic or learned solvers under one interface."""
 
-from cosolve.core.driver import list_solvers, solve, solve_batch
-from cosolve.core.errors import (
-    CosolveError,
-    InvalidFileError,
-    InvalidInstanceError,
-    InvalidSolutionError,
-    SolverUnavailableError,
-    UnsupportedFeatureError,
-    UnsupportedProblemError,
-)
-from cosolve.core.gap import relative_gap
-from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor
-from cosolve.core.problem import Problem, judge, problems
-from cosolve.core.result import Incumbent, Limit, SolveResult, Status, TracePoint
-from cosolve.core.solver import Availability, Feature, Outcome, Solver, solvers
-from cosolve.core.stop import Stop
-from cosolve.core.verdict import Verdict, Violation
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-from cosolve import instances as _instances
-from cosolve import solvers as _solvers  # noqa: F401
-from cosolve.instances.files import read, read_solution, write, write_solution
-from cosolve.instances.generators import generate
+if TYPE_CHECKING:
+    from cosolve.core.driver import list_solvers, solve, solve_batch
+    from cosolve.core.errors import (
+        CosolveError,
+        InvalidFileError,
+        InvalidInstanceError,
+        InvalidSolutionError,
+        SolverUnavailableError,
+        UnsupportedFeatureError,
+        UnsupportedProblemError,
+    )
+    from cosolve.core.gap import relative_gap
+    from cosolve.core.instance import Instance, Solution
+    from cosolve.core.monitor import Monitor
+    from cosolve.core.problem import Problem, judge, problems
+    from cosolve.core.result import Incumbent, Limit, SolveResult, Status, TracePoint
+    from cosolve.core.solver import Availability, Feature, Outcome, Solver
+    from cosolve.core.stop import Stop
+    from cosolve.core.verdict import Verdict, Violation
+    from cosolve.instances.files import read, read_solution, write, write_solution
+    from cosolve.instances.generators import generate
+
+# Where each public name lives. They are imported when first used: the command line answers `--help` and a wrong
+# argument without waiting for the compiler behind the kernels.
+_HOMES = {
+    "cosolve.core.driver": ("list_solvers", "solve", "solve_batch"),
+    "cosolve.core.errors": (
+        "CosolveError",
+        "InvalidFileError",
+        "InvalidInstanceError",
+        "InvalidSolutionError",
+        "SolverUnavailableError",
+        "UnsupportedFeatureError",
+        "UnsupportedProblemError",
+    ),
+    "cosolve.core.gap": ("relative_gap",),
+    "cosolve.core.instance": ("Instance", "Solution"),
+    "cosolve.core.monitor": ("Monitor",),
+    "cosolve.core.problem": ("Problem", "judge", "problems"),
+    "cosolve.core.result": ("Incumbent", "Limit", "SolveResult", "Status", "TracePoint"),
+    "cosolve.core.solver": ("Availability", "Feature", "Outcome", "Solver"),
+    "cosolve.core.stop": ("Stop",),
+    "cosolve.core.verdict": ("Verdict", "Violation"),
+    "cosolve.instances.files": ("read", "read_solution", "write", "write_solution"),
+    "cosolve.instances.generators": ("generate",),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Availability",
@@ -59,7 +88,18 @@ __all__ = [
     "relative_gap",
     "solve",
     "solve_batch",
-    "solvers",
     "write",
     "write_solution",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,18 +8,20 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from cosolve.core.errors import CosolveError, SolverUnavailableError, UnsupportedFeatureError, UnsupportedProblemError
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.isolation import run_isolated
-from cosolve.core.monitor import Monitor, is_close
+from cosolve.core.monitor import Monitor, is_close, proves
 from cosolve.core.problem import judge
 from cosolve.core.result import Incumbent, Limit, SolveResult, Status, jsonable
 from cosolve.core.solver import Feature, Outcome, Solver, make_options, solvers
 from cosolve.core.stop import Stop
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Seconds that a solver in this process may overrun before it is left behind (it can't be killed).
 GRACE = 10.0
@@ -98,7 +100,7 @@ def solve(
     def work() -> Outcome:
         return run_adapter(adapter, instance, monitor, seed=seed, threads=threads, initial=initial, options=chosen)
 
-    outcome = _run_in_thread(work, monitor, adapter.name)
+    outcome = _run_in_thread(work, [monitor], adapter.name)
     monitor.close()
     if monitor.callback_error is not None:
         raise monitor.callback_error
@@ -130,7 +132,7 @@ def solve_batch(
     Returns
     -------
     list of SolveResult
-        In the order of ``instances``.
+        In the order of ``instances``; after Ctrl-C only of those begun.
 
     Raises
     ------
@@ -139,8 +141,9 @@ def solve_batch(
     """
     adapter = solvers.get(solver or "auto")()
     if Feature.BATCH not in adapter.features:
-        return [
-            solve(
+        results = []
+        for instance in instances:
+            result = solve(
                 instance,
                 solver,
                 time_limit=time_limit,
@@ -149,8 +152,10 @@ def solve_batch(
                 iterations=iterations,
                 options=options,
             )
-            for instance in instances
-        ]
+            results.append(result)
+            if result.limit is Limit.INTERRUPTED:
+                break
+        return results
     stop = Stop(time_limit, iterations)
     for instance in instances:
         _check_request(adapter, instance, stop, seed, threads, None)
@@ -159,7 +164,15 @@ def solve_batch(
         raise SolverUnavailableError(f"solver {adapter.name!r} is not available: {availability.reason}")
     chosen = make_options(adapter.options_type, options)
     monitors = [Monitor(instance, stop) for instance in instances]
-    outcomes = adapter.solve_batch(instances, monitors, seed=seed, threads=threads, options=chosen)
+
+    def work() -> list[Outcome]:
+        return adapter.solve_batch(instances, monitors, seed=seed, threads=threads, options=chosen)
+
+    outcomes = _run_in_thread(work, monitors, adapter.name)
+    if isinstance(outcomes, Outcome):  # the batch as a whole failed or overran
+        outcomes = [outcomes] * len(instances)
+    for monitor in monitors:
+        monitor.close()
     return [
         _conclude(adapter, availability.version, instance, monitor, outcome, seed, threads, chosen)
         for instance, monitor, outcome in zip(instances, monitors, outcomes, strict=True)
@@ -210,56 +223,65 @@ def _check_request(
 
 
 @contextmanager
-def _interruptible(monitor: Monitor) -> Iterator[None]:
+def _interruptible(monitors: Sequence[Monitor]) -> Iterator[None]:
     """First Ctrl-C asks the solver to stop, the second raises KeyboardInterrupt; only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    pressed = False
+
     def on_signal(signum: int, frame: Any) -> None:
-        if monitor.limit is Limit.INTERRUPTED:
+        nonlocal pressed
+        if pressed:
             raise KeyboardInterrupt
-        monitor.interrupt()
+        pressed = True
+        for monitor in monitors:
+            monitor.interrupt()
 
     previous = signal.signal(signal.SIGINT, on_signal)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        signal.signal(signal.SIGINT, signal.SIG_DFL if previous is None else previous)
 
 
-def _run_in_thread(work: Callable[[], Outcome], monitor: Monitor, name: str) -> Outcome:
+def _run_in_thread(work: Callable[[], T], monitors: Sequence[Monitor], name: str) -> T | Outcome:
     # Native code blocks Python's signal handlers in the thread that called it, so the solver never gets the
     # main thread. A thread can't be killed: one that overruns is left behind, and solvers known for that are
     # isolated in a process instead.
-    box: list[Outcome | BaseException] = []
+    answers: list[T] = []
+    errors: list[BaseException] = []
 
     def target() -> None:
         try:
-            box.append(work())
+            answers.append(work())
         except BaseException as error:
-            box.append(error)
+            errors.append(error)
+
+    def is_over() -> bool:
+        return all(monitor.limit is not None or monitor.time_left() == 0 for monitor in monitors)
 
     thread = threading.Thread(target=target, name=f"cosolve-{name}", daemon=True)
     asked: float | None = None
-    with _interruptible(monitor):
+    with _interruptible(monitors):
         thread.start()
         while thread.is_alive():
             thread.join(0.05)
-            if asked is None and (monitor.limit is not None or monitor.time_left() == 0):
+            if asked is None and is_over():
                 asked = monotonic()
             if asked is not None and monotonic() - asked > GRACE:
                 logger.warning("solver %s did not stop within %g s after its limit; left behind.", name, GRACE)
-                return Outcome(limit=monitor.limit or Limit.TIME, message="the solver did not stop in time.")
-    result = box[0]
-    if isinstance(result, Outcome):
-        return result
-    if isinstance(result, CosolveError | KeyboardInterrupt | SystemExit):
-        raise result
-    if isinstance(result, MemoryError):
+                return Outcome(limit=Limit.TIME, message="the solver did not stop in time.")
+    if answers:
+        return answers[0]
+    error = errors[0]
+    if isinstance(error, CosolveError | KeyboardInterrupt | SystemExit):
+        raise error
+    if isinstance(error, MemoryError):
         return Outcome(status=Status.ERROR, limit=Limit.MEMORY, message="out of memory.")
-    logger.error("solver %s failed", name, exc_info=result)
-    return Outcome(status=Status.ERROR, message=f"{type(result).__name__}: {result}")
+    logger.error("solver %s failed", name, exc_info=error)
+    return Outcome(status=Status.ERROR, message=f"{type(error).__name__}: {error}")
 
 
 def _conclude(
@@ -293,7 +315,7 @@ def _conclude(
     elif status in (Status.INFEASIBLE, Status.INFEASIBLE_OR_UNBOUNDED):
         notes.append(f"the solver says {status.value}, yet a verified solution is known.")
         status = Status.FEASIBLE
-    elif bound is not None and is_close(bound, best.objective):
+    elif bound is not None and proves(bound, best.objective, instance.is_integral):
         status = Status.OPTIMAL if status is not Status.ERROR else status
         bound = best.objective
     elif status is Status.OPTIMAL:

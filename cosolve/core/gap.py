@@ -24,6 +24,6 @@ def relative_gap(a: float | None, b: float | None) -> float:
         return 1.0
     if a == b:
         return 0.0
-    if a * b < 0:
+    if a < 0 < b or b < 0 < a:
         return 1.0
     return abs(a - b) / max(abs(a), abs(b))

@@ -21,20 +21,43 @@ def frozen_array(values: Any, dtype: Any = None, *, ndim: int | None = None, wha
     Raises
     ------
     ValueError
-        If the number of dimensions is not ``ndim``.
+        If the number of dimensions is not ``ndim``, or an integer type is wanted and a value is no integer.
     """
-    array = np.ascontiguousarray(values, dtype=dtype)
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{what} must have {ndim} dimension(s), got {array.ndim}.")
-    if array.flags.writeable:
-        if array is values or array.base is not None:
+    raw = np.asarray(values)
+    if ndim is not None and raw.ndim != ndim:
+        raise ValueError(f"{what} must have {ndim} dimension(s), got {raw.ndim}.")
+    if dtype is not None and np.issubdtype(dtype, np.integer):
+        _check_integers(raw, np.iinfo(dtype), what)
+    array = np.ascontiguousarray(raw, dtype=dtype)
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        # A list makes a fresh array that nobody else holds; anything else writable is the caller's.
+        if owner.flags.writeable and (owner is values or owner is not array):
             array = array.copy()
-        array.flags.writeable = False
+            break
+        owner = owner.base
+    array.flags.writeable = False
     return array
+
+
+def _check_integers(raw: np.ndarray, limits: np.iinfo, what: str) -> None:
+    # A plain conversion would cut fractions off, wrap large values around and read digits out of strings.
+    if raw.dtype.kind not in "iubf":
+        raise ValueError(f"{what} must hold integers within {limits.min}..{limits.max}, got {raw.dtype} values.")
+    if raw.dtype.kind == "b" or not raw.size or np.can_cast(raw.dtype, limits.dtype):
+        return
+    # As a float, the largest int64 rounds up to 2^63, which is no int64: compare with < there.
+    fits = (raw >= limits.min) & (raw < limits.max if raw.dtype.kind == "f" else raw <= limits.max)
+    if raw.dtype.kind == "f":
+        fits &= raw == np.rint(raw)
+    if not fits.all():
+        raise ValueError(f"{what} must hold integers within {limits.min}..{limits.max}, got {raw[~fits].flat[0]}.")
 
 
 def _update(digest: hashlib._Hash, value: Any) -> None:
     # Every value is prefixed by its kind and length, so that no two different contents share a byte stream.
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, np.ndarray):
         digest.update(f"a{value.dtype.str}{value.shape}".encode())
         digest.update(np.ascontiguousarray(value).data)
@@ -54,8 +77,8 @@ def _update(digest: hashlib._Hash, value: Any) -> None:
         for item in value:
             _update(digest, item)
     else:
-        text = repr(value.item() if isinstance(value, np.generic) else value).encode()
-        digest.update(f"s{type(value).__name__}{len(text)}".encode() + text)
+        text = repr(value).encode()
+        digest.update(f"s{type(value).__name__}:{len(text)}:".encode() + text)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

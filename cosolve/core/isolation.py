@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
@@ -9,7 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
-from time import monotonic
+from time import monotonic, time
 from typing import IO, Any
 
 from cosolve.core.instance import Solution
@@ -17,10 +18,15 @@ from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome
 
+logger = logging.getLogger(__name__)
+
 _HEADER = struct.Struct("<Q")
 
 #: Seconds a child may overrun its limit before it is killed: start-up of a backend's shutdown, not more search.
 GRACE = 2.0
+
+#: Seconds that the last messages of a child may take to be read and judged after its end.
+_LAST_WORDS = 30.0
 
 
 def send(stream: IO[bytes], message: Any) -> None:
@@ -66,66 +72,80 @@ def run_isolated(
     The child is a plain ``python -m cosolve.core.worker`` rather than a ``multiprocessing`` one, so that a
     caller's script needs no ``__main__`` guard.
     """
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p or os.getcwd() for p in sys.path))
     child = subprocess.Popen(
-        [sys.executable, "-m", "cosolve.core.worker"],
+        # -P: a file in the working directory named like a standard module must not be taken for it.
+        [sys.executable, "-P", "-m", "cosolve.core.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
         start_new_session=True,  # Ctrl-C in the terminal goes to us alone; we ask the child to stop
     )
-    assert child.stdin is not None and child.stdout is not None
+    assert child.stdin is not None
+    assert child.stdout is not None
     stdin, stdout = child.stdin, child.stdout
     outcome: list[Outcome] = []
+    must_stop = threading.Event()
 
     def listen() -> None:
-        while True:
-            try:
+        try:
+            while not outcome:
                 kind, *rest = receive(stdout)
-            except (EOFError, OSError, pickle.UnpicklingError):
-                return
-            if kind == "incumbent":
-                monitor.report(*rest)
-            elif kind == "bound":
-                monitor.report_bound(*rest)
-            else:
-                outcome.append(rest[0])
-                return
+                if kind == "incumbent":
+                    monitor.report(*rest)
+                elif kind == "bound":
+                    monitor.report_bound(*rest)
+                else:
+                    outcome.append(rest[0])
+        except (EOFError, OSError):
+            pass  # the child is gone
+        except Exception as error:  # a message that can't be read, or a solution of another problem
+            logger.error("message of %s", solver_target, exc_info=error)
+            outcome.append(Outcome(status=Status.ERROR, message=f"{type(error).__name__}: {error}"))
 
     def talk() -> None:
-        left = monitor.time_left()
+        # Both ends are on one machine, so the wall clock tells the child how long its own start took.
+        deadline = time() + monitor.time_left()
         try:
-            send(stdin, (solver_target, instance, monitor.stop, left, seed, threads, initial, options))
-        except OSError:
-            pass  # the child died while reading; the listener sees the end of the stream
+            send(stdin, (solver_target, instance, monitor.stop, deadline, seed, threads, initial, options))
+            must_stop.wait()
+            send(stdin, "stop")
+        except (OSError, ValueError):
+            pass  # the child is gone; the listener sees the end of the stream
+        except Exception as error:  # an instance that can't be pickled
+            outcome.append(Outcome(status=Status.ERROR, message=f"{type(error).__name__}: {error}"))
+            child.kill()
 
-    listener = threading.Thread(target=listen, daemon=True)
+    listener = threading.Thread(target=listen, name="cosolve-listen", daemon=True)
     listener.start()
-    # Large instances fill the pipe: write from a thread so that a child that never reads can't block us.
-    threading.Thread(target=talk, daemon=True).start()
+    # Large instances fill the pipe: all writing is done in a thread, so that a child that never reads can't block us.
+    talker = threading.Thread(target=talk, name="cosolve-talk", daemon=True)
+    talker.start()
     asked: float | None = None
     killed = False
     try:
-        while listener.is_alive():
+        while listener.is_alive() and child.poll() is None:
             listener.join(0.02)
             if asked is None and monitor.should_stop():
                 asked = monotonic()
-                try:
-                    send(stdin, "stop")
-                except (OSError, ValueError):
-                    pass
+                must_stop.set()
             elif asked is not None and monotonic() - asked > GRACE:
                 killed = True
                 break
     finally:
         _end(child)
-    listener.join(GRACE)
+        must_stop.set()
+    listener.join(GRACE if killed else _LAST_WORDS)
+    talker.join(GRACE)
+    for stream, thread in ((stdout, listener), (stdin, talker)):
+        if not thread.is_alive():
+            _close(stream)
     if outcome:
         return outcome[0]
     if killed or monitor.limit is not None:
         return Outcome(limit=monitor.limit or Limit.TIME, stats={"killed": True})
     code = child.returncode
-    reason = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+    reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return Outcome(status=Status.ERROR, message=f"the solver's process died ({reason}).")
 
 
@@ -136,9 +156,10 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     except (ProcessLookupError, PermissionError):
         pass
     child.wait()
-    for stream in (child.stdin, child.stdout):
-        try:
-            if stream is not None and stream is child.stdin:
-                stream.close()
-        except OSError:
-            pass
+
+
+def _close(stream: IO[bytes]) -> None:
+    try:
+        stream.close()
+    except OSError:
+        pass  # what was left in the buffer has no reader any more

@@ -26,6 +26,15 @@ def is_close(a: float, b: float) -> bool:
     return abs(a - b) <= TOLERANCE * max(1.0, abs(a), abs(b))
 
 
+def proves(bound: float, objective: float, is_integral: bool) -> bool:
+    """
+    Whether a bound shows an objective to be optimal.
+
+    Integer objectives leave no room for a relative tolerance: at ten million it would hide ten units.
+    """
+    return abs(bound - objective) < 0.5 if is_integral else is_close(bound, objective)
+
+
 class Monitor:
     """
     One run's view of time, incumbents and bounds; safe to call from any thread.
@@ -55,6 +64,7 @@ class Monitor:
         self._on_incumbent = on_incumbent
         self._on_bound = on_bound
         self._sign = 1.0 if instance.sense == "min" else -1.0
+        self._is_integral = instance.is_integral
         self._lock = threading.RLock()
         self._closed = False
         self._start = perf_counter()
@@ -98,7 +108,9 @@ class Monitor:
     @property
     def is_proven(self) -> bool:
         """Whether objective and bound meet: nothing is left to do."""
-        return self.best is not None and self.bound is not None and is_close(self.best.objective, self.bound)
+        if self.best is None or self.bound is None:
+            return False
+        return proves(self.bound, self.best.objective, self._is_integral)
 
     # -- solutions and bounds -----------------------------------------------------------------------------
 
@@ -149,9 +161,10 @@ class Monitor:
         if not math.isfinite(bound):
             return
         value = float(bound)
-        if self.instance.is_integral:
-            # The tolerance keeps a float bound of 7541.9999997 for an optimum of 7542, not 7541.
-            slack = TOLERANCE * max(1.0, abs(value))
+        if self._is_integral:
+            # Noise must not lift a bound of 7542.0000003 to 7543; above 1e5 a relative slack would give away
+            # whole units.
+            slack = min(0.1, TOLERANCE * max(1.0, abs(value)))
             value = math.ceil(value - slack) if self._sign > 0 else math.floor(value + slack)
             value = float(value)
         with self._lock:
@@ -210,6 +223,7 @@ class StageMonitor(Monitor):
 
     @property
     def best(self) -> Incumbent | None:
+        """Best of the whole run."""
         return self._parent.best
 
     @best.setter
@@ -218,6 +232,7 @@ class StageMonitor(Monitor):
 
     @property
     def bound(self) -> float | None:
+        """Bound of the whole run."""
         return self._parent.bound
 
     @bound.setter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,7 +42,7 @@ class Problem:
         return self.instance_type.sense
 
 
-problems: Registry[Problem] = Registry("problem", "cosolve.problems", UnsupportedProblemError)
+problems: Registry[Problem] = Registry("problem", "cosolve.problems", UnsupportedProblemError, "cosolve.instances")
 
 
 def judge(instance: Instance, solution: Solution, mode: JudgeMode = "strict") -> Verdict:
@@ -70,6 +71,6 @@ def judge(instance: Instance, solution: Solution, mode: JudgeMode = "strict") ->
         raise ValueError(f"mode must be 'strict' or 'frontierco', got {mode!r}.")
     verdict = problem.evaluate(instance, solution, mode)
     objective = verdict.objective
-    if objective is not None and not (objective - objective == 0):  # NaN and infinities differ from themselves
+    if objective is not None and not math.isfinite(objective):
         return Verdict(None, (*verdict.violations, Violation("objective is not a finite number")))
     return verdict

@@ -24,11 +24,14 @@ class Registry(Generic[T]):
         Entry-point group through which installed packages of third parties add theirs.
     error
         Exception raised for an unknown name.
+    home
+        Module whose import registers the names that cosolve itself brings; imported at the first use.
     """
 
-    def __init__(self, kind: str, group: str, error: type[CosolveError]) -> None:
+    def __init__(self, kind: str, group: str, error: type[CosolveError], home: str | None = None) -> None:
         self.kind = kind
         self.group = group
+        self.home = home
         self._error = error
         self._targets: dict[str, str] = {}
         self._loaded: dict[str, T] = {}
@@ -43,6 +46,7 @@ class Registry(Generic[T]):
         ValueError
             If the name is taken.
         """
+        self._import_home()
         if name in self._targets or name in self._loaded:
             raise ValueError(f"{self.kind} {name!r} is registered already.")
         if isinstance(target, str):
@@ -50,8 +54,14 @@ class Registry(Generic[T]):
         else:
             self._loaded[name] = target
 
+    def _import_home(self) -> None:
+        # While the home itself is being imported and registers its names, this finds it in sys.modules.
+        if self.home is not None:
+            importlib.import_module(self.home)
+
     def _scan(self) -> None:
         # Entry points are read once, on the first listing or miss: scanning costs tens of milliseconds.
+        self._import_home()
         if not self._scanned:
             self._scanned = True
             for entry in importlib.metadata.entry_points(group=self.group):
@@ -79,6 +89,7 @@ class Registry(Generic[T]):
             The registry's own error type, listing the known names.
         """
         if name not in self._loaded:
+            self._import_home()
             if name not in self._targets:
                 self._scan()
             if name not in self._targets:

@@ -172,7 +172,10 @@ def result_from_dict(data: Mapping[str, Any], solution_type: type[Solution]) -> 
     values = {name: data[name] for name in fields}
     values["status"] = Status(values["status"])
     values["limit"] = None if values["limit"] is None else Limit(values["limit"])
-    values["trajectory"] = tuple(TracePoint(*point) for point in values["trajectory"])
+    try:
+        values["trajectory"] = tuple(TracePoint(*point) for point in values["trajectory"])
+    except TypeError as error:
+        raise ValueError("trajectory must be a list of [time, objective, bound].") from error
     if values["solution"] is not None:
         values["solution"] = solution_type.from_dict(values["solution"])
     return SolveResult(**values)

@@ -159,7 +159,7 @@ class Solver(ABC):
         ]
 
 
-solvers: Registry[type[Solver]] = Registry("solver", "cosolve.solvers", SolverUnavailableError)
+solvers: Registry[type[Solver]] = Registry("solver", "cosolve.solvers", SolverUnavailableError, "cosolve.solvers")
 
 
 def make_options(options_type: type[Any], options: Any) -> Any:

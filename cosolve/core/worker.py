@@ -7,12 +7,13 @@ import signal
 import sys
 import threading
 import traceback
+from time import time
 from typing import IO
 
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.isolation import receive, send
 from cosolve.core.monitor import Monitor
-from cosolve.core.result import Status
+from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome
 from cosolve.core.stop import Stop
 
@@ -37,7 +38,8 @@ class WorkerMonitor(Monitor):
 
 
 def _die_with_parent() -> None:
-    # Linux only (PR_SET_PDEATHSIG = 1): a killed parent must not leave a solver running.
+    # A killed parent must not leave a solver running, not even one that never lets our own threads run. Linux only
+    # (PR_SET_PDEATHSIG = 1); elsewhere the end of the input does it for all other solvers.
     if sys.platform == "linux":
         import ctypes
 
@@ -55,16 +57,15 @@ def main() -> None:
     import importlib
     from dataclasses import replace
 
-    import cosolve  # noqa: F401  (fills the registries)
-
-    target, instance, stop, left, seed, threads, initial, options = receive(stdin)
+    target, instance, stop, deadline, seed, threads, initial, options = receive(stdin)
+    left = min(max(0.0, deadline - time()), stop.time_limit)
     monitor = WorkerMonitor(instance, replace(stop, time_limit=left), stream)
 
     def listen() -> None:
         try:
             receive(stdin)
-        except EOFError:
-            pass
+        except (EOFError, OSError):
+            os._exit(1)  # nobody is left to take an answer
         monitor.interrupt()
 
     threading.Thread(target=listen, daemon=True).start()
@@ -72,9 +73,11 @@ def main() -> None:
     try:
         solver = getattr(importlib.import_module(module), name)()
         outcome = solver.solve(instance, monitor, seed=seed, threads=threads, initial=initial, options=options)
+    except MemoryError:
+        outcome = Outcome(status=Status.ERROR, limit=Limit.MEMORY, message="out of memory.")
     except Exception as error:
-        traceback.print_exc()
-        outcome = Outcome(status=Status.ERROR, message=f"{type(error).__name__}: {error}")
+        stats = {"traceback": traceback.format_exc()}
+        outcome = Outcome(status=Status.ERROR, stats=stats, message=f"{type(error).__name__}: {error}")
     with monitor._lock:
         send(stream, ("done", outcome))
     os._exit(0)  # a backend's own threads or exit handlers must not keep us

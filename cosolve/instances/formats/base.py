@@ -74,7 +74,7 @@ class SolutionFormat:
     write: Callable[[Any, Any, float | None, Path], None]
 
 
-formats: Registry[Format] = Registry("format", "cosolve.formats", UnsupportedProblemError)
+formats: Registry[Format] = Registry("format", "cosolve.formats", UnsupportedProblemError, "cosolve.instances")
 solution_formats: Registry[SolutionFormat] = Registry(
-    "solution format", "cosolve.solution_formats", UnsupportedProblemError
+    "solution format", "cosolve.solution_formats", UnsupportedProblemError, "cosolve.instances"
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import stat
+import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -18,7 +20,14 @@ from cosolve.core.jit import jit
 #: Bytes that a compressed file may grow to: twice the largest FrontierCO file, far below a decompression bomb.
 MAX_BYTES = 8 << 30
 
+#: No instance file shrinks to less than a 500th; what does is refused once it has grown past 256 MiB.
+_MAX_RATIO, _RATIO_FROM = 500, 256 << 20
+
+_CHUNK = 16 << 20
+
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Source:
@@ -50,24 +59,17 @@ class Source:
         FileNotFoundError, OSError
             As the operating system says.
         InvalidFileError
-            If the file is empty, is no text, or its compression is broken.
+            If the file is empty, is no text, or its compression is broken or a bomb.
         """
         path = Path(path)
+        status = path.stat()
         opener = _OPENERS.get(path.suffix.lower())
-        if opener is None:
-            size = path.stat().st_size
-            data = np.memmap(path, np.uint8, "r") if size else np.empty(0, np.uint8)
+        if opener is None and stat.S_ISREG(status.st_mode):
+            data = np.memmap(path, np.uint8, "r") if status.st_size else np.empty(0, np.uint8)
         else:
-            try:
-                with opener(path, "rb") as file:
-                    raw = file.read(MAX_BYTES + 1)
-            except (EOFError, gzip.BadGzipFile, lzma.LZMAError, OSError, ValueError) as error:
-                if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
-                    raise
-                raise error_type(f"broken compressed file: {error}.", path) from error
-            if len(raw) > MAX_BYTES:
-                raise error_type(f"larger than {MAX_BYTES} bytes when decompressed.", path)
-            data = np.frombuffer(raw, np.uint8)
+            data = _read_stream(path, opener, status.st_size, error_type)
+        if bytes(data[:3]) == _BYTE_ORDER_MARK:
+            data = data[3:]
         source = cls(data, path, error_type)
         if not len(data) or not source.head.strip():
             raise error_type("the file is empty.", path)
@@ -166,12 +168,11 @@ class Source:
         if count is None and capacity > 1 << 20:
             capacity = int(_count_tokens(self.data, start))
         values = np.empty(capacity)
-        slow = np.empty(64, np.int64)
+        slow = np.empty((64, 2), np.int64)
         filled, position = 0, start
         while True:
             filled, position, num_slow = _parse(self.data, position, values, filled, slow)
-            for k in range(num_slow):
-                index, begin = divmod(int(slow[k]), 1 << 40)
+            for index, begin in slow[:num_slow].tolist():
                 values[index] = self._parse_slow(begin, what)
             if num_slow < len(slow):
                 break
@@ -181,7 +182,7 @@ class Source:
         values = values[:filled]
         if finite and not np.isfinite(values).all():
             bad = int(np.flatnonzero(~np.isfinite(values))[0])
-            self.fail(f"{what} number {bad + 1} is not finite.", start)
+            self.fail(f"{what} number {bad + 1} is not finite.", int(_find_token(self.data, start, bad)))
         return values, position
 
     def integers(self, start: int = 0, count: int | None = None, *, what: str = "number") -> tuple[np.ndarray, int]:
@@ -190,20 +191,46 @@ class Source:
         rounded = np.rint(values)
         if np.any(rounded != values) or np.any(np.abs(values) > 2**53):
             bad = int(np.flatnonzero((rounded != values) | (np.abs(values) > 2**53))[0])
-            self.fail(f"{what} number {bad + 1} must be an integer, got {values[bad]:g}.", start)
+            place = int(_find_token(self.data, start, bad))
+            self.fail(f"{what} number {bad + 1} must be an integer, got {self._token(place)}.", place)
         return values.astype(np.int64), end
 
     def _token(self, position: int) -> str:
-        words = bytes(self.data[position : position + 80]).decode("latin-1").split()
+        text = bytes(self.data[position : position + 80]).decode("latin-1")
+        words = text.replace(",", " ").split()
         return words[0] if words else ""
 
     def _parse_slow(self, begin: int, what: str) -> float:
         # More digits than a double holds exactly: leave the rounding to Python.
-        token = self._token(begin).split(",")[0]
+        end = begin
+        while end < len(self.data) and self.data[end] > 32 and self.data[end] != 44:
+            end += 1
+        token = bytes(self.data[begin:end]).decode("latin-1")
         try:
             return float(token)
         except ValueError:
-            self.fail(f"expected a {what}, got {token!r}.", begin)
+            self.fail(f"expected a {what}, got {token[:80]!r}.", begin)
+
+
+def _read_stream(path: Path, opener: Any, size: int, error_type: type[InvalidFileError]) -> np.ndarray:
+    """All bytes of a compressed file of ``size`` bytes, or of a pipe."""
+    content = bytearray()
+    try:
+        with (opener or open)(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                content += chunk
+                if len(content) > MAX_BYTES or (
+                    opener is not None and len(content) > max(_RATIO_FROM, _MAX_RATIO * size)
+                ):
+                    raise error_type(f"grows past {len(content)} bytes when read: no instance file does.", path)
+    except (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
+        # gzip's own error is an OSError without a number; those with one are the operating system's.
+        if isinstance(error, error_type) or (isinstance(error, OSError) and error.errno is not None):
+            raise
+        raise error_type(f"broken compressed file: {error}.", path) from error
+    data = np.frombuffer(content, np.uint8)
+    data.flags.writeable = False
+    return data
 
 
 @jit
@@ -219,12 +246,26 @@ def _count_tokens(data: np.ndarray, start: int) -> int:
 
 
 @jit
+def _find_token(data: np.ndarray, start: int, index: int) -> int:
+    """Byte position of a token, counted from 0 at ``start``."""
+    inside = False
+    for i in range(start, len(data)):
+        blank = data[i] <= 32 or data[i] == 44
+        if not blank and not inside:
+            if index == 0:
+                return i
+            index -= 1
+        inside = not blank
+    return len(data)
+
+
+@jit
 def _parse(data: np.ndarray, position: int, values: np.ndarray, filled: int, slow: np.ndarray) -> tuple[int, int, int]:
     """
     Fill ``values`` from ``filled`` on; stops at a token that is no number, or when ``slow`` is full.
 
     A mantissa below 2^53 with a power of ten up to 22 is exact after one operation (Clinger 1990); all
-    others go to ``slow`` as index * 2^40 + position for the caller.
+    others go to ``slow`` as pairs of index and position for the caller.
     """
     size = len(data)
     num_slow = 0
@@ -280,7 +321,8 @@ def _parse(data: np.ndarray, position: int, values: np.ndarray, filled: int, slo
             position = begin
             break
         if not exact or exponent > 22 or exponent < -22:
-            slow[num_slow] = (filled << 40) | begin
+            slow[num_slow, 0] = filled
+            slow[num_slow, 1] = begin
             num_slow += 1
             values[filled] = np.nan
         else:

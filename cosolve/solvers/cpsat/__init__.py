@@ -1,1 +1,253 @@
 """Solver "cpsat": OR-Tools CP-SAT, one model per problem in a module of its own."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cosolve.core.instance import Solution
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Status
+from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.solvers.packages import availability
+
+if TYPE_CHECKING:
+    from ortools.sat.python.cp_model import CpModel, CpSolver, IntVar
+
+logger = logging.getLogger(__name__)
+
+_STATUS = {
+    "OPTIMAL": Status.OPTIMAL,
+    "FEASIBLE": Status.FEASIBLE,
+    "INFEASIBLE": Status.INFEASIBLE,
+    "MODEL_INVALID": Status.ERROR,
+    "UNKNOWN": Status.NO_SOLUTION,  # CP-SAT's word for "a limit came first"
+}
+
+#: Seconds between two looks at the monitor while CP-SAT searches.
+_POLL = 0.05
+
+
+@dataclass(frozen=True)
+class Model:
+    """
+    A CP-SAT model of an instance and the way back.
+
+    Parameters
+    ----------
+    model
+        The model, with its objective in the sense of the instance.
+    variables
+        The variables that ``decode`` wants to see, in its order.
+    decode
+        Values of ``variables`` to a solution.
+    encode
+        Solution to values of ``variables``, for a warm start; ``None`` if there is none.
+    scale, offset
+        ``objective * scale + offset`` of the model is the objective of the instance.
+    bound_is_valid
+        Whether the model is exact, so that its bound and its INFEASIBLE hold for the instance: False if data
+        had to be rounded or choices were left out.
+    """
+
+    model: CpModel
+    variables: Sequence[IntVar]
+    decode: Callable[[Sequence[int]], Solution]
+    encode: Callable[[Any], Sequence[int]] | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    bound_is_valid: bool = True
+
+
+@dataclass(frozen=True)
+class CpSatOptions:
+    """
+    Options of :class:`CpSat`.
+
+    Parameters
+    ----------
+    workers
+        Search workers. 8 whatever the number of cores: with fewer, CP-SAT drops its linear-programming
+        workers and with them most of the bound. ``threads`` above 8 raises it.
+    linearization_level
+        0, 1 or 2: how much of the model enters the linear relaxation; ``None`` leaves it to each worker.
+    presolve
+        Whether to presolve.
+    interleave
+        Time-slice the workers deterministically: slower, but runs that end by proof or by
+        ``deterministic_time`` repeat exactly.
+    deterministic_time
+        Limit in CP-SAT's own deterministic seconds, which do not depend on the machine's speed.
+    """
+
+    workers: int = 8
+    linearization_level: int | None = None
+    presolve: bool = True
+    interleave: bool = False
+    deterministic_time: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers}.")
+        if self.linearization_level not in (None, 0, 1, 2):
+            raise ValueError(f"linearization_level must be 0, 1 or 2, got {self.linearization_level}.")
+        if self.deterministic_time is not None and not self.deterministic_time >= 0:
+            raise ValueError(f"deterministic_time must be >= 0, got {self.deterministic_time}.")
+
+
+class CpSat(Solver):
+    """
+    CP-SAT on the model that ``build(instance)`` of the problem's module makes.
+
+    Each module here has ``build(instance) -> Model``. A rounded model (``bound_is_valid=False``) passes up its
+    solutions, never its bound, its OPTIMAL or its INFEASIBLE.
+    """
+
+    name = "cpsat"
+    title = "OR-Tools CP-SAT"
+    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp"})
+    features = (
+        Feature.EXACT | Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.THREADS
+    )
+    options_type = CpSatOptions
+
+    def available(self) -> Availability:
+        """Whether ``ortools`` is installed."""
+        return availability("ortools")
+
+    def solve(
+        self,
+        instance: Any,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: CpSatOptions,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        if monitor.should_stop():
+            return Outcome()
+        started = perf_counter()
+        module = importlib.import_module(f"cosolve.solvers.cpsat.{instance.problem}")
+        model: Model = module.build(instance)
+        if initial is not None and model.encode is not None:
+            model.model.clear_hints()
+            for variable, value in zip(model.variables, model.encode(initial), strict=True):
+                model.model.add_hint(variable, int(value))
+        build_time = perf_counter() - started
+        if monitor.should_stop():
+            return Outcome(build_time=build_time)
+        return run(model, monitor, seed=seed, threads=threads, options=options, build_time=build_time)
+
+
+def run(
+    model: Model, monitor: Monitor, *, seed: int, threads: int, options: CpSatOptions, build_time: float = 0.0
+) -> Outcome:
+    """
+    Solve a CP-SAT model under a monitor; solvers that build models of their own use this too.
+
+    Parameters
+    ----------
+    model
+        The model, with hints if there are any.
+    monitor
+        Takes incumbents and bounds, knows the limits.
+    seed, threads
+        As for :meth:`Solver.solve`.
+    options
+        Options of the search.
+    build_time
+        Seconds spent on the model, passed on to the outcome.
+    """
+    from ortools.sat.python import cp_model
+
+    columns = np.array([variable.index for variable in model.variables], dtype=np.int64)
+    errors: list[BaseException] = []
+
+    class Callback(cp_model.CpSolverSolutionCallback):
+        """Runs on the thread of whichever worker found the solution; CP-SAT itself calls one at a time."""
+
+        def on_solution_callback(self) -> None:
+            # An exception must not travel through CP-SAT's C++ frames: keep it, stop, raise it below.
+            try:
+                values = np.array(self.response_proto.solution, dtype=np.int64)[columns]
+                monitor.report(model.decode(values.tolist()), self.objective_value * model.scale + model.offset)
+            except Exception as error:
+                errors.append(error)
+
+    solver = cp_model.CpSolver()
+    workers = max(options.workers, threads)
+    _set_parameters(solver.parameters, options, workers, seed, monitor)
+    if model.bound_is_valid:
+        solver.best_bound_callback = lambda bound: monitor.report_bound(bound * model.scale + model.offset)
+    if logger.isEnabledFor(logging.DEBUG):
+        solver.parameters.log_search_progress = True
+        solver.parameters.log_to_stdout = False
+        solver.log_callback = logger.debug
+    with _Watcher(solver, lambda: bool(errors) or monitor.should_stop()):
+        native = solver.solve(model.model, Callback())
+    if errors:
+        raise errors[0]
+    status = _STATUS.get(solver.status_name(native), Status.UNKNOWN)
+    message = ""
+    if status is Status.ERROR:
+        message = f"CP-SAT rejects the model: {model.model.validate().strip() or solver.solution_info()}"
+    elif not model.bound_is_valid and status in (Status.OPTIMAL, Status.INFEASIBLE):
+        status = Status.FEASIBLE
+        message = "CP-SAT closed a rounded model: no proof for the instance itself."
+    elif model.bound_is_valid and status in (Status.OPTIMAL, Status.FEASIBLE):
+        # Without a solution this may be a meaningless default; the callback has reported the real bounds.
+        monitor.report_bound(solver.best_objective_bound * model.scale + model.offset)
+    stats = {
+        "workers": workers,
+        "branches": solver.num_branches,
+        "conflicts": solver.num_conflicts,
+        "deterministic_time": solver.deterministic_time,
+        "native_status": solver.status_name(native),
+    }
+    return Outcome(status=status, build_time=build_time, stats=stats, message=message)
+
+
+def _set_parameters(parameters: Any, options: CpSatOptions, workers: int, seed: int, monitor: Monitor) -> None:
+    parameters.num_workers = workers
+    parameters.random_seed = seed % (2**31 - 1)
+    parameters.cp_model_presolve = options.presolve
+    parameters.interleave_search = options.interleave
+    if options.linearization_level is not None:
+        parameters.linearization_level = options.linearization_level
+    if options.deterministic_time is not None:
+        parameters.max_deterministic_time = options.deterministic_time
+    left = monitor.time_left()
+    if left < float("inf"):
+        parameters.max_time_in_seconds = left
+
+
+class _Watcher:
+    """Calls ``stop_search`` from a thread of its own once the condition holds; CP-SAT releases the GIL."""
+
+    def __init__(self, solver: CpSolver, condition: Callable[[], bool]) -> None:
+        self._solver = solver
+        self._condition = condition
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="cosolve-cpsat-watcher", daemon=True)
+
+    def _watch(self) -> None:
+        # Again and again: a call that comes before the search has begun is lost.
+        while not self._done.wait(_POLL):
+            if self._condition():
+                self._solver.stop_search()
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *args: object) -> None:
+        self._done.set()
+        self._thread.join()

@@ -42,7 +42,7 @@ class Formulation:
 
 
 #: Problems that have a module here, and "milp", which is its own formulation.
-PROBLEMS = frozenset({"milp", "mis", "mds", "cflp", "cpmp", "stp"})
+PROBLEMS = frozenset({"milp", "tsp", "cvrp", "mis", "mds", "cflp", "cpmp", "stp"})
 
 
 def formulate(instance: Any, monitor: Monitor | None = None) -> Formulation:

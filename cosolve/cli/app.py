@@ -1,0 +1,86 @@
+"""The verbs together, signals, and how every error becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cosolve import __version__
+from cosolve.cli import convert, generate, info, solve, validate
+from cosolve.cli.errors import describe_usage_error, is_usage_error, report
+
+app = typer.Typer(
+    name="cosolve",
+    help="Solve, check, convert and generate instances of combinatorial-optimisation problems.",
+    epilog="Exit codes: 0 done, 1 no feasible solution or a check failed, 2 wrong usage or bad input, "
+    "3 solver unavailable, 130 interrupted.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _verb in (solve, validate, info, convert, generate):
+    _verb.register(app)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"cosolve {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str]) -> int:
+    """
+    Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        Without the program's name.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    debug = bool(os.environ.get("COSOLVE_DEBUG"))
+    logger = logging.getLogger("cosolve")
+    # What users must know stands in results and error lines; without a handler Python would print tracebacks.
+    handler = logging.StreamHandler() if debug else logging.NullHandler()
+    logger.addHandler(handler)
+    if debug:
+        logger.setLevel(logging.DEBUG)
+    if threading.current_thread() is threading.main_thread():
+        # A shell that starts us in the background may have set SIGINT to "ignore".
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        code = app(list(arguments), prog_name="cosolve", standalone_mode=False)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if is_usage_error(error):
+            print(describe_usage_error(error), file=sys.stderr)
+            return 2
+        return report(error)
+    finally:
+        logger.removeHandler(handler)
+    return code if isinstance(code, int) else 0

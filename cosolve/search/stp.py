@@ -1,0 +1,325 @@
+"""
+Steiner trees: reductions, dual ascent, a population of local optima, and branch-and-bound over one graph.
+
+The whole follows Pajor, Uchoa and Werneck (2018), "A robust and scalable algorithm for the Steiner problem in graphs",
+*Mathematical Programming Computation* 10: 69-118.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from cosolve.core.jit import jit
+from cosolve.search.stp_dual import dual_ascent
+from cosolve.search.stp_graph import (
+    csr,
+    next_random,
+    prune,
+    shortest_path_tree_heuristic,
+    spanning_tree,
+    tree_nodes,
+    tree_weight,
+)
+from cosolve.search.stp_local import improve
+from cosolve.search.stp_reduce import Reduced, original, reduce_by_bound, reduce_degrees, simplify
+
+#: Work units of one slice of local search: a few hundredths of a second.
+_SLICE = 3_000_000
+
+_POOL = 16
+
+
+class SteinerSearch:
+    """
+    Search for the lightest Steiner tree of a connected graph; anytime, in slices, by seed alone.
+
+    Parameters
+    ----------
+    num_nodes, ends, weights, terminals
+        The graph: (m, 2) int64, (m,) float64, (t,) int64; all terminals in one component.
+    is_integral
+        Whether every tree has an integer weight: the next better one is then lighter by 1.
+    seed
+        Positive; of all random choices.
+
+    Attributes
+    ----------
+    best, weight
+        Flag per edge and weight of the best tree so far (none and infinity at first).
+    bound
+        Proven lower bound.
+    iterations
+        Trees made by the population search so far.
+    """
+
+    def __init__(
+        self,
+        num_nodes: int,
+        ends: np.ndarray,
+        weights: np.ndarray,
+        terminals: np.ndarray,
+        *,
+        is_integral: bool,
+        seed: int,
+    ) -> None:
+        self.whole = original(num_nodes, ends, weights, terminals)
+        self._whole_csr = self.whole.graph()
+        self.graph = self.whole
+        self.best: np.ndarray | None = None
+        self.weight = np.inf
+        self.bound = 0.0
+        self.iterations = 0
+        self.nodes = 0
+        self._is_integral = is_integral
+        self._random = np.array([2 * seed + 88172645463325252], np.uint64)
+        for _ in range(8):
+            next_random(self._random)
+
+    # -- trees and bounds ---------------------------------------------------------------------------------
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the best tree is proven optimal."""
+        return self.bound >= self.weight
+
+    def offer(self, in_tree: np.ndarray) -> None:
+        """Take a tree of the whole graph (a flag per edge) as the best so far if it is lighter."""
+        weight = float(tree_weight(self.whole.weights, in_tree))
+        if weight < self.weight:
+            self.best, self.weight = in_tree.copy(), weight
+
+    def _found(self, graph: Reduced, in_tree: np.ndarray) -> None:
+        # Cheap test first: expanding costs as much as the whole graph is large.
+        if graph.fixed_weight + tree_weight(graph.weights, in_tree) < self.weight * (1 + 1e-12):
+            flags = graph.expand(in_tree, len(self.whole.ends))
+            prune(*self._whole_csr, flags, self.whole.is_terminal)
+            self.offer(flags)
+
+    def _raise(self, bound: float) -> None:
+        # Reductions keep only trees lighter than the best: what they prove is "the best, or at least this".
+        self.bound = max(self.bound, min(bound, self.weight))
+
+    def _slack(self, bound: float) -> float:
+        """How much a tree may weigh more than ``bound`` and still be lighter than the best."""
+        step = 1.0 - 1e-6 if self._is_integral else 1e-9 * self.weight
+        return self.weight - step - bound
+
+    # -- the phases ---------------------------------------------------------------------------------------
+
+    def run(self) -> Iterator[None]:
+        """Work for ever, or until closed; hands back control every few hundredths of a second."""
+        start = self._shortest_paths(self.graph, self.graph.graph(), self.graph.weights, 0)
+        self._found(self.graph, start)
+        yield
+        self.graph = simplify(self.graph)
+        yield
+        rounds = self._dual_rounds(self.graph, True)
+        for graph in rounds:
+            self.graph = graph
+            yield
+        if self._is_exhausted(self.graph):
+            self._raise(self.weight)
+        if self.is_closed:
+            return
+        population = self._population()
+        branching = self._branch()
+        while not self.is_closed:
+            next(branching, None)
+            yield
+            if self.is_closed:
+                return
+            done = self.iterations
+            while self.iterations == done:
+                next(population)
+                yield
+
+    def _is_exhausted(self, graph: Reduced) -> bool:
+        """Whether the graph can hold no tree lighter than the best; also takes the tree of a solved graph."""
+        if graph.num_terminals <= 1:
+            self._found(graph, np.zeros(len(graph.ends), np.bool_))
+            return True
+        degree = np.bincount(graph.ends.ravel(), minlength=graph.num_nodes)
+        return bool((degree[graph.is_terminal] == 0).any())
+
+    def _dual_rounds(self, graph: Reduced, is_root: bool) -> Iterator[Reduced]:
+        """Dual ascent from several roots, a tree from each, and what the bound removes; yields the graph each time."""
+        idle = 0
+        while idle < (4 if is_root else 2) and not self._is_exhausted(graph):
+            terminals = np.flatnonzero(graph.is_terminal)
+            root = int(terminals[int(next_random(self._random) * len(terminals))])
+            before = len(graph.ends)
+            adjacency = graph.graph()
+            dual, reduced = dual_ascent(*adjacency, graph.ends, graph.weights, graph.is_terminal, root)
+            bound = graph.fixed_weight + dual
+            if is_root:
+                self._raise(bound)
+            self._node_bound = max(self._node_bound, bound) if not is_root else bound
+            if self._slack(bound) < 0:
+                self._node_bound = np.inf
+                yield graph
+                return
+            # Ascend and prune: the saturated arcs hold light trees.
+            saturated = (reduced[0::2] == 0) | (reduced[1::2] == 0)
+            self._saturated = (graph, saturated)
+            tree = self._shortest_paths(graph, adjacency, np.where(saturated, graph.weights, np.inf), root)
+            if len(tree):
+                yield from (graph for _ in self._descend(graph, adjacency, tree, graph.weights))
+                self._found(graph, tree)
+            slack = self._slack(bound)
+            if slack < 0:
+                self._node_bound = np.inf
+                if is_root:
+                    self._raise(self.weight)
+                yield graph
+                return
+            graph = reduce_by_bound(graph, reduced, root, slack)
+            graph = simplify(graph) if len(graph.ends) < 0.9 * before else reduce_degrees(graph)
+            idle = 0 if len(graph.ends) < 0.95 * before else idle + 1
+            yield graph
+
+    _node_bound = 0.0
+    _saturated: tuple[Reduced, np.ndarray] | None = None
+
+    def _shortest_paths(
+        self, graph: Reduced, adjacency: tuple[np.ndarray, ...], weights: np.ndarray, root: int
+    ) -> np.ndarray:
+        """Tree (a flag per edge) by the shortest path heuristic under other weights; empty if there is none."""
+        nodes = shortest_path_tree_heuristic(*adjacency, graph.ends, weights, graph.is_terminal, root)
+        tree = np.zeros(len(graph.ends), np.bool_)
+        if not nodes.any() or not spanning_tree(*adjacency, graph.weights, nodes, graph.is_terminal, tree):
+            return np.empty(0, np.bool_)
+        return tree
+
+    def _descend(
+        self, graph: Reduced, adjacency: tuple[np.ndarray, ...], tree: np.ndarray, weights: np.ndarray
+    ) -> Iterator[None]:
+        cursor = np.zeros(3, np.int64)
+        while not improve(*adjacency, graph.ends, weights, graph.is_terminal, tree, cursor, _SLICE):
+            yield
+
+    def _population(self) -> Iterator[None]:
+        """Local optima of disturbed weights, and crossings of pairs of them."""
+        graph, adjacency = self.graph, self.graph.graph()
+        pool: list[tuple[float, np.ndarray]] = []
+        failures = 0
+        while True:
+            if len(pool) < _POOL or failures > 3 * _POOL * _POOL:
+                if failures > 3 * _POOL * _POOL:
+                    pool, failures = [], 0
+                noisy = _disturb(graph.weights, 0.2 + 0.6 * next_random(self._random), self._random)
+                tree = self._shortest_paths(graph, adjacency, noisy, self._pick(graph.num_nodes))
+                if len(tree) == 0:
+                    tree = self._shortest_paths(graph, adjacency, noisy, int(np.argmax(graph.is_terminal)))
+                softly = _disturb(graph.weights, 0.1, self._random)
+                for _ in self._descend(graph, adjacency, tree, softly):
+                    yield
+            else:
+                i, j = self._pick(len(pool)), self._pick(len(pool) - 1)
+                j += j >= i
+                noisy = _cross(graph.weights, pool[i][1], pool[j][1], self._random)
+                tree = self._shortest_paths(graph, adjacency, noisy, int(np.argmax(graph.is_terminal)))
+            for _ in self._descend(graph, adjacency, tree, graph.weights):
+                yield
+            self._found(graph, tree)
+            failures = 0 if _enter(pool, float(tree_weight(graph.weights, tree)), tree) else failures + 1
+            self.iterations += 1
+            yield
+
+    def _pick(self, number: int) -> int:
+        return int(next_random(self._random) * number)
+
+    def _branch(self) -> Iterator[None]:
+        """Branch on nodes in or out of the tree, least bound first."""
+        count = 0
+        heap: list[tuple[float, int, Reduced]] = [(self.bound, 0, self.graph)]
+        while heap:
+            self._raise(heap[0][0])
+            bound, _, graph = heapq.heappop(heap)
+            self.nodes += 1
+            self._node_bound = bound
+            self._saturated = None
+            for reduced in self._dual_rounds(simplify(graph), False):
+                graph = reduced
+                yield
+            if self._is_exhausted(graph) or self._node_bound == np.inf or self._slack(self._node_bound) < 0:
+                continue
+            assert self._saturated is not None
+            node = _branching_node(graph, *self._saturated)
+            if node < 0:
+                # Every node is a terminal: a spanning tree solves it.
+                tree = np.zeros(len(graph.ends), np.bool_)
+                if spanning_tree(*graph.graph(), graph.weights, graph.is_terminal, graph.is_terminal, tree):
+                    self._found(graph, tree)
+                continue
+            inside = graph.is_terminal.copy()
+            inside[node] = True
+            outside = graph.without((graph.ends == node).any(axis=1))
+            for child in (replace(graph, is_terminal=inside), outside):
+                count += 1
+                heapq.heappush(heap, (self._node_bound, count, child))
+        self._raise(self.weight)
+
+
+def _enter(pool: list[tuple[float, np.ndarray]], weight: float, tree: np.ndarray) -> bool:
+    """Put a tree into the pool unless it is there or too heavy; it takes the place of the most similar heavier one."""
+    distances = [int(np.count_nonzero(tree != other)) for _, other in pool]
+    if 0 in distances:
+        return False
+    if len(pool) < _POOL:
+        pool.append((weight, tree))
+        return True
+    heavier = [k for k in range(len(pool)) if pool[k][0] >= weight]
+    if not heavier:
+        return False
+    lightest = min(w for w, _ in pool)
+    pool[min(heavier, key=distances.__getitem__)] = (weight, tree)
+    return weight < lightest
+
+
+def _branching_node(graph: Reduced, before: Reduced, saturated: np.ndarray) -> int:
+    """The non-terminal with most saturated edges, then most edges; -1 if there is none."""
+    degree = np.bincount(graph.ends.ravel(), minlength=graph.num_nodes).astype(np.float64)
+    if len(before.ends) == len(graph.ends):
+        degree += 1000.0 * np.bincount(graph.ends[saturated].ravel(), minlength=graph.num_nodes)
+    degree[graph.is_terminal] = -1
+    node = int(np.argmax(degree))
+    return node if degree[node] > 0 else -1
+
+
+@jit
+def _disturb(weights: np.ndarray, strength: float, random: np.ndarray) -> np.ndarray:
+    """Weights times random factors in [1, 1 + strength)."""
+    out = np.empty(len(weights))
+    for e in range(len(weights)):
+        out[e] = weights[e] * (1.0 + strength * next_random(random))
+    return out
+
+
+@jit
+def _cross(weights: np.ndarray, a: np.ndarray, b: np.ndarray, random: np.ndarray) -> np.ndarray:
+    """Weights that favour edges of both trees, then those of one."""
+    out = np.empty(len(weights))
+    for e in range(len(weights)):
+        if a[e] and b[e]:
+            out[e] = weights[e]
+        elif a[e] or b[e]:
+            out[e] = weights[e] * (1.5 + 3.5 * next_random(random))
+        else:
+            out[e] = weights[e] * (10.0 + 5.0 * next_random(random))
+    return out
+
+
+def connects(num_nodes: int, ends: np.ndarray, terminals: np.ndarray) -> bool:
+    """Whether all terminals lie in one component; O(n + m)."""
+    is_terminal = np.zeros(num_nodes, np.bool_)
+    is_terminal[terminals] = True
+    adjacency = csr(num_nodes, ends)
+    ones = np.ones(len(ends))
+    return bool(shortest_path_tree_heuristic(*adjacency, ends, ones, is_terminal, int(terminals[0])).any())
+
+
+__all__ = ["SteinerSearch", "connects", "tree_nodes"]

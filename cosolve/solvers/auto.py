@@ -1,0 +1,194 @@
+"""
+Solver "auto", the default: a fixed, documented plan for each problem and size.
+
+A plan is a chain of solvers that hand the best solution on, each with a share of the time that is left when
+it starts, and solvers beside it that run at the same time if there is a second thread. The choice depends on
+the instance alone, never on what happens to be installed. ``docs/auto.md`` prints the table with the
+measurements behind it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import cosolve
+from cosolve.core.driver import run_adapter
+from cosolve.core.instance import Instance, Solution
+from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.result import Status
+from cosolve.core.solver import Availability, Feature, Outcome, Solver, make_options, solvers
+
+_PROOFS = (Status.INFEASIBLE, Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """
+    One solver of a plan.
+
+    Parameters
+    ----------
+    solver
+        Registered name.
+    share
+        Part of the time left at its start that it may use, in (0, 1].
+    options
+        Its own options.
+    """
+
+    solver: str
+    share: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    What to run for an instance.
+
+    Parameters
+    ----------
+    chain
+        One after the other, each starting from the best solution so far.
+    beside
+        At the same time on a second thread; with one thread, before the last of the chain with their share.
+    """
+
+    chain: tuple[Stage, ...]
+    beside: tuple[Stage, ...] = ()
+
+
+def plan(instance: Instance) -> Plan:
+    """The fixed choice for this problem and size."""
+    n = instance.size
+    match instance.problem:
+        case "tsp":
+            bound = (Stage("held-karp", 0.2),) if n <= 20_000 else ()
+            return Plan((Stage("greedy"), Stage("local-search")), bound)
+        case "atsp":
+            return Plan((Stage("greedy"), Stage("local-search")), (Stage("held-karp", 0.2),))
+        case "cvrp":
+            return Plan((Stage("greedy"), Stage("pyvrp" if n <= 1500 else "local-search")))
+        case "mis":
+            return Plan((Stage("greedy"), Stage("local-search", 0.5), Stage("cpsat")))
+        case "mds":
+            return Plan((Stage("greedy"), Stage("local-search", 0.3), Stage("highs")))
+        case "cflp" | "cpmp":
+            return Plan((Stage("greedy"), Stage("local-search", 0.2), Stage("highs")))
+        case "fjsp":
+            return Plan((Stage("greedy"), Stage("local-search", 0.2), Stage("cpsat")))
+        case "stp":
+            return Plan((Stage("greedy"), Stage("local-search", 0.4), Stage("highs")))
+        case _:
+            return Plan((Stage("highs"),))
+
+
+class Auto(Solver):
+    """The documented plan for the instance; see :func:`plan`."""
+
+    name = "auto"
+    title = "the documented choice for the problem and size (default)"
+    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "milp"})
+    features = Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.THREADS
+
+    def available(self) -> Availability:
+        """Always: every part of a plan is a dependency of the package."""
+        return Availability(True, cosolve.__version__)
+
+    def solve(
+        self,
+        instance: Instance,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: Any,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        run = _Run(instance, monitor, seed)
+        chosen = plan(instance)
+        if threads == 1:
+            for stage in (*chosen.chain[:-1], *chosen.beside, chosen.chain[-1]):
+                run.stage(stage, 1)
+            return run.outcome()
+        side = threading.Thread(target=run.side, args=(chosen.beside,), name="cosolve-auto-beside", daemon=True)
+        side.start()
+        for stage in chosen.chain:
+            run.stage(stage, max(1, threads - bool(chosen.beside)))
+        run.is_over = True
+        side.join()
+        return run.outcome()
+
+
+class _Run:
+    """What the stages of one run share."""
+
+    def __init__(self, instance: Instance, monitor: Monitor, seed: int) -> None:
+        self.instance = instance
+        self.monitor = monitor
+        self.seed = seed
+        self.is_over = False
+        self._outcomes: list[tuple[str, float, Outcome]] = []
+
+    def side(self, stages: tuple[Stage, ...]) -> None:
+        for stage in stages:
+            self.stage(stage, 1, _SideMonitor(self))
+
+    def stage(self, stage: Stage, threads: int, monitor: Monitor | None = None) -> None:
+        if self.is_over or self.monitor.should_stop() or any(o.status in _PROOFS for _, _, o in self._outcomes):
+            return
+        adapter = solvers.get(stage.solver)()
+        if self.instance.problem not in adapter.problems:
+            return
+        if monitor is None:
+            monitor = StageMonitor(self.monitor, stage.share * self.monitor.time_left())
+        best = self.monitor.best
+        initial = best.solution if best is not None and Feature.WARM_START in adapter.features else None
+        start = perf_counter()
+        try:
+            outcome = run_adapter(
+                adapter,
+                self.instance,
+                monitor,
+                seed=self.seed if Feature.SEED in adapter.features else 0,
+                threads=threads if Feature.THREADS in adapter.features else 1,
+                initial=initial,
+                options=make_options(adapter.options_type, stage.options),
+            )
+        except Exception as error:  # one part failing must not lose what the others found or still can find
+            outcome = Outcome(status=Status.ERROR, message=f"{stage.solver}: {type(error).__name__}: {error}")
+        self._outcomes.append((stage.solver, perf_counter() - start, outcome))
+
+    def outcome(self) -> Outcome:
+        outcomes = [outcome for _, _, outcome in self._outcomes]
+        proofs = [outcome.status for outcome in outcomes if outcome.status in _PROOFS]
+        failed = [outcome for outcome in outcomes if outcome.status is Status.ERROR]
+        if proofs:
+            status = proofs[0]
+        elif self.monitor.best is None and failed and len(failed) == len(outcomes):
+            status = Status.ERROR
+        else:
+            status = Status.FEASIBLE
+        stages = [
+            {"solver": name, "runtime": seconds, "status": outcome.status.value, **outcome.stats}
+            for name, seconds, outcome in self._outcomes
+        ]
+        messages = [outcome.message for outcome in outcomes if outcome.message]
+        build_time = sum(outcome.build_time for outcome in outcomes)
+        return Outcome(status, build_time=build_time, stats={"stages": stages}, message=" ".join(messages))
+
+
+class _SideMonitor(StageMonitor):
+    """Stops with the chain, even though the time is not up."""
+
+    def __init__(self, run: _Run) -> None:
+        super().__init__(run.monitor)
+        self._run = run
+
+    def should_stop(self) -> bool:
+        return self._run.is_over or super().should_stop()

@@ -1,0 +1,24 @@
+"""A MILP is its own formulation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cosolve.core.monitor import Monitor
+from cosolve.instances.milp import MILPInstance, Values
+from cosolve.solvers.formulations import Formulation
+
+
+def formulate(instance: MILPInstance, monitor: Monitor | None = None) -> Formulation:
+    """The instance itself; ``decode`` rounds integer columns and pulls the others into their bounds."""
+
+    def decode(x: np.ndarray) -> Values:
+        values = np.where(instance.is_integer, np.rint(x), x)
+        return Values(values=np.clip(values, instance.col_lower, instance.col_upper))
+
+    def encode(solution: Any) -> np.ndarray:
+        return np.asarray(solution.values, dtype=np.float64)
+
+    return Formulation(instance, decode, encode)

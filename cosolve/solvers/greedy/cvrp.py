@@ -1,0 +1,50 @@
+"""Savings for capacitated vehicle routing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosolve.core.monitor import Monitor
+from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.search.cvrp import SearchData, nearest_customers
+from cosolve.search.savings import savings
+
+#: Neighbours of a customer that the savings look at.
+NUM_NEIGHBOURS = 100
+
+
+def search_data(instance: CVRPInstance, num_neighbours: int) -> SearchData:
+    """The instance as the kernels want it, with so many neighbours of each customer."""
+    metric, coords, matrix = instance.distances.kernel_args
+    neighbours = nearest_customers(metric, coords, matrix, instance.depot, min(num_neighbours, max(0, instance.size - 1)))
+    return SearchData(
+        metric,
+        coords,
+        matrix,
+        instance.demand,
+        instance.depot,
+        instance.load_limit,
+        instance.length_limit,
+        instance.service_time,
+        neighbours,
+    )
+
+
+def first_out_of_reach(instance: CVRPInstance) -> int | None:
+    """A customer whose own route is longer than ``max_length``: if there is one, the instance is infeasible."""
+    if instance.max_length is None:
+        return None
+    for node in instance.customers.tolist():
+        there_and_back = 2 * instance.distances.between(instance.depot, node)
+        if there_and_back + instance.service_time > instance.length_limit:
+            return int(node)
+    return None
+
+
+def construct(instance: CVRPInstance, monitor: Monitor, rng: np.random.Generator) -> Routes | None:
+    """Routes of Clarke and Wright's savings algorithm; ``None`` only if a customer is out of reach."""
+    if instance.size == 0:
+        return Routes(routes=())
+    if first_out_of_reach(instance) is not None:
+        return None
+    return Routes.from_flat(*savings(search_data(instance, NUM_NEIGHBOURS)))

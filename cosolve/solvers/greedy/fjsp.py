@@ -1,0 +1,49 @@
+"""Dispatching rules for the flexible job shop: the best of several rules, from non-delay to active schedules."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosolve.core.monitor import Monitor
+from cosolve.instances.fjsp import FJSPInstance, Schedule
+from cosolve.search import fjsp as kernel
+
+_NUM_RULES = 5
+_DELAYS = (0.0, 0.5, 1.0)
+
+
+def construct(instance: FJSPInstance, monitor: Monitor, rng: np.random.Generator) -> Schedule | None:
+    """Best schedule of five rules with three degrees of delay; rules stop once time is up, the first one ends."""
+    data = prepare(instance)
+    state = kernel.make_state(data, 0)
+    alt, order = best_dispatch(data, state, monitor)
+    kernel.load(data, state, alt, order)
+    return to_schedule(data, state)
+
+
+def prepare(instance: FJSPInstance) -> kernel.Data:
+    """Arrays of the instance for the kernels."""
+    return kernel.make_data(
+        instance.job_ptr, instance.alt_ptr, instance.alt_machine, instance.alt_time, instance.num_machines
+    )
+
+
+def best_dispatch(data: kernel.Data, state: kernel.State, monitor: Monitor) -> tuple[np.ndarray, np.ndarray]:
+    """Alternatives and order of the best rule."""
+    n = len(data.job)
+    best: tuple[int, np.ndarray, np.ndarray] | None = None
+    for delay in _DELAYS:
+        for rule in range(_NUM_RULES):
+            if best is not None and monitor.should_stop():
+                return best[1], best[2]
+            alt, order = np.zeros(n, np.int64), np.zeros(n, np.int64)
+            makespan = int(kernel.dispatch(data, state, rule, delay, 0, alt, order))
+            if best is None or makespan < best[0]:
+                best = makespan, alt, order
+    assert best is not None
+    return best[1], best[2]
+
+
+def to_schedule(data: kernel.Data, state: kernel.State) -> Schedule:
+    """Best solution of a state, every operation as early as its sequences allow."""
+    return Schedule(machine=data.alt_machine[state.best_alt], start=state.best_head)

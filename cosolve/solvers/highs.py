@@ -1,0 +1,310 @@
+"""Solver "highs": HiGHS on the MILP formulation of a problem."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from cosolve.core.instance import Solution
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit, Status
+from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.instances.milp import MILPInstance
+from cosolve.solvers.formulations import PROBLEMS, Formulation, Rows, formulate
+from cosolve.solvers.mip import Answer, Incumbents, csr, is_unbounded, solve_trivial, solve_with_rows, start_values, with_rows
+from cosolve.solvers.packages import availability
+
+logger = logging.getLogger(__name__)
+
+_STATUS = {
+    "kOptimal": Status.OPTIMAL,
+    "kInfeasible": Status.INFEASIBLE,
+    "kUnbounded": Status.UNBOUNDED,
+    "kUnboundedOrInfeasible": Status.INFEASIBLE_OR_UNBOUNDED,
+    # Ended by a limit: no claim.
+    "kObjectiveBound": Status.FEASIBLE,
+    "kObjectiveTarget": Status.FEASIBLE,
+    "kTimeLimit": Status.FEASIBLE,
+    "kIterationLimit": Status.FEASIBLE,
+    "kSolutionLimit": Status.FEASIBLE,
+    "kInterrupt": Status.FEASIBLE,
+    "kHighsInterrupt": Status.FEASIBLE,
+    "kMemoryLimit": Status.FEASIBLE,
+    # Failed.
+    "kLoadError": Status.ERROR,
+    "kModelError": Status.ERROR,
+    "kPresolveError": Status.ERROR,
+    "kSolveError": Status.ERROR,
+    "kPostsolveError": Status.ERROR,
+    "kNotset": Status.UNKNOWN,
+    "kUnknown": Status.UNKNOWN,
+}
+
+_LIMIT = {"kTimeLimit": Limit.TIME, "kSolutionLimit": Limit.NODE, "kMemoryLimit": Limit.MEMORY}
+
+#: Integrality and rows: below the judge's 1e-6, so that rounded values still pass.
+_FEASIBILITY = 1e-7
+
+
+@dataclass(frozen=True)
+class HighsOptions:
+    """
+    Options of :class:`Highs`.
+
+    Parameters
+    ----------
+    presolve
+        Whether to presolve.
+    lp_solver
+        "choose", "simplex", "ipm" or "pdlp", for linear programs.
+    heuristic_effort
+        Share of the work of branch and bound that goes to primal heuristics, in [0, 1]; ``None`` for the
+        default of HiGHS (0.05).
+    native
+        Further options of HiGHS by their own names; they win over everything set here.
+    """
+
+    presolve: bool = True
+    lp_solver: str = "choose"
+    heuristic_effort: float | None = None
+    native: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        allowed = ("choose", "simplex", "ipm", "pdlp")
+        if self.lp_solver not in allowed:
+            raise ValueError(f"lp_solver must be one of {', '.join(allowed)}, got {self.lp_solver!r}.")
+        if self.heuristic_effort is not None and not 0 <= self.heuristic_effort <= 1:
+            raise ValueError(f"heuristic_effort must be in [0, 1], got {self.heuristic_effort}.")
+
+
+class Highs(Solver):
+    """HiGHS, in this process; its callbacks carry incumbents, bounds and the wish to stop."""
+
+    name = "highs"
+    title = "HiGHS (MILP)"
+    problems = PROBLEMS
+    features = (
+        Feature.EXACT
+        | Feature.BOUND
+        | Feature.TRAJECTORY
+        | Feature.WARM_START
+        | Feature.SEED
+        | Feature.THREADS
+        | Feature.DETERMINISTIC
+    )
+    limits = frozenset({Limit.NODE})
+    options_type = HighsOptions
+
+    def available(self) -> Availability:
+        """Whether ``highspy`` is installed."""
+        return availability("highspy")
+
+    def solve(
+        self,
+        instance: Any,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: HighsOptions,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        if monitor.should_stop():
+            return Outcome()
+        started = perf_counter()
+        formulation = formulate(instance, monitor)
+        trivial = solve_trivial(formulation, monitor)
+        if trivial is not None:
+            return trivial
+        engine = _Engine(formulation, monitor, seed, threads, options)
+        engine.start = start_values(formulation, initial)
+        build_time = perf_counter() - started
+        if monitor.should_stop():
+            return Outcome(build_time=build_time)
+        if formulation.separate is not None:
+            outcome = solve_with_rows(engine, formulation, engine.incumbents, monitor)
+        else:
+            outcome = engine.solve_once()
+        engine.incumbents.repair()
+        if outcome.status is Status.OPTIMAL and monitor.stop.gap > 0 and not monitor.is_proven:
+            outcome = replace(outcome, status=Status.FEASIBLE, limit=Limit.GAP)  # "optimal" within the gap
+        return replace(outcome, build_time=build_time, stats={**engine.stats, **outcome.stats})
+
+
+class _Engine:
+    """HiGHS on one formulation; an :class:`cosolve.solvers.mip.Engine`."""
+
+    def __init__(
+        self, formulation: Formulation, monitor: Monitor, seed: int, threads: int, options: HighsOptions
+    ) -> None:
+        self.incumbents = Incumbents(formulation, monitor)
+        self.start: np.ndarray | None = None
+        self.stats: dict[str, Any] = {"nodes": 0, "simplex_iterations": 0}
+        self._formulation = formulation
+        self._monitor = monitor
+        self._seed = seed
+        self._threads = threads
+        self._options = options
+        self._relaxation: Any = None
+        self._pool: list[Rows] = []
+
+    # -- one model, or an engine for rows on demand ---------------------------------------------------------
+
+    def solve_once(self) -> Outcome:
+        """Solve the model as it stands."""
+        model = self._formulation.model
+        answer = self._run(self._load(model), is_milp=bool(model.is_integer.any()))
+        if answer.bound is not None:
+            self._monitor.report_bound(answer.bound)
+        status = answer.status
+        is_open = status is Status.INFEASIBLE_OR_UNBOUNDED or (status is Status.UNBOUNDED and model.is_integer.any())
+        if is_open and not self._monitor.should_stop():
+
+            def solve(feasibility: MILPInstance) -> Status:
+                return self._run(self._load(feasibility), is_milp=True, has_bound=False).status
+
+            status = is_unbounded(model, solve)
+        return Outcome(status=status, limit=answer.limit, message=answer.message)
+
+    def solve_relaxation(self) -> Answer:
+        """Solve the linear relaxation; the last basis is the start of the next one."""
+        if self._relaxation is None:
+            model = self._formulation.model
+            relaxed = replace(with_rows(model, self._pool), is_integer=np.zeros(len(model.cost), dtype=bool))
+            self._relaxation = self._load(relaxed)
+        return self._run(self._relaxation, is_milp=False, is_final=False)
+
+    def solve_milp(self) -> Answer:
+        """Branch and bound over all rows so far, started from the best solution known."""
+        best, encode = self._monitor.best, self._formulation.encode
+        if best is not None and encode is not None:
+            self.start = np.asarray(encode(best.solution), dtype=np.float64)
+        return self._run(self._load(with_rows(self._formulation.model, self._pool)), is_milp=True)
+
+    def add_rows(self, rows: Rows) -> None:
+        """Add rows to the model and to its relaxation."""
+        data, indices, indptr, lower, upper = rows
+        self._pool.append(rows)
+        if self._relaxation is not None:
+            starts = np.asarray(indptr[:-1], dtype=np.int32)
+            self._relaxation.addRows(
+                len(lower), lower, upper, len(data), starts, np.asarray(indices, dtype=np.int32), data
+            )
+
+    # -- HiGHS ----------------------------------------------------------------------------------------------
+
+    def _load(self, model: MILPInstance) -> Any:
+        """A HiGHS object with the model and all options but the time limit."""
+        import highspy
+
+        highs = highspy.Highs()
+        # Bounds come with the log's callback, which needs the log switched on.
+        settings: dict[str, Any] = {
+            "output_flag": True,
+            "log_to_console": False,
+            "presolve": "choose" if self._options.presolve else "off",
+            "solver": self._options.lp_solver,
+            "threads": self._threads,
+            "random_seed": self._seed % (2**31 - 1),
+            "mip_rel_gap": self._monitor.stop.gap,
+            "mip_abs_gap": 1e-9,
+            "mip_feasibility_tolerance": _FEASIBILITY,
+            "primal_feasibility_tolerance": _FEASIBILITY,
+            "small_matrix_value": 1e-12,
+        }
+        if self._options.heuristic_effort is not None:
+            settings["mip_heuristic_effort"] = self._options.heuristic_effort
+        if self._monitor.stop.nodes is not None:
+            settings["mip_max_nodes"] = self._monitor.stop.nodes
+        for name, value in (settings | dict(self._options.native)).items():
+            if highs.setOptionValue(name, value) == highspy.HighsStatus.kError:
+                raise ValueError(f"HiGHS has no option {name!r} or refuses {value!r} for it.")
+        data, indices, indptr = csr(model)
+        sense = highspy.ObjSense.kMaximize if model.maximize else highspy.ObjSense.kMinimize
+        status = highs.passModel(
+            len(model.cost),
+            len(model.row_lower),
+            len(data),
+            int(highspy.MatrixFormat.kRowwise),
+            int(sense),
+            model.offset,
+            model.cost,
+            model.col_lower,
+            model.col_upper,
+            model.row_lower,
+            model.row_upper,
+            indptr,
+            indices,
+            data,
+            model.is_integer.astype(np.int32),
+        )
+        if status == highspy.HighsStatus.kError:
+            raise ValueError("HiGHS refuses the model: a coefficient or bound is out of its range.")
+        return highs
+
+    def _run(self, highs: Any, *, is_milp: bool, is_final: bool = True, has_bound: bool = True) -> Answer:
+        """
+        Run a loaded model.
+
+        ``is_final`` says that its solutions are solutions of the formulation, ``has_bound`` that its bound is one.
+        """
+        if is_milp and self.start is not None:
+            columns = np.arange(len(self.start), dtype=np.int32)
+            highs.setSolution(len(columns), columns, self.start)
+        self._listen(highs, is_milp=is_milp, has_bound=has_bound)
+        left = self._monitor.time_left()
+        if left < np.inf:
+            highs.setOptionValue("time_limit", highs.getRunTime() + left)  # its clock adds up over runs
+        highs.run()
+        highs.disableCallbacks()
+        if self.incumbents.error is not None:
+            raise self.incumbents.error
+        native = str(highs.getModelStatus()).rpartition(".")[2]
+        status = _STATUS.get(native, Status.UNKNOWN)
+        info = highs.getInfo()
+        self.stats["nodes"] += max(0, info.mip_node_count)
+        self.stats["simplex_iterations"] += max(0, info.simplex_iteration_count)
+        self.stats["native_status"] = native
+        x = None
+        if info.primal_solution_status == 2:  # feasible
+            x = np.array(highs.getSolution().col_value)
+            if is_final:
+                self.incumbents.offer(x, info.objective_function_value)
+        bound = None
+        if is_milp and status in (Status.OPTIMAL, Status.FEASIBLE):
+            bound = info.mip_dual_bound
+        elif status is Status.OPTIMAL:
+            bound = info.objective_function_value
+        message = "" if status not in (Status.ERROR, Status.UNKNOWN) else f"HiGHS ended with {native}."
+        return Answer(status, x, bound, _LIMIT.get(native), message)
+
+    def _listen(self, highs: Any, *, is_milp: bool, has_bound: bool) -> None:
+        # The raw callback: the events of highspy.Highs cost several times as much, once per simplex iteration.
+        from highspy import cb
+
+        kinds = cb.HighsCallbackType
+        logging_, improving = int(kinds.kCallbackMipLogging), int(kinds.kCallbackMipImprovingSolution)
+        incumbents, monitor = self.incumbents, self._monitor
+
+        def on_event(kind: int, message: str, out: Any, reply: Any, data: Any) -> None:
+            # No exception may reach HiGHS: those of decoders are kept by Incumbents, the rest can't raise.
+            if kind == logging_:
+                monitor.report_bound(out.mip_dual_bound)
+            elif kind == improving:
+                incumbents.offer(np.array(out.mip_solution), out.objective_function_value)
+            elif incumbents.must_stop:
+                reply.user_interrupt = True
+
+        highs.disableCallbacks()
+        super(type(highs), highs).setCallback(on_event, None)
+        wanted = ["SimplexInterrupt", "IpmInterrupt"]
+        if is_milp:
+            wanted = ["MipInterrupt", "MipImprovingSolution"] + ["MipLogging"] * has_bound
+        for name in wanted:
+            highs.startCallback(getattr(kinds, f"kCallback{name}"))

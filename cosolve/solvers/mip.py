@@ -1,0 +1,303 @@
+"""What the MILP backends share: from column values to verified solutions, rows on demand, repair of rounding."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from cosolve.core.instance import Solution
+from cosolve.core.monitor import Monitor
+from cosolve.core.problem import judge
+from cosolve.core.result import Limit, Status
+from cosolve.core.solver import Outcome
+from cosolve.instances.milp import MILPInstance
+from cosolve.solvers.formulations import Formulation, Rows
+
+logger = logging.getLogger(__name__)
+
+#: Relative distance by which the value of a relaxation may be off: its backend works to 1e-7.
+BOUND_MARGIN = 1e-7
+
+#: Rounds of row addition without progress after which the linear relaxation is left for branch and bound.
+MAX_STALLED = 60
+
+
+class Incumbents:
+    """
+    Takes column values from a backend, from any thread: decodes, reports, and keeps what went wrong.
+
+    Parameters
+    ----------
+    formulation, monitor
+        The formulation being solved and where its solutions go.
+
+    Attributes
+    ----------
+    violated
+        Rows that offered values break, for a formulation with ``separate``.
+    refused
+        The last values whose decoded solution the judge refused.
+    error
+        First exception of a decoder: it must not travel through a backend's native frames.
+    """
+
+    def __init__(self, formulation: Formulation, monitor: Monitor) -> None:
+        self.violated: list[Rows] = []
+        self.refused: np.ndarray | None = None
+        self.error: Exception | None = None
+        self._formulation = formulation
+        self._monitor = monitor
+        self._lock = threading.Lock()
+
+    def offer(self, x: np.ndarray, objective: float | None = None) -> None:
+        """Report the solution that column values stand for, or note why they stand for none."""
+        formulation, monitor = self._formulation, self._monitor
+        try:
+            with self._lock:
+                if formulation.separate is not None:
+                    rows = formulation.separate(x)
+                    if rows is not None:
+                        self.violated.append(rows)
+                        return
+                solution = formulation.decode(x)
+                # Judged here too: in a child process only the parent's monitor judges, and can't ask for a repair.
+                if not judge(monitor.instance, solution).feasible:
+                    self.refused = np.array(x)
+                monitor.report(solution, objective)
+        except Exception as error:
+            self.error = self.error or error
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether the backend has to stop: a limit, an exception, or rows to add first."""
+        return self.error is not None or bool(self.violated) or self._monitor.should_stop()
+
+    def repair(self) -> None:
+        """
+        Give refused values a second chance: integers rounded and fixed, continuous columns solved for again.
+
+        A backend accepts 2.9999999 for 3; a coefficient of 1e6 makes that a broken row once 3 is exact.
+        """
+        if self.refused is not None and self._monitor.time_left() > 0:
+            x = complete(self._formulation.model, self.refused, min(10.0, self._monitor.time_left()))
+            self.refused = None
+            if x is not None:
+                self.offer(x)
+        if self.error is not None:
+            raise self.error
+
+
+def start_values(formulation: Formulation, initial: Solution | None) -> np.ndarray | None:
+    """Column values of a warm start, or ``None`` without one."""
+    if initial is None or formulation.encode is None:
+        return None
+    return np.asarray(formulation.encode(initial), dtype=np.float64)
+
+
+def csr(model: MILPInstance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Data, indices and indptr (int32) with sorted rows and repeated entries summed: backends refuse repeats."""
+    from scipy.sparse import csr_matrix
+
+    shape = (len(model.row_lower), len(model.cost))
+    matrix = csr_matrix((model.data.copy(), model.indices.copy(), model.indptr.copy()), shape=shape)
+    matrix.sum_duplicates()
+    return matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+
+
+def with_rows(model: MILPInstance, pool: list[Rows]) -> MILPInstance:
+    """The model with further rows below its own."""
+    if not pool:
+        return model
+    data, indices, indptr = [model.data], [model.indices], [model.indptr]
+    lower, upper = [model.row_lower], [model.row_upper]
+    last = model.indptr[-1]
+    for row_data, row_indices, row_indptr, row_lower, row_upper in pool:
+        data.append(row_data)
+        indices.append(row_indices)
+        indptr.append(np.asarray(row_indptr, dtype=np.int64)[1:] + last)
+        lower.append(row_lower)
+        upper.append(row_upper)
+        last += row_indptr[-1]
+    return replace(
+        model,
+        data=np.concatenate(data),
+        indices=np.concatenate(indices),
+        indptr=np.concatenate(indptr),
+        row_lower=np.concatenate(lower),
+        row_upper=np.concatenate(upper),
+    )
+
+
+def complete(model: MILPInstance, x: np.ndarray, time_limit: float) -> np.ndarray | None:
+    """Values with the integer columns of ``x`` rounded and the best continuous ones for them; ``None`` if there are none."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_matrix
+
+    if model.is_integer.all():
+        return None
+    whole = np.rint(x)
+    lower = np.where(model.is_integer, whole, model.col_lower)
+    upper = np.where(model.is_integer, whole, model.col_upper)
+    matrix = csr_matrix((model.data, model.indices, model.indptr), shape=(len(model.row_lower), len(x)))
+    rows = [LinearConstraint(matrix, model.row_lower, model.row_upper)] if len(model.row_lower) else []
+    sign = -1.0 if model.maximize else 1.0
+    options = {"time_limit": time_limit}
+    result = milp(sign * model.cost, bounds=Bounds(lower, upper), constraints=rows, options=options)
+    return None if result.x is None else np.where(model.is_integer, whole, result.x)
+
+
+def is_unbounded(model: MILPInstance, solve: Callable[[MILPInstance], Status]) -> Status:
+    """
+    Which of the two "infeasible or unbounded" is.
+
+    An unbounded relaxation proves only that the MILP is one or the other. With the objective removed the
+    question is mere feasibility.
+
+    Parameters
+    ----------
+    model
+        A MILP that a backend says is unbounded, or infeasible or unbounded.
+    solve
+        Runs the backend on a MILP without objective; OPTIMAL means feasible.
+    """
+    answer = solve(replace(model, cost=np.zeros_like(model.cost), offset=0.0))
+    if answer is Status.OPTIMAL:
+        return Status.UNBOUNDED
+    return Status.INFEASIBLE if answer is Status.INFEASIBLE else Status.INFEASIBLE_OR_UNBOUNDED
+
+
+def solve_trivial(formulation: Formulation, monitor: Monitor) -> Outcome | None:
+    """
+    Solve a model without columns or rows, or with crossed bounds; ``None`` if it is neither.
+
+    Backends treat these in ways of their own: as an error, as "empty", or as a bound of 0.
+    """
+    model = formulation.model
+    lower = np.where(model.is_integer, np.ceil(model.col_lower), model.col_lower)
+    upper = np.where(model.is_integer, np.floor(model.col_upper), model.col_upper)
+    if (lower > upper).any() or (model.row_lower > model.row_upper).any():
+        return Outcome(status=Status.INFEASIBLE)
+    if formulation.separate is not None or (len(model.cost) and len(model.row_lower)):
+        return None
+    cost = -model.cost if model.maximize else model.cost
+    if ((cost > 0) & (lower == -np.inf)).any() or ((cost < 0) & (upper == np.inf)).any():
+        return Outcome(status=Status.UNBOUNDED)
+    idle = np.where(np.isfinite(lower), lower, np.where(np.isfinite(upper), upper, 0.0))
+    x = np.where(cost > 0, lower, np.where(cost < 0, upper, idle))
+    solution = formulation.decode(x)
+    if not judge(monitor.instance, solution).feasible:
+        return Outcome(status=Status.INFEASIBLE if len(x) == 0 else Status.UNKNOWN)
+    monitor.report(solution)
+    monitor.report_bound(float(model.cost @ x) + model.offset)
+    return Outcome(status=Status.OPTIMAL)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What a backend says of one model.
+
+    Parameters
+    ----------
+    status
+        The claim, OPTIMAL within the backend's tolerances.
+    x
+        Column values, if there are any.
+    bound
+        Proven bound, if there is one.
+    limit
+        Which limit ended the run.
+    message
+        The backend's own words where something went wrong.
+    """
+
+    status: Status
+    x: np.ndarray | None = None
+    bound: float | None = None
+    limit: Limit | None = None
+    message: str = ""
+
+
+class Engine(Protocol):
+    """A backend as :func:`solve_with_rows` sees it."""
+
+    def solve_relaxation(self) -> Answer:
+        """Solve the linear relaxation of the model with all rows added so far."""
+
+    def solve_milp(self) -> Answer:
+        """Solve the model itself; must offer solutions to ``Incumbents`` and heed its ``must_stop``."""
+
+    def add_rows(self, rows: Rows) -> None:
+        """Add rows."""
+
+
+def solve_with_rows(engine: Engine, formulation: Formulation, incumbents: Incumbents, monitor: Monitor) -> Outcome:
+    """
+    Solve a formulation whose rows are added on demand.
+
+    Rows that the optimum of the linear relaxation violates are added until there are none, or the bound has
+    stopped to grow. Then the MILP over these rows is solved; as long as one of its solutions violates
+    another row, that row is added and everything starts again. Each relaxation solved gives a bound. [1]_
+
+    Parameters
+    ----------
+    engine
+        The backend.
+    formulation
+        With ``separate``, whose answer ``None`` is final for integer points.
+    incumbents, monitor
+        Where solutions and bounds go.
+
+    References
+    ----------
+    .. [1] Dantzig, G., Fulkerson, R., Johnson, S. (1954). Solution of a large-scale traveling-salesman
+           problem. *Operations Research* 2(4): 393-410.
+    """
+    assert formulation.separate is not None
+    sign = -1.0 if formulation.model.maximize else 1.0
+    num_rows = rounds = restarts = 0
+    while not monitor.should_stop():
+        best = -np.inf
+        stalled = 0
+        while stalled < MAX_STALLED and not monitor.should_stop():
+            answer = engine.solve_relaxation()
+            if answer.status is not Status.OPTIMAL or answer.x is None or answer.bound is None:
+                break
+            rounds += 1
+            monitor.report_bound(answer.bound - sign * BOUND_MARGIN * max(1.0, abs(answer.bound)))
+            if sign * answer.bound > best + 1e-5 * max(1.0, abs(best)):
+                best, stalled = sign * answer.bound, 0
+            else:
+                stalled += 1
+            rows = formulation.separate(answer.x)
+            if rows is None:
+                break
+            num_rows += len(rows[3])
+            engine.add_rows(rows)
+        if monitor.should_stop():
+            break
+        if answer.status is Status.INFEASIBLE:
+            return _close(answer, rounds, restarts, num_rows)
+        answer = engine.solve_milp()
+        if incumbents.error is not None:
+            raise incumbents.error
+        if answer.bound is not None:
+            monitor.report_bound(answer.bound)
+        if not incumbents.violated:
+            return _close(answer, rounds, restarts, num_rows)
+        restarts += 1
+        for rows in incumbents.violated:
+            num_rows += len(rows[3])
+            engine.add_rows(rows)
+        incumbents.violated.clear()
+    return _close(Answer(Status.FEASIBLE), rounds, restarts, num_rows)
+
+
+def _close(answer: Answer, rounds: int, restarts: int, num_rows: int) -> Outcome:
+    stats: dict[str, Any] = {"rounds": rounds, "restarts": restarts, "rows_added": num_rows}
+    return Outcome(status=answer.status, limit=answer.limit, stats=stats, message=answer.message)

@@ -1,0 +1,254 @@
+"""Solver "pulp": any solver that PuLP can drive, on the MILP formulation of a problem."""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from cosolve.core.errors import SolverUnavailableError
+from cosolve.core.instance import Solution
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Status
+from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.instances.milp import MILPInstance
+from cosolve.solvers.formulations import PROBLEMS, Formulation, Rows, formulate
+from cosolve.solvers.mip import (
+    Answer,
+    Incumbents,
+    csr,
+    is_unbounded,
+    solve_trivial,
+    solve_with_rows,
+    start_values,
+    with_rows,
+)
+from cosolve.solvers.packages import availability
+
+# PuLP's own words. "Optimal" there covers a solution found before a limit; ``sol_status`` tells the two apart.
+_STATUS = {
+    "Optimal Solution Found": Status.OPTIMAL,
+    "Solution Found": Status.FEASIBLE,
+    "No Solution Exists": Status.INFEASIBLE,
+    "Solution is Unbounded": Status.UNBOUNDED,
+    "No Solution Found": Status.NO_SOLUTION,
+}
+
+
+@dataclass(frozen=True)
+class PulpOptions:
+    """
+    Options of :class:`Pulp`.
+
+    Parameters
+    ----------
+    solver
+        One of ``pulp.listSolvers()``: "PULP_CBC_CMD" (CBC, comes with PuLP), "GUROBI", "CPLEX_PY", "COPT",
+        "GLPK_CMD", ... Solvers other than CBC need an installation, and maybe a licence, of their own.
+    arguments
+        Further arguments of PuLP's solver class ("options", "path", ...); they win over everything set here.
+    """
+
+    solver: str = "PULP_CBC_CMD"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Pulp(Solver):
+    """
+    A solver driven by PuLP, in a child process that can be killed.
+
+    PuLP hands over one solution, at the end, and no bound: no trajectory, and no bound but that of a proof.
+    """
+
+    name = "pulp"
+    title = "PuLP (CBC, or any solver that PuLP drives)"
+    problems = PROBLEMS
+    features = Feature.EXACT | Feature.BOUND | Feature.WARM_START | Feature.THREADS
+    isolated = True
+    options_type = PulpOptions
+
+    def available(self) -> Availability:
+        """Whether ``pulp`` is installed; the solver behind it is known only by the options."""
+        return availability("pulp")
+
+    def solve(
+        self,
+        instance: Any,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: PulpOptions,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        if monitor.should_stop():
+            return Outcome()
+        started = perf_counter()
+        _check_solver(options.solver)
+        formulation = formulate(instance, monitor)
+        model = formulation.model
+        trivial = solve_trivial(formulation, monitor)
+        if trivial is not None:
+            return trivial
+        engine = _Engine(formulation, monitor, threads, options)
+        engine.start = start_values(formulation, initial)
+        build_time = perf_counter() - started
+        if formulation.separate is not None:
+            outcome = solve_with_rows(engine, formulation, engine.incumbents, monitor)
+        else:
+            answer = engine.solve_milp()
+            if answer.bound is not None:
+                monitor.report_bound(answer.bound)
+            status = answer.status
+            if status is Status.UNBOUNDED and model.is_integer.any() and not monitor.should_stop():
+                status = is_unbounded(model, lambda it: engine.run(it, is_milp=True).status)
+            outcome = Outcome(status=status, message=answer.message)
+        engine.incumbents.repair()
+        return replace(outcome, build_time=build_time, stats={"solver": options.solver, **outcome.stats})
+
+
+def _check_solver(name: str) -> None:
+    import pulp
+
+    if name not in pulp.listSolvers():
+        raise SolverUnavailableError(f"PuLP knows no solver {name!r}; it knows: {', '.join(pulp.listSolvers())}.")
+    if not pulp.getSolver(name, msg=False).available():
+        usable = ", ".join(pulp.listSolvers(onlyAvailable=True))
+        raise SolverUnavailableError(f"PuLP's solver {name!r} is not installed here; usable: {usable}.")
+
+
+class _Engine:
+    """PuLP on one formulation; an :class:`cosolve.solvers.mip.Engine` that starts afresh each time."""
+
+    def __init__(self, formulation: Formulation, monitor: Monitor, threads: int, options: PulpOptions) -> None:
+        self.incumbents = Incumbents(formulation, monitor)
+        self.start: np.ndarray | None = None
+        self._formulation = formulation
+        self._monitor = monitor
+        self._threads = threads
+        self._options = options
+        self._pool: list[Rows] = []
+
+    def add_rows(self, rows: Rows) -> None:
+        """Add rows."""
+        self._pool.append(rows)
+
+    def solve_relaxation(self) -> Answer:
+        """Solve the linear relaxation."""
+        model = with_rows(self._formulation.model, self._pool)
+        return self.run(replace(model, is_integer=np.zeros_like(model.is_integer)), is_milp=False)
+
+    def solve_milp(self) -> Answer:
+        """Solve the model."""
+        answer = self.run(with_rows(self._formulation.model, self._pool), is_milp=True)
+        if answer.x is not None:
+            self.incumbents.offer(answer.x)
+        return answer
+
+    def run(self, model: MILPInstance, *, is_milp: bool) -> Answer:
+        """Solve a model over the formulation's columns."""
+        import pulp
+
+        problem, variables = _build(model, self.start if is_milp else None)
+        left = self._monitor.time_left()
+        wanted: dict[str, Any] = {"msg": False, "mip": is_milp}
+        if self._threads > 1:
+            wanted["threads"] = self._threads
+        if left < np.inf:
+            wanted["timeLimit"] = max(0.01, left)
+        if is_milp:
+            wanted |= {"gapRel": self._monitor.stop.gap, "warmStart": self.start is not None}
+        solver_type = type(pulp.getSolver(self._options.solver, msg=False))
+        known = inspect.signature(solver_type.__init__).parameters
+        arguments = {name: value for name, value in wanted.items() if name in known}
+        with tempfile.TemporaryDirectory(prefix="cosolve-pulp-", ignore_cleanup_errors=True) as folder:
+            solver = pulp.getSolver(self._options.solver, **(arguments | dict(self._options.arguments)))
+            solver.tmpDir = folder
+            error = self._wait(lambda: problem.solve(solver))
+        if error == "stopped":
+            return Answer(Status.FEASIBLE)
+        if error:
+            return Answer(Status.ERROR, message=f"PuLP's {self._options.solver} failed: {error}")
+        status = _STATUS.get(pulp.LpSolution.get(problem.sol_status, ""), Status.UNKNOWN)
+        if status is Status.NO_SOLUTION and problem.status == pulp.LpStatusInfeasible:
+            status = Status.INFEASIBLE  # CBC's "integer infeasible" has no word of its own in sol_status
+        if status not in (Status.OPTIMAL, Status.FEASIBLE):
+            return Answer(status)
+        values = [variable.value() for variable in variables]
+        # Solution files leave out columns at zero.
+        x = np.array([0.0 if value is None else value for value in values])
+        bound = None
+        if status is Status.OPTIMAL and (self._monitor.stop.gap == 0 or not is_milp):
+            # PuLP gives no bound. A proof of optimality within gap 0, as opposed to a solution found before a
+            # limit, says that the solver's bound met the value of its own x. Ours comes from a file with 8
+            # digits (CBC), which are exact for integers only: the bound gives way by what may be lost.
+            lost = np.where((x == np.rint(x)) & (np.abs(x) < 1e8), 0.0, 5e-8 * np.abs(model.cost * x)).sum()
+            bound = float(model.cost @ x) + model.offset - (-lost if model.maximize else lost)
+        elif status is Status.OPTIMAL:
+            status = Status.FEASIBLE
+        return Answer(status, x, bound)
+
+    def _wait(self, work: Any) -> str:
+        """Work in a thread until done or told to stop; the child's end takes the backend along."""
+        box: list[str] = []
+
+        def target() -> None:
+            try:
+                work()
+                box.append("")
+            except Exception as error:
+                box.append(f"{type(error).__name__}: {error}")
+
+        thread = threading.Thread(target=target, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.05)
+            # A little past the limit, so that the backend's own stop, which brings its solution, comes first.
+            if self._monitor.limit is not None or (self._monitor.should_stop() and self._grace_is_over()):
+                break
+        return box[0] if box else "stopped"
+
+    def _grace_is_over(self) -> bool:
+        return self._monitor.elapsed() > self._monitor.stop.time_limit + 1.0
+
+
+def _build(model: MILPInstance, start: np.ndarray | None) -> tuple[Any, list[Any]]:
+    import pulp
+
+    problem = pulp.LpProblem("cosolve", pulp.LpMaximize if model.maximize else pulp.LpMinimize)
+    finite = np.isfinite
+    variables = [
+        pulp.LpVariable(
+            f"x{column}",
+            low if finite(low) else None,
+            high if finite(high) else None,
+            pulp.LpInteger if is_integer else pulp.LpContinuous,
+        )
+        for column, (low, high, is_integer) in enumerate(
+            zip(model.col_lower.tolist(), model.col_upper.tolist(), model.is_integer.tolist(), strict=True)
+        )
+    ]
+    problem.addVariables(variables)
+    costs = zip(variables, model.cost.tolist(), strict=True)
+    problem.setObjective(pulp.LpAffineExpression({v: c for v, c in costs if c}, constant=model.offset))
+    data, indices, indptr = (array.tolist() for array in csr(model))
+    for row, (low, high) in enumerate(zip(model.row_lower.tolist(), model.row_upper.tolist(), strict=True)):
+        part = slice(indptr[row], indptr[row + 1])
+        terms = {variables[column]: value for column, value in zip(indices[part], data[part], strict=True)}
+        if low == high:
+            sides = [(pulp.LpConstraintEQ, low)]
+        else:
+            sides = [(pulp.LpConstraintGE, low)] * bool(finite(low)) + [(pulp.LpConstraintLE, high)] * bool(finite(high))
+        for k, (sense, side) in enumerate(sides):
+            problem.addConstraint(pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, f"r{row}_{k}", side))
+    if start is not None:
+        for variable, value in zip(variables, start.tolist(), strict=True):
+            variable.setInitialValue(value)
+    return problem, variables

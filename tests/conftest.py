@@ -1,0 +1,20 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of published benchmark files; tests that need it are skipped where it is absent."""
+    folder = os.environ.get("COSOLVE_DATA")
+    if not folder:
+        pytest.skip("COSOLVE_DATA is not set: no published benchmark files here")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.skip(f"COSOLVE_DATA={folder} is not a folder")
+    return path
