@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from cosolve import __version__
-from cosolve.cli import convert, generate, info, solve, validate
+from cosolve.cli import convert, demo, generate, info, solve, validate
 from cosolve.cli.errors import describe_usage_error, is_usage_error, report
 
 app = typer.Typer(
@@ -23,10 +23,10 @@ app = typer.Typer(
     "3 solver unavailable, 130 interrupted.",
     add_completion=False,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # Rich's help takes as long to import as everything else together
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (solve, validate, info, convert, generate):
+for _verb in (solve, validate, info, convert, generate, demo):
     _verb.register(app)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 
@@ -47,19 +47,26 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: 
     from rich.text import Text
 
     table = Table(
-        title=title or None, title_justify="left", show_header=bool(header), box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        title=title or None,
+        title_justify="left",
+        show_header=bool(header),
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     for name in header or [""] * max((len(row) for row in rows), default=0):
         table.add_column(name, overflow="fold", style=None)
     for row in rows:
         table.add_row(*[Text(cell) for cell in row])
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000)
-    console.print(table)
+    with console.capture() as capture:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in capture.get().splitlines()), flush=True)
 
 
 @contextmanager
 def stdout_to_stderr() -> Iterator[None]:
-    """Send whatever native code prints on file descriptor 1 to stderr, so that stdout holds results alone."""
+    """Send whatever solvers print to stderr, native code on file descriptor 1 too: stdout holds results alone."""
     sys.stdout.flush()
     try:
         saved = os.dup(1)
@@ -68,9 +75,9 @@ def stdout_to_stderr() -> Iterator[None]:
         return
     try:
         os.dup2(2, 1)
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
-        sys.stdout.flush()
         if os.name == "posix":
             ctypes.CDLL(None).fflush(None)  # C libraries keep text back when stdout is no terminal
         os.dup2(saved, 1)

@@ -361,7 +361,11 @@ def list_solvers(problem: str | None = None, *, only_available: bool = False) ->
     """
     names = []
     for name in solvers.names():
-        adapter = solvers.get(name)()
+        try:
+            adapter = solvers.get(name)()
+        except ImportError as error:  # an installed plug-in that is broken must not hide the others
+            logger.warning("solver %s can't be loaded: %s", name, error)
+            continue
         if (problem is None or problem in adapter.problems) and (not only_available or adapter.available().ok):
             names.append(name)
     return names

@@ -73,14 +73,23 @@ def main() -> None:
     try:
         solver = getattr(importlib.import_module(module), name)()
         outcome = solver.solve(instance, monitor, seed=seed, threads=threads, initial=initial, options=options)
+    except SystemExit as error:
+        # An orderly exit waits for the lock on stdin, which the listening thread holds, and aborts.
+        os._exit(error.code if isinstance(error.code, int) else 1)
     except MemoryError:
         outcome = Outcome(status=Status.ERROR, limit=Limit.MEMORY, message="out of memory.")
     except Exception as error:
         stats = {"traceback": traceback.format_exc()}
         outcome = Outcome(status=Status.ERROR, stats=stats, message=f"{type(error).__name__}: {error}")
-    with monitor._lock:
-        send(stream, ("done", outcome))
-    os._exit(0)  # a backend's own threads or exit handlers must not keep us
+    code = 1
+    try:
+        with monitor._lock:
+            send(stream, ("done", outcome))
+        code = 0
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(code)  # a backend's own threads or exit handlers must not keep us
 
 
 if __name__ == "__main__":

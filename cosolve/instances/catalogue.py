@@ -28,6 +28,8 @@ class Entry:
         Objective to compare with, "optimal" or "best", and where that is known from.
     bound
         Best proven bound where the reference is not known to be optimal, else ``None``.
+    demo
+        Whether ``cosolve demo`` shows it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Entry:
     reference_kind: str
     reference_source: str
     bound: float | None = None
+    demo: bool = False
 
 
 def folder() -> Path:

@@ -112,15 +112,34 @@ def write(instance: Instance, path: str | os.PathLike[str], *, format: str | Non
         If no format writes this problem under that suffix.
     """
     path = Path(path)
-    writers = [f for f in map(formats.get, formats.names()) if instance.problem in f.problems and f.write]
-    if format is not None:
-        writers = [f for f in writers if f.name == format]
-    else:
-        writers = [f for f in writers if instance.problem in f.suffixes.get(path.suffix.lower(), ())] or writers[:1]
-    if not writers or writers[0].write is None:
-        raise ValueError(f"no format {format or ''!r} writes {instance.problem} instances.")
+    chosen = writing_format(instance.problem, path, format)
+    assert chosen.write is not None
     with replacing(path) as temporary:
-        writers[0].write(instance, temporary)
+        chosen.write(instance, temporary)
+
+
+def writing_format(problem: str, path: str | os.PathLike[str], format: str | None = None) -> Format:
+    """
+    The format in which :func:`write` writes a file.
+
+    Raises
+    ------
+    ValueError
+        If no format writes this problem, or not the one that was asked for; the message lists those that do.
+    """
+    if format is not None:
+        formats.get(format)
+    writers = [f for f in map(formats.get, formats.names()) if problem in f.problems and f.write]
+    suffix = Path(path).suffix.lower()
+    if format is not None:
+        chosen = [f for f in writers if f.name == format]
+    else:
+        chosen = [f for f in writers if problem in f.suffixes.get(suffix, ())] or writers
+    if not chosen:
+        which = "no format writes" if format is None else f"format {format!r} does not write"
+        allowed = ", ".join(f.name for f in writers) or "none"
+        raise ValueError(f"{which} {problem} instances; allowed: {allowed}.")
+    return chosen[0]
 
 
 def read_solution(path: str | os.PathLike[str], instance: Instance, *, format: str | None = None) -> Solution:

@@ -59,7 +59,7 @@ class FJSPInstance(Instance):
             raise ValueError("job_ptr must start at 0 and must not decrease.")
         num_ops = int(self.job_ptr[-1])
         if len(self.alt_ptr) != num_ops + 1 or self.alt_ptr[0] != 0:
-            raise ValueError(f"alt_ptr must have {num_ops + 1} entries and start at 0, got {len(self.alt_ptr)} entries.")
+            raise ValueError(f"alt_ptr must start at 0 and have {num_ops + 1} entries, got {len(self.alt_ptr)}.")
         counts = np.diff(self.alt_ptr)
         if (counts < 1).any():
             raise ValueError(f"operation {int(np.argmin(counts))} has no machine; at least 1 is needed.")
@@ -187,9 +187,7 @@ def durations(instance: FJSPInstance, machine: np.ndarray) -> np.ndarray:
 
 
 @jit
-def _durations(
-    alt_ptr: np.ndarray, alt_machine: np.ndarray, alt_time: np.ndarray, machine: np.ndarray
-) -> np.ndarray:
+def _durations(alt_ptr: np.ndarray, alt_machine: np.ndarray, alt_time: np.ndarray, machine: np.ndarray) -> np.ndarray:
     out = np.full(len(machine), -1, np.int64)
     for op in range(len(machine)):
         for k in range(alt_ptr[op], alt_ptr[op + 1]):

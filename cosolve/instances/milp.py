@@ -147,7 +147,8 @@ def evaluate(instance: MILPInstance, solution: Values, mode: JudgeMode = "strict
             worst = int(np.argmax(relative))
             if not relative[worst] <= TOLERANCE:  # also where sums overflowed to NaN
                 violations.append(Violation(what, f"{where} {worst}", float(amount[worst])))
-    return Verdict(float(instance.cost @ point) + instance.offset, tuple(violations))
+    with np.errstate(over="ignore", invalid="ignore"):  # the result says so itself
+        return Verdict(float(instance.cost @ point) + instance.offset, tuple(violations))
 
 
 def _scale(side: np.ndarray, is_exact: np.ndarray) -> np.ndarray:

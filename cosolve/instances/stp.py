@@ -209,7 +209,7 @@ def _find(parent: np.ndarray, u: int) -> int:
 
 @jit
 def _check_tree(n: int, edges: np.ndarray, used: np.ndarray, terminals: np.ndarray) -> tuple[int, int, int, int]:
-    """An edge given twice, one that closes a cycle, number of parts with terminals, an edge of a part without; or -1."""
+    """An edge given twice, one that closes a cycle, number of parts with terminals, an edge of one without; or -1."""
     parent = np.arange(n)
     seen = np.zeros(len(edges), np.bool_)
     repeated = -1

@@ -66,6 +66,8 @@ class State(NamedTuple):
     position: np.ndarray
     head: np.ndarray
     tail: np.ndarray
+    job_head: np.ndarray
+    job_tail: np.ndarray
     topological: np.ndarray
     missing: np.ndarray
     path: np.ndarray
@@ -91,8 +93,8 @@ def make_data(
     is_last[job_ptr[1:][sizes > 0] - 1] = True
     room = np.bincount(alt_machine, minlength=num_machines)
     seq_ptr = np.concatenate((np.zeros(1, np.int64), np.cumsum(room)))
-    arrays = (np.array(a, np.int64) for a in (alt_ptr, alt_machine, alt_time))
-    return Data(job, is_first, is_last, *arrays, seq_ptr, len(sizes))
+    alt_ptr, alt_machine, alt_time = (np.array(a, np.int64) for a in (alt_ptr, alt_machine, alt_time))
+    return Data(job, is_first, is_last, alt_ptr, alt_machine, alt_time, seq_ptr, len(sizes))
 
 
 def make_state(data: Data, seed: int) -> State:
@@ -110,6 +112,8 @@ def make_state(data: Data, seed: int) -> State:
         position=ints(num_ops),
         head=ints(num_ops),
         tail=ints(num_ops),
+        job_head=ints(num_ops),
+        job_tail=ints(num_ops),
         topological=ints(num_ops),
         missing=ints(num_ops),
         path=ints(num_ops),
@@ -125,14 +129,14 @@ def make_state(data: Data, seed: int) -> State:
 
 
 @jit
-def _random(state: State, n: int) -> int:
+def _random(random: np.ndarray, n: int) -> int:
     """Integer in [0, n) from splitmix64; the bias for n far below 2^63 is nothing."""
-    state.random[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = state.random[0]
+    random[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = random[0]
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
-    return np.int64(z >> np.uint64(1)) % n
+    return int(np.int64(z >> np.uint64(1))) % n
 
 
 @jit
@@ -201,6 +205,7 @@ def _evaluate(data: Data, state: State) -> int:
         makespan = max(makespan, end)
         if not data.is_last[op]:
             other = op + 1
+            state.job_head[other] = end
             state.head[other] = max(state.head[other], end)
             missing[other] -= 1
             if missing[other] == 0:
@@ -221,6 +226,7 @@ def _evaluate(data: Data, state: State) -> int:
         tail = 0
         if not data.is_last[op]:
             tail = state.tail[op + 1] + state.duration[op + 1]
+        state.job_tail[op] = tail
         k = data.alt_machine[state.alt[op]]
         if position[op] + 1 < state.length[k]:
             other = seq[data.seq_ptr[k] + position[op] + 1]
@@ -230,21 +236,9 @@ def _evaluate(data: Data, state: State) -> int:
 
 
 @jit
-def _job_head(data: Data, state: State, op: int) -> int:
-    return 0 if data.is_first[op] else state.head[op - 1] + state.duration[op - 1]
-
-
-@jit
-def _job_tail(data: Data, state: State, op: int) -> int:
-    return 0 if data.is_last[op] else state.tail[op + 1] + state.duration[op + 1]
-
-
-@jit
-def _no_path(state: State, a: int, b: int) -> bool:
+def _no_path(head: np.ndarray, tail: np.ndarray, duration: np.ndarray, a: int, b: int) -> bool:
     """Sufficient for: no path from operation a to operation b (heads or tails would then be further apart)."""
-    return a != b and (
-        state.head[b] < state.head[a] + state.duration[a] or state.tail[a] < state.tail[b] + state.duration[b]
-    )
+    return a != b and (head[b] < head[a] + duration[a] or tail[a] < tail[b] + duration[b])
 
 
 @jit
@@ -256,7 +250,7 @@ def _critical_path(data: Data, state: State) -> int:
     for other in range(n):
         if state.head[other] + state.duration[other] == makespan and state.tail[other] == 0:
             seen += 1
-            if _random(state, seen) == 0:
+            if _random(state.random, seen) == 0:
                 op = other
     place = n
     while True:
@@ -270,7 +264,7 @@ def _critical_path(data: Data, state: State) -> int:
             k = data.alt_machine[state.alt[op]]
             before = state.seq[data.seq_ptr[k] + state.position[op] - 1]
         by_machine = before >= 0 and state.head[before] + state.duration[before] == state.head[op]
-        if by_machine and (not by_job or _random(state, 2) == 0):
+        if by_machine and (not by_job or _random(state.random, 2) == 0):
             op = before
         elif by_job:
             op = op - 1
@@ -290,20 +284,20 @@ def _estimate_later(data: Data, state: State, begin: int, length: int, i: int, j
         end = state.head[w] + state.duration[w]
     for place in range(i + 1, j + 1):
         w = seq[begin + place]
-        head = max(_job_head(data, state, w), end)
+        head = max(state.job_head[w], end)
         state.scratch[place] = head
         end = head + state.duration[w]
     tail = 0
     if j + 1 < length:
         w = seq[begin + j + 1]
         tail = state.tail[w] + state.duration[w]
-    tail = max(_job_tail(data, state, u), tail) + state.duration[u]
-    longest = max(_job_head(data, state, u), end) + tail
+    tail = max(state.job_tail[u], tail) + state.duration[u]
+    longest = max(state.job_head[u], end) + tail
     for place in range(j, i, -1):
         if longest > cut:
             break
         w = seq[begin + place]
-        tail = max(_job_tail(data, state, w), tail) + state.duration[w]
+        tail = max(state.job_tail[w], tail) + state.duration[w]
         longest = max(longest, state.scratch[place] + tail)
     return longest
 
@@ -319,28 +313,29 @@ def _estimate_earlier(data: Data, state: State, begin: int, length: int, i: int,
         tail = state.tail[w] + state.duration[w]
     for place in range(j - 1, i - 1, -1):
         w = seq[begin + place]
-        tail = max(_job_tail(data, state, w), tail) + state.duration[w]
+        tail = max(state.job_tail[w], tail) + state.duration[w]
         state.scratch[place] = tail
     end = 0
     if i > 0:
         w = seq[begin + i - 1]
         end = state.head[w] + state.duration[w]
-    end = max(_job_head(data, state, u), end)
-    longest = end + state.duration[u] + max(_job_tail(data, state, u), tail)
+    end = max(state.job_head[u], end)
+    longest = end + state.duration[u] + max(state.job_tail[u], tail)
     end += state.duration[u]
     for place in range(i, j):
         if longest > cut:
             break
         w = seq[begin + place]
-        head = max(_job_head(data, state, w), end)
+        head = max(state.job_head[w], end)
         longest = max(longest, head + state.scratch[place])
         end = head + state.duration[w]
     return longest
 
 
 @jit
-def _order_entry(data: Data, state: State, a: int, b: int) -> int:
-    return (a * data.num_jobs + data.job[b]) % len(state.tabu_order)
+def _entry(data_job: np.ndarray, num_jobs: int, size: int, a: int, b: int) -> int:
+    """Place of "a before b" in the table of forbidden orders: a job meets a machine seldom more than once."""
+    return (a * num_jobs + data_job[b]) % size
 
 
 @jit
@@ -350,12 +345,18 @@ def _is_shift_tabu(data: Data, state: State, begin: int, i: int, j: int, later: 
     if later:
         u = state.seq[begin + i]
         for place in range(i + 1, j + 1):
-            if state.tabu_order[_order_entry(data, state, state.seq[begin + place], u)] > now:
+            if (
+                state.tabu_order[_entry(data.job, data.num_jobs, len(state.tabu_order), state.seq[begin + place], u)]
+                > now
+            ):
                 return True
     else:
         u = state.seq[begin + j]
         for place in range(i, j):
-            if state.tabu_order[_order_entry(data, state, u, state.seq[begin + place])] > now:
+            if (
+                state.tabu_order[_entry(data.job, data.num_jobs, len(state.tabu_order), u, state.seq[begin + place])]
+                > now
+            ):
                 return True
     return False
 
@@ -388,7 +389,7 @@ def _best_insertion(data: Data, state: State, op: int, alt: int, cut: int) -> tu
     """Place on another machine with the least longest path through the operation, and that length."""
     k = data.alt_machine[alt]
     begin, length = data.seq_ptr[k], state.length[k]
-    head, tail, time = _job_head(data, state, op), _job_tail(data, state, op), data.alt_time[alt]
+    head, tail, time = state.job_head[op], state.job_tail[op], data.alt_time[alt]
     if head + time + tail > cut:
         return -1, _NONE
     # Ends grow and tails shrink along a machine: those that end after the operation could start are a suffix,
@@ -417,12 +418,12 @@ def _best_insertion(data: Data, state: State, op: int, alt: int, cut: int) -> tu
         start, rest = head, tail
         if place > 0:
             before = state.seq[begin + place - 1]
-            if not data.is_last[op] and not _no_path(state, op + 1, before):
+            if not data.is_last[op] and not _no_path(state.head, state.tail, state.duration, op + 1, before):
                 continue
             start = max(start, state.head[before] + state.duration[before])
         if place < length:
             after = state.seq[begin + place]
-            if not data.is_first[op] and not _no_path(state, after, op - 1):
+            if not data.is_first[op] and not _no_path(state.head, state.tail, state.duration, after, op - 1):
                 continue
             rest = max(rest, state.tail[after] + state.duration[after])
         value = start + time + rest
@@ -430,7 +431,7 @@ def _best_insertion(data: Data, state: State, op: int, alt: int, cut: int) -> tu
             best_place, best, ties = place, value, 1
         elif value == best:
             ties += 1
-            if _random(state, ties) == 0:
+            if _random(state.random, ties) == 0:
                 best_place = place
     return best_place, best
 
@@ -460,7 +461,7 @@ def run(data: Data, state: State, iterations: int, patience: int, target: int) -
     used = 0
     for k in range(len(state.length)):
         used += state.length[k] > 0
-    order_tenure = 10 + n // max(used, 1)
+    tenure = 10 + data.num_jobs // max(used, 1)
     chosen = np.empty(5, np.int64)  # kind (0 later, 1 earlier, 2 machine), operation, i, j, alternative
     spare = np.empty(5, np.int64)
     for _ in range(iterations):
@@ -508,26 +509,28 @@ def run(data: Data, state: State, iterations: int, patience: int, target: int) -
                     later = sort < 2
                     if later:
                         u = state.seq[begin + i]
-                        if not data.is_last[u] and not _no_path(state, u + 1, state.seq[begin + j]):
+                        if not data.is_last[u] and not _no_path(
+                            state.head, state.tail, state.duration, u + 1, state.seq[begin + j]
+                        ):
                             continue
                         value = _estimate_later(data, state, begin, length, i, j, best)
                     else:
                         u = state.seq[begin + j]
-                        if not data.is_first[u] and not _no_path(state, state.seq[begin + i], u - 1):
+                        if not data.is_first[u] and not _no_path(
+                            state.head, state.tail, state.duration, state.seq[begin + i], u - 1
+                        ):
                             continue
                         value = _estimate_earlier(data, state, begin, length, i, j, best)
                     if value > best:
-                        if best == _NONE or tabu_ties > 0:
-                            pass
                         continue
                     if value >= counts[BEST] and _is_shift_tabu(data, state, begin, i, j, later):
                         tabu_ties += 1
-                        if _random(state, tabu_ties) == 0:
+                        if _random(state.random, tabu_ties) == 0:
                             spare[0], spare[1], spare[2], spare[3], spare[4] = not later, u, i, j, state.alt[u]
                         continue
                     ties = 1 if value < best else ties + 1
                     best = value
-                    if _random(state, ties) == 0:
+                    if _random(state.random, ties) == 0:
                         chosen[0], chosen[1], chosen[2], chosen[3], chosen[4] = not later, u, i, j, state.alt[u]
             for place in range(bs, be + 1):
                 u = state.seq[begin + place]
@@ -539,12 +542,12 @@ def run(data: Data, state: State, iterations: int, patience: int, target: int) -
                         continue
                     if value >= counts[BEST] and state.tabu_alt[alt] > now:
                         tabu_ties += 1
-                        if _random(state, tabu_ties) == 0:
+                        if _random(state.random, tabu_ties) == 0:
                             spare[0], spare[1], spare[2], spare[3], spare[4] = 2, u, place, target_place, alt
                         continue
                     ties = 1 if value < best else ties + 1
                     best = value
-                    if _random(state, ties) == 0:
+                    if _random(state.random, ties) == 0:
                         chosen[0], chosen[1], chosen[2], chosen[3], chosen[4] = 2, u, place, target_place, alt
             at += be - bs + 1
         counts[ITERATION] += 1
@@ -556,18 +559,17 @@ def run(data: Data, state: State, iterations: int, patience: int, target: int) -
         old_alt, old_place = state.alt[op], state.position[op]
         begin = data.seq_ptr[data.alt_machine[old_alt]]
         if kind == 2:
-            tenure = n - first + data.alt_ptr[op + 1] - data.alt_ptr[op]
-            state.tabu_alt[old_alt] = counts[ITERATION] + tenure + _random(state, tenure // 2 + 1)
+            state.tabu_alt[old_alt] = counts[ITERATION] + tenure + _random(state.random, tenure // 2 + 1)
             _move(data, state, op, alt, j)
         else:
-            until = counts[ITERATION] + order_tenure + _random(state, order_tenure // 2 + 1)
+            until = counts[ITERATION] + tenure + _random(state.random, tenure // 2 + 1)
             for place in range(i, j + 1):
                 other = state.seq[begin + place]
                 if other != op:
                     if kind == 0:
-                        state.tabu_order[_order_entry(data, state, op, other)] = until
+                        state.tabu_order[_entry(data.job, data.num_jobs, len(state.tabu_order), op, other)] = until
                     else:
-                        state.tabu_order[_order_entry(data, state, other, op)] = until
+                        state.tabu_order[_entry(data.job, data.num_jobs, len(state.tabu_order), other, op)] = until
             _move(data, state, op, alt, j if kind == 0 else i)
         makespan = _evaluate(data, state)
         if makespan < 0:
@@ -661,7 +663,7 @@ def dispatch(data: Data, state: State, rule: int, delay: float, noise: int, alt:
             else:
                 value = 1.0 / (1.0 + best_start[job] + time)
             if noise > 0:
-                value *= 1.0 - _random(state, noise * 100) / 10000.0
+                value *= 1.0 - _random(state.random, noise * 100) / 10000.0
             if value > highest:
                 taken, highest = job, value
         op = waiting[taken]

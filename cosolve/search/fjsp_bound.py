@@ -9,6 +9,8 @@ References
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from cosolve.core.jit import jit
@@ -33,7 +35,7 @@ def lower_bound(
     head = total[:-1] - total[job_ptr[job]]
     tail = total[job_ptr[job + 1]] - total[1:]
     bound = int((head + time + tail).max())
-    sets = {alt_machine[a:b].tobytes() for a, b in zip(alt_ptr[:-1], alt_ptr[1:], strict=True)}
+    sets = {alt_machine[a:b].tobytes() for a, b in pairwise(alt_ptr)}
     sets.update(np.array([k]).tobytes() for k in range(num_machines))
     sets.add(np.unique(alt_machine).tobytes())
     # Instances with thousands of different sets get the smallest ones: they bind most tightly.

@@ -16,12 +16,12 @@ import numpy as np
 from cosolve.core.jit import jit
 from cosolve.search.stp_dual import dual_ascent
 from cosolve.search.stp_graph import (
+    Adjacency,
     csr,
     next_random,
     prune,
     shortest_path_tree_heuristic,
     spanning_tree,
-    tree_nodes,
     tree_weight,
 )
 from cosolve.search.stp_local import improve
@@ -31,6 +31,8 @@ from cosolve.search.stp_reduce import Reduced, original, reduce_by_bound, reduce
 _SLICE = 3_000_000
 
 _POOL = 16
+
+_NO_CUTS = np.empty(0, np.int64)
 
 
 class SteinerSearch:
@@ -44,7 +46,10 @@ class SteinerSearch:
     is_integral
         Whether every tree has an integer weight: the next better one is then lighter by 1.
     seed
-        Positive; of all random choices.
+        >= 0; of all random choices.
+    keeps_best
+        Reductions may usually remove trees as light as the best known one. True keeps at least one optimal tree in the
+        graph in any case, for callers that hand the reduced graph on.
 
     Attributes
     ----------
@@ -65,6 +70,7 @@ class SteinerSearch:
         *,
         is_integral: bool,
         seed: int,
+        keeps_best: bool = False,
     ) -> None:
         self.whole = original(num_nodes, ends, weights, terminals)
         self._whole_csr = self.whole.graph()
@@ -75,6 +81,9 @@ class SteinerSearch:
         self.iterations = 0
         self.nodes = 0
         self._is_integral = is_integral
+        self._node_bound = 0.0
+        self._saturated: tuple[Reduced, np.ndarray] | None = None
+        self._keeps_best = keeps_best
         self._random = np.array([2 * seed + 88172645463325252], np.uint64)
         for _ in range(8):
             next_random(self._random)
@@ -105,6 +114,8 @@ class SteinerSearch:
 
     def _slack(self, bound: float) -> float:
         """How much a tree may weigh more than ``bound`` and still be lighter than the best."""
+        if self._keeps_best:
+            return self.weight * (1.0 + 1e-9) + 1e-9 - bound
         step = 1.0 - 1e-6 if self._is_integral else 1e-9 * self.weight
         return self.weight - step - bound
 
@@ -112,17 +123,7 @@ class SteinerSearch:
 
     def run(self) -> Iterator[None]:
         """Work for ever, or until closed; hands back control every few hundredths of a second."""
-        start = self._shortest_paths(self.graph, self.graph.graph(), self.graph.weights, 0)
-        self._found(self.graph, start)
-        yield
-        self.graph = simplify(self.graph)
-        yield
-        rounds = self._dual_rounds(self.graph, True)
-        for graph in rounds:
-            self.graph = graph
-            yield
-        if self._is_exhausted(self.graph):
-            self._raise(self.weight)
+        yield from self.presolve()
         if self.is_closed:
             return
         population = self._population()
@@ -136,6 +137,21 @@ class SteinerSearch:
             while self.iterations == done:
                 next(population)
                 yield
+
+    def presolve(self) -> Iterator[None]:
+        """The first phase of :meth:`run`: reductions and bounds until they stall."""
+        first = int(np.argmax(self.graph.is_terminal))
+        start = self._shortest_paths(self.graph, self.graph.graph(), self.graph.weights, first)
+        if len(start):
+            self._found(self.graph, start)
+        yield
+        self.graph = simplify(self.graph)
+        yield
+        for graph in self._dual_rounds(self.graph, True):
+            self.graph = graph
+            yield
+        if self._is_exhausted(self.graph):
+            self._raise(self.weight)
 
     def _is_exhausted(self, graph: Reduced) -> bool:
         """Whether the graph can hold no tree lighter than the best; also takes the tree of a solved graph."""
@@ -153,7 +169,9 @@ class SteinerSearch:
             root = int(terminals[int(next_random(self._random) * len(terminals))])
             before = len(graph.ends)
             adjacency = graph.graph()
-            dual, reduced = dual_ascent(*adjacency, graph.ends, graph.weights, graph.is_terminal, root)
+            dual, reduced, _ = dual_ascent(
+                *adjacency, graph.ends, graph.weights, graph.is_terminal, root, _NO_CUTS, _NO_CUTS
+            )
             bound = graph.fixed_weight + dual
             if is_root:
                 self._raise(bound)
@@ -181,12 +199,7 @@ class SteinerSearch:
             idle = 0 if len(graph.ends) < 0.95 * before else idle + 1
             yield graph
 
-    _node_bound = 0.0
-    _saturated: tuple[Reduced, np.ndarray] | None = None
-
-    def _shortest_paths(
-        self, graph: Reduced, adjacency: tuple[np.ndarray, ...], weights: np.ndarray, root: int
-    ) -> np.ndarray:
+    def _shortest_paths(self, graph: Reduced, adjacency: Adjacency, weights: np.ndarray, root: int) -> np.ndarray:
         """Tree (a flag per edge) by the shortest path heuristic under other weights; empty if there is none."""
         nodes = shortest_path_tree_heuristic(*adjacency, graph.ends, weights, graph.is_terminal, root)
         tree = np.zeros(len(graph.ends), np.bool_)
@@ -194,9 +207,7 @@ class SteinerSearch:
             return np.empty(0, np.bool_)
         return tree
 
-    def _descend(
-        self, graph: Reduced, adjacency: tuple[np.ndarray, ...], tree: np.ndarray, weights: np.ndarray
-    ) -> Iterator[None]:
+    def _descend(self, graph: Reduced, adjacency: Adjacency, tree: np.ndarray, weights: np.ndarray) -> Iterator[None]:
         cursor = np.zeros(3, np.int64)
         while not improve(*adjacency, graph.ends, weights, graph.is_terminal, tree, cursor, _SLICE):
             yield
@@ -320,6 +331,3 @@ def connects(num_nodes: int, ends: np.ndarray, terminals: np.ndarray) -> bool:
     adjacency = csr(num_nodes, ends)
     ones = np.ones(len(ends))
     return bool(shortest_path_tree_heuristic(*adjacency, ends, ones, is_terminal, int(terminals[0])).any())
-
-
-__all__ = ["SteinerSearch", "connects", "tree_nodes"]

@@ -17,18 +17,26 @@ def dual_ascent(
     weights: np.ndarray,
     is_terminal: np.ndarray,
     root: int,
-) -> tuple[float, np.ndarray]:
+    cut_start: np.ndarray,
+    cut_arcs: np.ndarray,
+) -> tuple[float, np.ndarray, int]:
     """
     Lower bound on every Steiner tree, and the reduced costs that prove it.
 
     Every terminal grows the set of nodes that reach it over arcs of reduced cost 0; while that set lacks the root and
-    other unserved terminals, the cut that enters it is raised until an arc saturates. The terminal with the smallest cut
-    goes first. Wong (1984), *Mathematical Programming* 28: 271-287; order as in Pajor, Uchoa and Werneck (2018),
+    other unserved terminals, the cut that enters it is raised until an arc saturates. The terminal with the smallest
+    cut goes first. Wong (1984), *Mathematical Programming* 28: 271-287; order as in Pajor, Uchoa and Werneck (2018),
     *Mathematical Programming Computation* 10: 69-118.
+
+    Parameters
+    ----------
+    cut_start, cut_arcs
+        Buffers that take the raised cuts: cut k holds the arcs ``cut_arcs[cut_start[k]:cut_start[k + 1]]``, as many as
+        fit. Empty arrays for none.
 
     Returns
     -------
-    bound, reduced
+    bound, reduced, num_cuts
         ``reduced[2 * e]`` is the reduced cost of the arc from ``ends[e, 0]`` to ``ends[e, 1]``, ``2 * e + 1`` of the
         other direction. The bound is infinite if a terminal can't be reached from the root.
     """
@@ -53,6 +61,9 @@ def dual_ascent(
     members = np.empty(n, np.int64)
     cut = np.empty(2 * m, np.int64)
     bound = 0.0
+    num_cuts = 0
+    if len(cut_start):
+        cut_start[0] = 0
     while size > 0:
         t = heap_pop(heap, where, score, size)
         size -= 1
@@ -99,12 +110,17 @@ def dual_ascent(
                     delta = min(delta, reduced[arc])
             num_cut = kept
             if num_cut == 0:
-                return np.inf, reduced
+                return np.inf, reduced, num_cuts
             if num_cut > limit:
                 score[t] = num_cut
                 size = heap_push(heap, where, score, size, t)
                 break
             bound += delta
+            if num_cuts + 1 < len(cut_start) and cut_start[num_cuts] + num_cut <= len(cut_arcs):
+                end = cut_start[num_cuts] + num_cut
+                cut_arcs[cut_start[num_cuts] : end] = cut[:num_cut]
+                num_cuts += 1
+                cut_start[num_cuts] = end
             met = False
             kept = 0
             for k in range(num_cut):
@@ -125,7 +141,7 @@ def dual_ascent(
             if met:
                 is_active[t] = False
                 break
-    return bound, reduced
+    return bound, reduced, num_cuts
 
 
 @jit

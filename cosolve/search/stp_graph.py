@@ -11,9 +11,12 @@ import numpy as np
 
 from cosolve.core.jit import jit
 
+#: CSR adjacency: indptr (n + 1,), neighbours (2m,), edge ids (2m,).
+Adjacency = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 @jit
-def csr(num_nodes: int, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def csr(num_nodes: int, ends: np.ndarray) -> Adjacency:
     """CSR adjacency (indptr, neighbours, edge ids) of edges (m, 2); O(n + m)."""
     m = len(ends)
     indptr = np.zeros(num_nodes + 1, np.int64)

@@ -129,7 +129,7 @@ def _insertions(
 ) -> int:
     """Add a node with its edges to the tree wherever the tree edges that this makes superfluous weigh more."""
     n = len(indptr) - 1
-    order, first, last, parent, parent_edge, degree, count = _root_tree(indptr, neighbours, edge_ids, in_tree, root)
+    _, first, _, parent, parent_edge, _, _ = _root_tree(indptr, neighbours, edge_ids, in_tree, root)
     work += n + len(neighbours)
     removed = np.zeros(len(ends), np.bool_)
     star = np.empty(n, np.int64)
@@ -197,9 +197,7 @@ def _insertions(
             for k in range(num_dropped):
                 in_tree[dropped[k]] = False
             prune(indptr, neighbours, edge_ids, in_tree, is_terminal)
-            order, first, last, parent, parent_edge, degree, count = _root_tree(
-                indptr, neighbours, edge_ids, in_tree, root
-            )
+            _, first, _, parent, parent_edge, _, _ = _root_tree(indptr, neighbours, edge_ids, in_tree, root)
             work += n + 2 * len(neighbours)
             cursor[2] = 0
             if cursor[0] == 2:

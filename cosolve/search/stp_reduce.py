@@ -13,7 +13,7 @@ import numpy as np
 
 from cosolve.core.jit import jit
 from cosolve.search.stp_dual import useless_edges
-from cosolve.search.stp_graph import csr, heap_pop, heap_push, voronoi
+from cosolve.search.stp_graph import Adjacency, csr, heap_pop, heap_push, voronoi
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Reduced:
         """Number of terminals left; with 1 the fixed edges are the whole tree."""
         return int(np.count_nonzero(self.is_terminal))
 
-    def graph(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def graph(self) -> Adjacency:
         """CSR adjacency of :func:`cosolve.search.stp_graph.csr`."""
         return csr(self.num_nodes, self.ends)
 
@@ -82,7 +82,7 @@ def original(num_nodes: int, ends: np.ndarray, weights: np.ndarray, terminals: n
 
 def reduce_degrees(graph: Reduced) -> Reduced:
     """
-    Degree tests to the end: drop what no terminal needs, fix the only edge of a terminal, merge chains; O(n + m) a round.
+    Degree tests to the end: drop what no terminal needs, fix a terminal's only edge, merge chains; O(n + m) a round.
 
     Parallel edges are merged, and parts of the graph without terminals vanish.
     """
@@ -97,7 +97,7 @@ def reduce_degrees(graph: Reduced) -> Reduced:
 
 
 def reduce_terminals(graph: Reduced) -> Reduced:
-    """Fix the shortest edge of a terminal where another terminal is near behind it (nearest vertex test); O(m log n)."""
+    """Fix the shortest edge of a terminal that has another terminal near behind it (nearest vertex test)."""
     indptr, neighbours, edge_ids = graph.graph()
     dist, base, _ = voronoi(indptr, neighbours, edge_ids, graph.weights, graph.is_terminal)
     chosen = _nearest_vertices(indptr, neighbours, edge_ids, graph.weights, graph.is_terminal, dist, base)

@@ -119,9 +119,9 @@ def greedy_edge(
         ends = np.flatnonzero(links[:, 1] < 0).astype(np.int32)
         k = min(k, len(ends) - 1)
         if metric == 0:
-            near = nearest(metric, coords, np.ascontiguousarray(matrix[np.ix_(ends, ends)]), k)
+            near = nearest(metric, coords, frozen(matrix[np.ix_(ends, ends)]), k)
         else:
-            near = nearest(metric, np.ascontiguousarray(coords[ends]), matrix, k)
+            near = nearest(metric, frozen(coords[ends]), matrix, k)
         first, second, length = _end_pairs(metric, coords, matrix, ends, near)
         added = _take_edges(first, second, np.argsort(length, kind="stable"), links, parent)
         fragments -= added
@@ -187,6 +187,47 @@ def space_filling_curve(coords: np.ndarray) -> np.ndarray:
 
 
 @jit
+def shortest_tour(matrix: np.ndarray) -> np.ndarray:
+    """Optimal tour, directed, by dynamic programming over subsets; O(2^n n^2), for n <= 12 or so [1]_.
+
+    References
+    ----------
+    .. [1] Held, M., Karp, R. M. (1962). A dynamic programming approach to sequencing problems.
+           *Journal of the SIAM* 10(1): 196-210.
+    """
+    n = len(matrix)
+    m = n - 1  # the last city is where the tour starts
+    order = np.empty(n, np.int32)
+    order[0] = m
+    if m == 0:
+        return order
+    best = np.full((1 << m, m), np.inf)
+    for j in range(m):
+        best[1 << j, j] = matrix[m, j]
+    for subset in range(1, 1 << m):
+        for j in range(m):
+            if best[subset, j] < np.inf:
+                for k in range(m):
+                    if not (subset >> k) & 1:
+                        length = best[subset, j] + matrix[j, k]
+                        if length < best[subset | (1 << k), k]:
+                            best[subset | (1 << k), k] = length
+    subset = (1 << m) - 1
+    city = m
+    for position in range(n - 1, 0, -1):
+        chosen = -1
+        for j in range(m):
+            if (subset >> j) & 1:
+                length = best[subset, j] + matrix[j, city]
+                if chosen < 0 or length < best[subset, chosen] + matrix[chosen, city]:
+                    chosen = j
+        order[position] = chosen
+        subset ^= 1 << chosen
+        city = chosen
+    return order
+
+
+@jit
 def nearest_neighbour(matrix: np.ndarray, start: int) -> np.ndarray:
     """Directed nearest-neighbour tour on a matrix; O(n^2)."""
     n = len(matrix)
@@ -202,6 +243,13 @@ def nearest_neighbour(matrix: np.ndarray, start: int) -> np.ndarray:
                 best = other
         city = best
     return order
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """Read-only contiguous view: kernels are compiled anew for each kind of array, so give them one kind only."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def candidates(metric: int, coords: np.ndarray, matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -27,13 +27,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosolve.core.jit import jit
-from cosolve.core.metric import distance
+from cosolve.core.metric import Metric, distance
+from cosolve.search.neighbours import build_tree, points_of
+from cosolve.search.tours import candidates, frozen
 
 #: Candidates of the first and of the second added edge.
 BREADTH = (8, 6)
 
+#: Length of the candidate lists.
+CANDIDATES = 8
+
 #: Longest segment of a kick.
-KICK_SEGMENT = 50
+KICK_SEGMENT = 30
+
+#: Longest reversal above 150,000 cities, where a reversal of a quarter of the tour would take a millisecond.
+MAX_REVERSAL = 30_000
+
+#: Up to this many cities, costly GEO distances are tabulated.
+_MAX_TABLE = 3_000
+
+_GEO = int(Metric.GEO)
 
 #: Reversals of one iteration that can be undone; an iteration that needs more is broken off and undone.
 _JOURNAL = 10_000
@@ -235,12 +248,10 @@ def improve_city(
                 m2, m3, m4 = t2, t3, t4
             for k5 in range(breadth2):
                 g3 = g2 - lengths[t4, k5]
-                if g3 <= best:
-                    # The last removed edge may be long, yet such moves are rare: a tighter prune pays.
-                    if g3 <= epsilon:
-                        break
+                if g3 <= epsilon:
+                    break
                 t5 = neighbours[t4, k5]
-                if t5 == t3 or t5 == t2 and o3 == 2:
+                if t5 == t3:
                     continue
                 o5 = base - position[t5] if mirror else position[t5] - base
                 if o5 < 0:
@@ -569,3 +580,38 @@ class Search:
             self.segment,
             kicks,
         )
+
+
+def prepare(metric: int, coords: np.ndarray, matrix: np.ndarray, *, is_integral: bool) -> tuple[Search, np.ndarray]:
+    """
+    Number the cities for memory, and collect their candidates.
+
+    Returns
+    -------
+    search, numbering
+        The search knows city k as what the instance calls ``numbering[k]``.
+    """
+    n = len(matrix) if metric == 0 else len(coords)
+    numbering = np.arange(n, dtype=np.int32)
+    if metric == _GEO and n <= _MAX_TABLE:
+        metric, matrix = 0, _table(metric, coords)
+    elif metric != 0:
+        numbering = build_tree(points_of(metric, coords))[0]
+        coords = frozen(coords[numbering])
+    coords, matrix = frozen(coords), frozen(matrix)
+    neighbours, lengths = candidates(metric, coords, matrix, CANDIDATES)
+    # Rounding errors of float sums must not look like gains.
+    epsilon = 0.5 if is_integral else 1e-7 * float(lengths.mean()) + 1e-12 * float(lengths.max(initial=0.0)) + 1e-300
+    reversal = n if n <= 150_000 else MAX_REVERSAL
+    return Search(metric, coords, matrix, neighbours, lengths, reversal, epsilon), numbering
+
+
+@jit
+def _table(metric: int, coords: np.ndarray) -> np.ndarray:
+    n = len(coords)
+    matrix = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                matrix[i, j] = distance(metric, coords, matrix, i, j)
+    return matrix

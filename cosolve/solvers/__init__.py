@@ -6,6 +6,7 @@ for _name, _target in (
     ("auto", "auto:Auto"),
     ("greedy", "greedy:Greedy"),
     ("local-search", "local_search:LocalSearch"),
+    ("held-karp", "held_karp:HeldKarp"),
     ("cpsat", "cpsat:CpSat"),
     ("routing", "routing:Routing"),
     ("pyvrp", "pyvrp:PyVRP"),

@@ -16,7 +16,16 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.formulations import PROBLEMS, Formulation, Rows, formulate
-from cosolve.solvers.mip import Answer, Incumbents, csr, is_unbounded, solve_trivial, solve_with_rows, start_values, with_rows
+from cosolve.solvers.mip import (
+    Answer,
+    Incumbents,
+    csr,
+    is_unbounded,
+    solve_trivial,
+    solve_with_rows,
+    start_values,
+    with_rows,
+)
 from cosolve.solvers.packages import availability
 
 logger = logging.getLogger(__name__)
@@ -83,7 +92,12 @@ class HighsOptions:
 
 
 class Highs(Solver):
-    """HiGHS, in this process; its callbacks carry incumbents, bounds and the wish to stop."""
+    """
+    HiGHS, in this process; its callbacks carry incumbents, bounds and the wish to stop.
+
+    The time limit is HiGHS's own and always holds. An interrupt during branch and bound waits for the linear
+    program under way.
+    """
 
     name = "highs"
     title = "HiGHS (MILP)"
@@ -203,6 +217,8 @@ class _Engine:
         """A HiGHS object with the model and all options but the time limit."""
         import highspy
 
+        # HiGHS keeps one pool of workers per calling thread and refuses to run with another number of them.
+        highspy.Highs.resetGlobalScheduler(True)
         highs = highspy.Highs()
         # Bounds come with the log's callback, which needs the log switched on.
         settings: dict[str, Any] = {
@@ -302,7 +318,7 @@ class _Engine:
                 reply.user_interrupt = True
 
         highs.disableCallbacks()
-        super(type(highs), highs).setCallback(on_event, None)
+        highs.setCallback(on_event, None)
         wanted = ["SimplexInterrupt", "IpmInterrupt"]
         if is_milp:
             wanted = ["MipInterrupt", "MipImprovingSolution"] + ["MipLogging"] * has_bound

@@ -60,7 +60,7 @@ class Incumbents:
         try:
             with self._lock:
                 if formulation.separate is not None:
-                    rows = formulation.separate(x)
+                    rows = formulation.separate(np.where(formulation.model.is_integer, np.rint(x), x))
                     if rows is not None:
                         self.violated.append(rows)
                         return
@@ -134,7 +134,7 @@ def with_rows(model: MILPInstance, pool: list[Rows]) -> MILPInstance:
 
 
 def complete(model: MILPInstance, x: np.ndarray, time_limit: float) -> np.ndarray | None:
-    """Values with the integer columns of ``x`` rounded and the best continuous ones for them; ``None`` if there are none."""
+    """Values with the integer columns of ``x`` rounded and the best others for them; ``None`` if there are none."""
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import csr_matrix
 
@@ -270,7 +270,7 @@ def solve_with_rows(engine: Engine, formulation: Formulation, incumbents: Incumb
                 break
             rounds += 1
             monitor.report_bound(answer.bound - sign * BOUND_MARGIN * max(1.0, abs(answer.bound)))
-            if sign * answer.bound > best + 1e-5 * max(1.0, abs(best)):
+            if sign * answer.bound > best + 1e-5 * max(1.0, abs(answer.bound)):
                 best, stalled = sign * answer.bound, 0
             else:
                 stalled += 1

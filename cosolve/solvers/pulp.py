@@ -15,7 +15,7 @@ import numpy as np
 from cosolve.core.errors import SolverUnavailableError
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
-from cosolve.core.result import Status
+from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.formulations import PROBLEMS, Formulation, Rows, formulate
@@ -109,7 +109,7 @@ class Pulp(Solver):
             status = answer.status
             if status is Status.UNBOUNDED and model.is_integer.any() and not monitor.should_stop():
                 status = is_unbounded(model, lambda it: engine.run(it, is_milp=True).status)
-            outcome = Outcome(status=status, message=answer.message)
+            outcome = Outcome(status=status, limit=answer.limit, message=answer.message)
         engine.incumbents.repair()
         return replace(outcome, build_time=build_time, stats={"solver": options.solver, **outcome.stats})
 
@@ -162,7 +162,8 @@ class _Engine:
         if self._threads > 1:
             wanted["threads"] = self._threads
         if left < np.inf:
-            wanted["timeLimit"] = max(0.01, left)
+            # Earlier than ours: the solution has to come back through a file before the child is told to stop.
+            wanted["timeLimit"] = max(0.01, 0.95 * left - 0.2)
         if is_milp:
             wanted |= {"gapRel": self._monitor.stop.gap, "warmStart": self.start is not None}
         solver_type = type(pulp.getSolver(self._options.solver, msg=False))
@@ -179,8 +180,9 @@ class _Engine:
         status = _STATUS.get(pulp.LpSolution.get(problem.sol_status, ""), Status.UNKNOWN)
         if status is Status.NO_SOLUTION and problem.status == pulp.LpStatusInfeasible:
             status = Status.INFEASIBLE  # CBC's "integer infeasible" has no word of its own in sol_status
+        limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) and "timeLimit" in arguments else None
         if status not in (Status.OPTIMAL, Status.FEASIBLE):
-            return Answer(status)
+            return Answer(status, limit=limit)
         values = [variable.value() for variable in variables]
         # Solution files leave out columns at zero.
         x = np.array([0.0 if value is None else value for value in values])
@@ -192,8 +194,8 @@ class _Engine:
             lost = np.where((x == np.rint(x)) & (np.abs(x) < 1e8), 0.0, 5e-8 * np.abs(model.cost * x)).sum()
             bound = float(model.cost @ x) + model.offset - (-lost if model.maximize else lost)
         elif status is Status.OPTIMAL:
-            status = Status.FEASIBLE
-        return Answer(status, x, bound)
+            status, limit = Status.FEASIBLE, Limit.GAP
+        return Answer(status, x, bound, limit)
 
     def _wait(self, work: Any) -> str:
         """Work in a thread until done or told to stop; the child's end takes the backend along."""
@@ -210,13 +212,14 @@ class _Engine:
         thread.start()
         while thread.is_alive():
             thread.join(0.05)
-            # A little past the limit, so that the backend's own stop, which brings its solution, comes first.
-            if self._monitor.limit is not None or (self._monitor.should_stop() and self._grace_is_over()):
+            if self._monitor.should_stop() and not self._is_about_to_end():
                 break
         return box[0] if box else "stopped"
 
-    def _grace_is_over(self) -> bool:
-        return self._monitor.elapsed() > self._monitor.stop.time_limit + 1.0
+    def _is_about_to_end(self) -> bool:
+        """Whether the stop is that of the clock, and so recent that the backend's own stop may still come."""
+        late = self._monitor.elapsed() - self._monitor.stop.time_limit
+        return -0.1 < late < 1.0
 
 
 def _build(model: MILPInstance, start: np.ndarray | None) -> tuple[Any, list[Any]]:
@@ -225,17 +228,16 @@ def _build(model: MILPInstance, start: np.ndarray | None) -> tuple[Any, list[Any
     problem = pulp.LpProblem("cosolve", pulp.LpMaximize if model.maximize else pulp.LpMinimize)
     finite = np.isfinite
     variables = [
-        pulp.LpVariable(
+        problem.add_variable(
             f"x{column}",
             low if finite(low) else None,
             high if finite(high) else None,
-            pulp.LpInteger if is_integer else pulp.LpContinuous,
+            cat=pulp.LpInteger if is_integer else pulp.LpContinuous,
         )
         for column, (low, high, is_integer) in enumerate(
             zip(model.col_lower.tolist(), model.col_upper.tolist(), model.is_integer.tolist(), strict=True)
         )
     ]
-    problem.addVariables(variables)
     costs = zip(variables, model.cost.tolist(), strict=True)
     problem.setObjective(pulp.LpAffineExpression({v: c for v, c in costs if c}, constant=model.offset))
     data, indices, indptr = (array.tolist() for array in csr(model))
@@ -245,7 +247,8 @@ def _build(model: MILPInstance, start: np.ndarray | None) -> tuple[Any, list[Any
         if low == high:
             sides = [(pulp.LpConstraintEQ, low)]
         else:
-            sides = [(pulp.LpConstraintGE, low)] * bool(finite(low)) + [(pulp.LpConstraintLE, high)] * bool(finite(high))
+            both = [(pulp.LpConstraintGE, low), (pulp.LpConstraintLE, high)]
+            sides = [(sense, side) for sense, side in both if finite(side)]
         for k, (sense, side) in enumerate(sides):
             problem.addConstraint(pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, f"r{row}_{k}", side))
     if start is not None:

@@ -91,18 +91,17 @@ class ScipOptions:
 
 
 class Scip(Solver):
-    """SCIP, sequential, in this process; an event handler carries incumbents and bounds."""
+    """
+    SCIP, sequential, in this process; an event handler carries incumbents and bounds.
+
+    The time limit is SCIP's own and always holds. An interrupt waits for the linear program under way.
+    """
 
     name = "scip"
     title = "SCIP (MILP)"
     problems = PROBLEMS
     features = (
-        Feature.EXACT
-        | Feature.BOUND
-        | Feature.TRAJECTORY
-        | Feature.WARM_START
-        | Feature.SEED
-        | Feature.DETERMINISTIC
+        Feature.EXACT | Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
     )
     limits = frozenset({Limit.NODE})
     options_type = ScipOptions
@@ -139,6 +138,8 @@ class Scip(Solver):
         if start is not None:
             _add_solution(scip, variables, start)
         build_time = perf_counter() - started
+        if monitor.should_stop():
+            return Outcome(build_time=build_time)  # also before a model whose set-up was cut short is believed
         native, status = _run(scip, monitor, incumbents)
         if status in (Status.OPTIMAL, Status.FEASIBLE):
             if scip.getNSols() > 0:
@@ -150,9 +151,7 @@ class Scip(Solver):
             status = is_unbounded(model, lambda it: _feasibility(it, monitor, incumbents, seed, options))
         incumbents.repair()
         message = f"SCIP ended with {native}." if status is Status.UNKNOWN else ""
-        return Outcome(
-            status=status, limit=_LIMIT.get(native), build_time=build_time, stats=stats, message=message
-        )
+        return Outcome(status=status, limit=_LIMIT.get(native), build_time=build_time, stats=stats, message=message)
 
 
 def _build(model: MILPInstance, monitor: Monitor, seed: int, options: ScipOptions) -> tuple[Any, list[Any]]:
@@ -236,8 +235,7 @@ def _run(scip: Any, monitor: Monitor, incumbents: Incumbents) -> tuple[str, Stat
     watcher = threading.Thread(target=watch, name="cosolve-scip-watcher", daemon=True)
     watcher.start()
     try:
-        if not monitor.should_stop():
-            scip.optimizeNogil()
+        scip.optimizeNogil()
     finally:
         done.set()
         watcher.join()
@@ -307,8 +305,8 @@ def _separate(scip: Any, variables: list[Any], formulation: Formulation, incumbe
     """Install the constraint handler for rows on demand, and switch off what must not happen without them."""
     from pyscipopt import SCIP_RESULT, Conshdlr, quicksum
 
-    separate = formulation.separate
-    assert separate is not None
+    separate: Any = formulation.separate
+    is_integer = formulation.model.is_integer
 
     class RowsOnDemand(Conshdlr):
         """Cuts off points that violate a row not yet written down, in the relaxation and for candidates."""
@@ -338,7 +336,8 @@ def _separate(scip: Any, variables: list[Any], formulation: Formulation, incumbe
                 return None
 
         def conscheck(self, constraints: Any, solution: Any, *args: Any) -> dict[str, Any]:
-            rows = self._guarded(lambda: separate(_values(self.model, variables, solution)))
+            x = _values(self.model, variables, solution)
+            rows = self._guarded(lambda: separate(np.where(is_integer, np.rint(x), x)))
             return {"result": SCIP_RESULT.FEASIBLE if rows is None else SCIP_RESULT.INFEASIBLE}
 
         def consenfolp(self, constraints: Any, n_useful: int, infeasible: bool) -> dict[str, Any]:
@@ -360,8 +359,9 @@ def _separate(scip: Any, variables: list[Any], formulation: Formulation, incumbe
                 self.model.addVarLocksType(variable, locktype, locks, locks)
 
     # A symmetry or a dual argument of the rows at hand need not hold for those to come.
-    for name, value in (("misc/usesymmetry", 0), ("misc/allowstrongdualreds", False), ("misc/allowweakdualreds", False)):
-        scip.setParam(name, value)
+    scip.setParam("misc/usesymmetry", 0)
+    scip.setParam("misc/allowstrongdualreds", False)
+    scip.setParam("misc/allowweakdualreds", False)
     scip.includeConshdlr(
         RowsOnDemand(),
         "rows-on-demand",

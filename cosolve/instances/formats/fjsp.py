@@ -147,7 +147,8 @@ def read_jsplib(source: Source, problem: str, *, base: int | None = None) -> FJS
 def _read_head(source: Source, most: int) -> tuple[int, int, int, dict[str, object]]:
     """Jobs, machines, byte position of the body, and what else the head says."""
     comments = []
-    for position, line in source.lines():
+    position, line, words = 0, "", [""]
+    for position, line in source.lines():  # noqa: B007 (used behind the loop)
         words = line.split()
         if line.lstrip().startswith("#"):
             comments.append(line.strip("# +\t"))
@@ -156,8 +157,8 @@ def _read_head(source: Source, most: int) -> tuple[int, int, int, dict[str, obje
     else:
         source.fail("expected the line 'jobs machines', the file holds comments only.")
     if not 2 <= len(words) <= most:
-        names = "jobs machines flexibility".split()[:most]
-        source.fail(f"expected {' or '.join(str(k) for k in range(2, most + 1))} numbers ({', '.join(names)}).", position)
+        expected = "'jobs machines'" if most == 2 else "'jobs machines [flexibility]'"
+        source.fail(f"expected the line {expected}, got {len(words)} words.", position)
     head, _ = source.integers(position, 2, what="number of jobs or machine")
     num_jobs, num_machines = int(head[0]), int(head[1])
     if num_jobs < 1 or num_machines < 1:
@@ -275,9 +276,7 @@ def _base(
 def _fail_on_repeats(source: Source, alt_ptr: np.ndarray, machine: np.ndarray, lines: np.ndarray) -> None:
     owner = np.repeat(np.arange(len(alt_ptr) - 1), np.diff(alt_ptr))
     order = np.lexsort((machine, owner))
-    twice = np.flatnonzero(
-        (machine[order][1:] == machine[order][:-1]) & (owner[order][1:] == owner[order][:-1])
-    )
+    twice = np.flatnonzero((machine[order][1:] == machine[order][:-1]) & (owner[order][1:] == owner[order][:-1]))
     if len(twice):
         place = order[twice[0]]
         source.fail(f"machine {machine[place]} is listed twice for one operation.", line=int(lines[place]))
@@ -347,7 +346,7 @@ def read_schedule(source: Source, instance: FJSPInstance) -> Schedule:
     """Read lines ``job operation machine start end``, in any order; the end is not trusted and not used."""
     n = instance.num_ops
     begin = 0
-    for begin, line in source.lines():
+    for begin, line in source.lines():  # noqa: B007 (used behind the loop)
         if line.strip() and not line.lstrip().startswith("#"):
             break
     else:

@@ -277,7 +277,7 @@ def _count_edges(data: np.ndarray, position: int) -> int:
 def _parse_edges(
     data: np.ndarray, position: int, num_nodes: int, edges: np.ndarray, weights: np.ndarray, begins: np.ndarray
 ) -> tuple[int, int, int]:
-    """Fill the arrays; returns the position behind the last line or of a faulty one, its fault, and the number filled."""
+    """Fill the arrays; position behind the last line or of a faulty one, its fault, and the number filled."""
     size = len(data)
     k = 0
     while k < len(edges):

@@ -129,9 +129,7 @@ def _meta(header: Header) -> dict[str, Any]:
     return meta
 
 
-def _distances(
-    header: Header, n: int, rounding: str | None, names: tuple[str, ...], meta: dict[str, Any]
-) -> Distances:
+def _distances(header: Header, n: int, rounding: str | None, names: tuple[str, ...], meta: dict[str, Any]) -> Distances:
     source = header.source
     kind = header.word("EDGE_WEIGHT_TYPE")
     if rounding is not None and kind != "EUC_2D":

@@ -55,6 +55,7 @@ for _name, _target in (
     ("fjsp/taillard", "fjsp:TAILLARD"),
     ("stp/hypercube", "stp:HYPERCUBE"),
     ("stp/random", "stp:RANDOM"),
+    ("stp/road", "stp:ROAD"),
     ("milp/steiner-triple", "milp:STEINER_TRIPLE"),
 ):
     generators.register(_name, f"cosolve.instances.generators.{_target}")

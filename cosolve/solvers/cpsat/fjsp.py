@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from cosolve.instances.fjsp import FJSPInstance, Schedule
+from cosolve.search import fjsp as kernel
 from cosolve.search.fjsp_bound import lower_bound
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.greedy.fjsp import best_dispatch, prepare
 
 
 def build(instance: FJSPInstance) -> Model:
@@ -25,8 +28,7 @@ def build(instance: FJSPInstance) -> Model:
     job_ptr, alt_ptr = instance.job_ptr.tolist(), instance.alt_ptr.tolist()
     alt_machine, alt_time = instance.alt_machine.tolist(), instance.alt_time.tolist()
     n = instance.num_ops
-    shortest = [min(alt_time[a:b]) for a, b in zip(alt_ptr[:-1], alt_ptr[1:], strict=True)]
-    longest = [max(alt_time[a:b]) for a, b in zip(alt_ptr[:-1], alt_ptr[1:], strict=True)]
+    shortest = [min(alt_time[a:b]) for a, b in pairwise(alt_ptr)]
     horizon = _horizon(instance)
     bound = lower_bound(
         instance.job_ptr, instance.alt_ptr, instance.alt_machine, instance.alt_time, instance.num_machines
@@ -84,12 +86,12 @@ def build(instance: FJSPInstance) -> Model:
 
 
 def _horizon(instance: FJSPInstance) -> int:
-    """Length of the best schedule of the dispatching rules: an optimal one is not longer."""
-    from cosolve.search import fjsp as kernel
-    from cosolve.solvers.greedy.fjsp import prepare
+    """Length of the best schedule of the dispatching rules, of which an optimal one is no longer."""
     if instance.num_ops == 0:
         return 0
-    return 0
+    data = prepare(instance)
+    state = kernel.make_state(data, 0)
+    return int(kernel.load(data, state, *best_dispatch(data, state)))
 
 
 def _translators(
@@ -100,11 +102,11 @@ def _translators(
     owner = np.repeat(np.arange(n), np.diff(instance.alt_ptr))
 
     def decode(values: Sequence[int]) -> Schedule:
-        values = np.asarray(values, np.int64)
+        array = np.asarray(values, np.int64)
         machine = fixed.copy()
-        chosen = literal_alts[values[n:] > 0]
+        chosen = literal_alts[array[n:] > 0]
         machine[owner[chosen]] = instance.alt_machine[chosen]
-        return Schedule(machine=machine, start=values[:n])
+        return Schedule(machine=machine, start=array[:n])
 
     def encode(schedule: Schedule) -> list[int]:
         present = schedule.machine[owner[literal_alts]] == instance.alt_machine[literal_alts]

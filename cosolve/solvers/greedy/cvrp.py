@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cosolve.core.monitor import Monitor
@@ -16,7 +18,8 @@ NUM_NEIGHBOURS = 100
 def search_data(instance: CVRPInstance, num_neighbours: int) -> SearchData:
     """The instance as the kernels want it, with so many neighbours of each customer."""
     metric, coords, matrix = instance.distances.kernel_args
-    neighbours = nearest_customers(metric, coords, matrix, instance.depot, min(num_neighbours, max(0, instance.size - 1)))
+    num_neighbours = min(num_neighbours, max(0, instance.size - 1))
+    neighbours = nearest_customers(metric, coords, matrix, instance.depot, num_neighbours)
     return SearchData(
         metric,
         coords,
@@ -48,3 +51,17 @@ def construct(instance: CVRPInstance, monitor: Monitor, rng: np.random.Generator
     if first_out_of_reach(instance) is not None:
         return None
     return Routes.from_flat(*savings(search_data(instance, NUM_NEIGHBOURS)))
+
+
+def generous_fleet(instance: CVRPInstance, initial: Routes | None = None) -> int:
+    """
+    Vehicles for backends that want a number: more than a good solution uses, and enough for a feasible one.
+
+    HGS-CVRP's rule (1.3 times the bound by load, and 3), or what ``initial`` or the savings use, and 2.
+    """
+    bound = math.ceil(float(instance.demand.sum()) / instance.capacity) if instance.capacity else 1
+    known = initial
+    if known is None and first_out_of_reach(instance) is None:
+        known = Routes.from_flat(*savings(search_data(instance, NUM_NEIGHBOURS)))
+    used = instance.size if known is None else len(known.routes)
+    return max(1, min(max(math.ceil(1.3 * bound) + 3, used + 2), max(instance.size, used)))

@@ -28,13 +28,15 @@ def prepare(instance: FJSPInstance) -> kernel.Data:
     )
 
 
-def best_dispatch(data: kernel.Data, state: kernel.State, monitor: Monitor) -> tuple[np.ndarray, np.ndarray]:
+def best_dispatch(
+    data: kernel.Data, state: kernel.State, monitor: Monitor | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Alternatives and order of the best rule."""
     n = len(data.job)
     best: tuple[int, np.ndarray, np.ndarray] | None = None
     for delay in _DELAYS:
         for rule in range(_NUM_RULES):
-            if best is not None and monitor.should_stop():
+            if best is not None and monitor is not None and monitor.should_stop():
                 return best[1], best[2]
             alt, order = np.zeros(n, np.int64), np.zeros(n, np.int64)
             makespan = int(kernel.dispatch(data, state, rule, delay, 0, alt, order))

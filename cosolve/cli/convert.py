@@ -1,0 +1,111 @@
+"""``cosolve convert``: the same instance or solution in another format."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosolve.cli.errors import DONE, UsageError
+from cosolve.cli.paths import check_writable, locate, resolve
+
+_EPILOG = """
+\b
+Examples:
+  cosolve convert graph.col graph.metis --problem mis
+  cosolve convert bench.txt bench.json --from cpmp-orlib
+  cosolve convert --instance berlin52.tsp berlin52.opt.tour best.json
+
+The result is read back and compared before it takes the place of OUT: what a format can't hold is refused,
+never lost.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("convert", epilog=_EPILOG, no_args_is_help=True)(convert)
+
+
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="File to read.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.", show_default=False)],
+    instance: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Instance file: IN and OUT are solutions of it.")
+    ] = None,
+    problem: Annotated[str | None, typer.Option(help="Problem, where a file fits several (mis or mds).")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="Format of IN; else by its content.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Format of OUT; else by its suffix.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the instance's reader.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> int:
+    """Convert an instance file, or with --instance a solution file."""
+    import cosolve
+    from cosolve.cli.values import guess, split_pairs
+
+    check_writable(target)
+    options = {key: guess(text) for key, text in split_pairs(set_ or [], "--set").items()}
+    path, bundled_problem = locate(instance or source)
+    problem = problem or bundled_problem
+    if instance is None:
+        data = cosolve.read(path, problem=problem, format=from_, **options)
+        written = _write_instance(data, target, to)
+    else:
+        data = cosolve.read(path, problem=problem, **options)
+        written = _write_solution(data, resolve(source), target, from_, to)
+    if not quiet:
+        print(f"{target}: {written}")
+    return DONE
+
+
+def _write_instance(instance: object, target: Path, to: str | None) -> str:
+    import cosolve
+    from cosolve.instances.files import writing_format
+
+    assert isinstance(instance, cosolve.Instance)
+    chosen = writing_format(instance.problem, target, to)
+    text = f"{instance.problem} {instance.name}, size {instance.size}, format {chosen.name}"
+    if _is_special(target):
+        cosolve.write(instance, target, format=chosen.name)
+        return text
+    with tempfile.TemporaryDirectory(prefix=".convert.", dir=target.parent) as folder:
+        draft = Path(folder) / target.name
+        cosolve.write(instance, draft, format=chosen.name)
+        if cosolve.read(draft, problem=instance.problem, format=chosen.name) != instance:
+            raise UsageError(
+                f"format {chosen.name!r} can't hold all of {instance.name or 'this instance'}: not written."
+            )
+        os.replace(draft, os.path.realpath(target))
+    return text
+
+
+def _write_solution(instance: object, source: Path, target: Path, from_: str | None, to: str | None) -> str:
+    import cosolve
+
+    assert isinstance(instance, cosolve.Instance)
+    solution = cosolve.read_solution(source, instance, format=from_)
+    verdict = cosolve.judge(instance, solution)
+    objective = verdict.objective if verdict.feasible else None
+    text = f"solution of {instance.name}, " + (
+        f"objective {objective:.10g}" if objective is not None else f"infeasible ({verdict.violations[0]})"
+    )
+    if _is_special(target):
+        cosolve.write_solution(instance, solution, target, objective=objective, format=to)
+        return text
+    with tempfile.TemporaryDirectory(prefix=".convert.", dir=target.parent) as folder:
+        draft = Path(folder) / target.name
+        cosolve.write_solution(instance, solution, draft, objective=objective, format=to)
+        if cosolve.judge(instance, cosolve.read_solution(draft, instance, format=to)) != verdict:
+            raise UsageError("the wanted format can't hold this solution: not written.")
+        os.replace(draft, os.path.realpath(target))
+    return text
+
+
+def _is_special(target: Path) -> bool:
+    """Whether it is there and is no regular file (a pipe, ``/dev/stdout``)."""
+    return target.exists() and not stat.S_ISREG(target.stat().st_mode)

@@ -1,0 +1,164 @@
+"""``cosolve generate``: seeded instances of published families, with a manifest."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cosolve.cli.errors import DONE, UsageError
+from cosolve.cli.paths import check_writable
+
+if TYPE_CHECKING:
+    from cosolve.core.instance import Instance
+    from cosolve.instances.generators import Generator
+
+_EPILOG = """
+\b
+Examples:
+  cosolve generate tsp --distribution dimacs --name E10k.0 --out E10k.0
+  cosolve generate tsp --distribution uniform --param size=500 --seed 3 --count 10 --out train/
+  cosolve info generators
+
+--count N with N > 1 needs a folder: files get a number each, and its manifest.json lists name, digest,
+parameters, seed and reference of every instance. A single file gets a manifest only with --manifest. Instance
+i of several has the seed that the manifest names, derived from --seed and i alone; a single instance has
+--seed itself.
+"""
+
+#: Keys of ``meta`` under which a generator may put a known optimum or best value.
+_REFERENCES = ("reference", "optimum", "best_known")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("generate", epilog=_EPILOG, no_args_is_help=True)(generate)
+
+
+def generate(
+    problem: Annotated[str, typer.Argument(help="Problem key (cosolve info problems).", show_default=False)],
+    distribution: Annotated[
+        str | None, typer.Option(help="Family (cosolve info generators); without it the first of the problem.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="A named instance of the family; short for --param name=NAME.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="KEY=VALUE", help="Parameter of the family.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed.", min=0)] = 0,
+    count: Annotated[int, typer.Option(help="Number of instances.", min=1)] = 1,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write, or a folder.")] = Path("."),
+    format: Annotated[str | None, typer.Option(help="Format to write; else by the suffix of FILE.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Manifest; manifest.json in the folder if --out is one.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> int:
+    """Generate instances, bit by bit the same wherever the seed is the same."""
+    from cosolve.cli.values import split_pairs, typed
+
+    family = _family(problem, distribution)
+    key = f"{family.problem}/{family.distribution}"
+    pairs = split_pairs(param or [], "--param")
+    if name is not None:
+        if pairs.setdefault("name", name) != name:
+            raise UsageError(f"--name {name} and --param name={pairs['name']} contradict each other.")
+        if count > 1:
+            raise UsageError("--name means one instance: --count must be 1.")
+    parameters = typed(pairs, family.parameters, key)
+    in_folder = count > 1 or out.is_dir() or str(out).endswith(os.sep)
+    if not in_folder:
+        check_writable(out)
+    if manifest is not None:
+        check_writable(manifest)
+    elif in_folder:
+        manifest = out / "manifest.json"
+
+    entries: list[dict[str, Any]] = []
+    for index, child in enumerate(_seeds(seed, count)):
+        instance = family.generate(seed=child, **parameters)
+        if entries and instance.digest == entries[-1]["digest"]:
+            raise UsageError(f"{key} with these parameters does not depend on the seed: --count must be 1.")
+        if in_folder:
+            out.mkdir(parents=True, exist_ok=True)
+        path = _write(instance, out, in_folder, format, index if count > 1 else None, family.distribution)
+        entries.append(_entry(instance, path, manifest, child))
+        if not quiet:
+            print(f"{path}: {instance.problem} {instance.name}, size {instance.size}")
+    if manifest is not None:
+        _write_manifest(manifest, key, seed, parameters, entries)
+    return DONE
+
+
+def _family(problem: str, distribution: str | None) -> Generator:
+    from cosolve.core.problem import problems
+    from cosolve.instances.generators import generators
+
+    if problem not in problems:
+        raise UsageError(f"unknown problem {problem!r}; known: {', '.join(problems)}.")
+    names = [name.partition("/")[2] for name in generators if name.partition("/")[0] == problem]
+    if not names:
+        raise UsageError(f"no generator makes {problem} instances.")
+    if distribution is not None and distribution not in names:
+        raise UsageError(f"unknown distribution {distribution!r} of {problem}; known: {', '.join(names)}.")
+    return generators.get(f"{problem}/{distribution or names[0]}")
+
+
+def _seeds(seed: int, count: int) -> list[int]:
+    """The seed itself for one instance, else one integer each, a function of ``seed`` and the index alone."""
+    if count == 1:
+        return [seed]
+    import numpy as np
+
+    return [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(count)]
+
+
+def _write(instance: Instance, out: Path, in_folder: bool, format: str | None, index: int | None, family: str) -> Path:
+    import cosolve
+    from cosolve.instances.files import writing_format
+
+    if not in_folder:
+        cosolve.write(instance, out, format=format)
+        return out
+    chosen = writing_format(instance.problem, "", format)
+    suffix = next((s for s, keys in chosen.suffixes.items() if instance.problem in keys), ".txt")
+    name = instance.name or family if index is None else f"{family}-{index:04d}"
+    path = out / f"{name}{suffix}"
+    cosolve.write(instance, path, format=chosen.name)
+    return path
+
+
+def _entry(instance: Instance, path: Path, manifest: Path | None, seed: int) -> dict[str, Any]:
+    meta = dict(instance.meta)
+    file = os.path.relpath(path, manifest.parent) if manifest is not None else str(path)
+    return {
+        "file": file,
+        "name": instance.name,
+        "problem": instance.problem,
+        "size": instance.size,
+        "digest": instance.digest,
+        "seed": seed,
+        "reference": next((meta[key] for key in _REFERENCES if key in meta), None),
+        "meta": meta,
+    }
+
+
+def _write_manifest(path: Path, key: str, seed: int, parameters: dict[str, Any], entries: list[dict[str, Any]]) -> None:
+    from cosolve import __version__
+    from cosolve.core.result import jsonable
+    from cosolve.instances.files import replacing
+
+    content = {
+        "generator": key,
+        "cosolve": __version__,
+        "seed": seed,
+        "count": len(entries),
+        "parameters": parameters,
+        "instances": entries,
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json_module.dumps(jsonable(content), indent=2, allow_nan=False) + "\n")

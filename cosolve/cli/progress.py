@@ -1,0 +1,139 @@
+"""What a run has reached so far, on stderr: a live panel on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+from cosolve.cli.console import number, percent
+
+#: Least seconds between two lines where stderr is no terminal.
+LINE_PAUSE = 1.0
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+class Progress:
+    """
+    Live progress of one run.
+
+    Parameters
+    ----------
+    title
+        Instance and solver.
+    time_limit
+        Seconds, for the clock.
+    quiet
+        Show nothing.
+    """
+
+    def __init__(self, title: str, time_limit: float, *, quiet: bool = False) -> None:
+        self.title = title
+        self.time_limit = time_limit
+        self._quiet = quiet
+        self._lock = threading.Lock()
+        self._start = monotonic()
+        self._objectives: list[float] = []
+        self._bound: float | None = None
+        self._last_improvement = 0.0
+        self._live: Any = None
+        self._printed_at: float | None = None
+        self._printed: tuple[int, float | None] = (0, None)
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # -- what the run says; called from any of its threads ------------------------------------------------------
+
+    def on_incumbent(self, incumbent: Any) -> None:
+        """Note a better solution."""
+        with self._lock:
+            self._objectives.append(incumbent.objective)
+            self._bound = incumbent.bound if incumbent.bound is not None else self._bound
+            self._last_improvement = incumbent.time
+
+    def on_bound(self, time: float, bound: float) -> None:
+        """Note a better bound."""
+        with self._lock:
+            self._bound = bound
+
+    # -- showing ------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Progress:
+        self._start = monotonic()
+        if self._quiet:
+            return self
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(stderr=True, highlight=False, markup=False)
+            self._live = Live(console=console, get_renderable=self._panel, refresh_per_second=4, transient=True)
+            self._live.start()
+        else:
+            self._thread = threading.Thread(target=self._print_lines, name="progress", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        if self._live is not None:
+            self._live.stop()
+        if self._thread is not None:
+            self._thread.join()
+            self._print_line()
+
+    def line(self) -> str:
+        """The state in one line."""
+        from cosolve.core.gap import relative_gap
+
+        with self._lock:
+            objective = self._objectives[-1] if self._objectives else None
+            bound, count = self._bound, len(self._objectives)
+        gap = None if bound is None or objective is None else relative_gap(objective, bound)
+        return (
+            f"{monotonic() - self._start:8.2f} s   objective {number(objective)}   bound {number(bound)}   "
+            f"gap {percent(gap)}   solutions {count}"
+        )
+
+    def _print_lines(self) -> None:
+        while not self._closed.wait(0.1):
+            if self._printed_at is None or monotonic() - self._printed_at >= LINE_PAUSE:
+                self._print_line()
+
+    def _print_line(self) -> None:
+        with self._lock:
+            state = (len(self._objectives), self._bound)
+        if state != self._printed:
+            self._printed, self._printed_at = state, monotonic()
+            print(self.line(), file=sys.stderr, flush=True)
+
+    def _panel(self) -> Any:
+        from rich.text import Text
+
+        with self._lock:
+            history = list(self._objectives)
+            since = monotonic() - self._start - self._last_improvement if history else None
+        limit = "" if self.time_limit == float("inf") else f" of {self.time_limit:g} s"
+        text = Text(f"{self.title}{limit}\n", style="bold")
+        text.append(self.line(), style="none")
+        if since is not None:
+            text.append(f"   last {since:.0f} s ago", style="dim")
+        bars = sparkline(history)
+        if bars and (getattr(sys.stderr, "encoding", "") or "").lower().startswith("utf"):
+            text.append(f"\n  {bars}", style="cyan")
+        return text
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """The last values as bars, one each; empty if there are fewer than two or they are all equal."""
+    shown = values[-width:]
+    if len(shown) < 2 or min(shown) == max(shown):
+        return ""
+    low, high = min(shown), max(shown)
+    return "".join(_BARS[round((value - low) / (high - low) * (len(_BARS) - 1))] for value in shown)

@@ -1,0 +1,127 @@
+"""
+CVRP as circuits through the depot with loads along the arcs (Miller, Tucker, Zemlin 1960).
+
+For small instances: the bound of the loads is weak, and the model has one variable per arc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosolve.core.errors import UnsupportedProblemError
+from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.solvers.cpsat import Model
+from cosolve.solvers.greedy.cvrp import first_out_of_reach
+from cosolve.solvers.whole_numbers import whole_demand, whole_distances, whole_limit
+
+if TYPE_CHECKING:
+    from ortools.sat.python.cp_model import CpModel, IntVar
+
+#: More customers than this make models of tens of thousands of arcs that CP-SAT can do little with.
+MAX_CUSTOMERS = 200
+
+
+def build(instance: CVRPInstance) -> Model:
+    """
+    Model of an instance; its bound holds if distances, demands and limits are whole numbers.
+
+    Raises
+    ------
+    UnsupportedProblemError
+        Above :data:`MAX_CUSTOMERS` customers.
+    """
+    from ortools.sat.python import cp_model
+
+    if instance.size > MAX_CUSTOMERS:
+        raise UnsupportedProblemError(
+            f"cpsat takes CVRP instances of at most {MAX_CUSTOMERS} customers, got {instance.size}."
+        )
+    model = cp_model.CpModel()
+    if instance.size == 0 or first_out_of_reach(instance) is not None:
+        if instance.size:
+            model.add_bool_or([])  # infeasible: a customer's own route is too long
+        return Model(model, [], lambda values: Routes(routes=()))
+    nodes = np.concatenate([[instance.depot], instance.customers])
+    matrix, scale = whole_distances(instance.distances)
+    matrix = matrix[np.ix_(nodes, nodes)]
+    demand, capacity = whole_demand(instance.demand[nodes], instance.capacity)
+    tails, heads = _arcs(demand, capacity)
+    arcs = [model.new_bool_var("") for _ in tails]
+    model.add_multiple_circuit(list(zip(tails.tolist(), heads.tolist(), arcs, strict=True)))
+    if capacity > 0:
+        leaving = [arc for arc, tail in zip(arcs, tails.tolist(), strict=True) if tail == 0]
+        model.add(sum(leaving) >= -(-int(demand.sum()) // capacity))
+    sums = [_accumulate(model, arcs, tails, heads, demand[heads], demand, np.full(len(nodes), capacity))]
+    is_exact = scale == 1.0 and bool((instance.demand == np.rint(instance.demand)).all())
+    if instance.max_length is not None:
+        service = np.where(np.arange(len(nodes)) > 0, int(np.rint(instance.service_time * scale)), 0)
+        most = whole_limit(instance.length_limit, scale)
+        steps = matrix[tails, heads] + service[heads]
+        sums.append(_accumulate(model, arcs, tails, heads, steps, matrix[0] + service, most - matrix[:, 0]))
+        is_exact = is_exact and instance.service_time.is_integer()
+    model.minimize(sum(int(c) * arc for c, arc in zip(matrix[tails, heads].tolist(), arcs, strict=True)))
+
+    def decode(values: Sequence[int]) -> Routes:
+        used = np.flatnonzero(np.array(values[: len(arcs)]))
+        following = {int(t): int(h) for t, h in zip(tails[used], heads[used], strict=True) if t > 0}
+        routes = []
+        for first in heads[used][tails[used] == 0].tolist():
+            route = [first]
+            while following[route[-1]] != 0:
+                route.append(following[route[-1]])
+            routes.append(nodes[route])
+        return Routes(routes=tuple(routes))
+
+    place = np.zeros(instance.distances.num_nodes, np.int64)
+    place[nodes] = np.arange(len(nodes))
+
+    def encode(solution: Routes) -> list[int]:
+        used = set()
+        along: list[list[int]] = [[0] * len(nodes) for _ in sums]
+        for route in solution.routes:
+            last, load, length = 0, 0, 0
+            for node in place[route].tolist():
+                used.add((last, node))
+                load += int(demand[node])
+                along[0][node] = load
+                if len(sums) > 1:
+                    length += int(matrix[last, node] + service[node])
+                    along[1][node] = length
+                last = node
+            used.add((last, 0))
+        values = [int((t, h) in used) for t, h in zip(tails.tolist(), heads.tolist(), strict=True)]
+        return values + [value for one in along for value in one[1:]]
+
+    variables = arcs + [variable for one in sums for variable in one]
+    return Model(model, variables, decode, encode, scale=1.0 / scale, bound_is_valid=is_exact)
+
+
+def _arcs(demand: NDArray[Any], capacity: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """All arcs but those between customers that fit no vehicle together."""
+    n = len(demand)
+    tails, heads = (index.ravel() for index in np.indices((n, n)))
+    fits = (tails == 0) | (heads == 0) | (demand[tails] + demand[heads] <= capacity)
+    keep = (tails != heads) & fits
+    return tails[keep], heads[keep]
+
+
+def _accumulate(
+    model: CpModel,
+    arcs: Sequence[IntVar],
+    tails: NDArray[Any],
+    heads: NDArray[Any],
+    steps: NDArray[Any],
+    least: NDArray[Any],
+    most: NDArray[Any],
+) -> list[IntVar]:
+    """A sum along each route, for the customers: at least ``least``, at most ``most``, growing by ``steps``."""
+    upper = np.maximum(least, most)
+    sums = [model.new_int_var(int(least[k]), int(upper[k]), "") for k in range(1, len(least))]
+    for arc, tail, head, step in zip(arcs, tails.tolist(), heads.tolist(), steps.tolist(), strict=True):
+        if tail > 0 and head > 0:
+            model.add(sums[head - 1] >= sums[tail - 1] + step).only_enforce_if(arc)
+    return sums

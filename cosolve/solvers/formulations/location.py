@@ -1,0 +1,86 @@
+"""The strong relaxation of location problems by Lagrangian multipliers, shared by cflp and cpmp."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosolve.core.monitor import Monitor
+from cosolve.search.location import ascend, price_out
+
+#: Iterations at most, and at a time between two looks at the clock for a million pairs.
+_ITERATIONS, _SLICE = 600, 10
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """
+    Near-optimal multipliers of the strong relaxation.
+
+    Parameters
+    ----------
+    bound
+        Lower bound of the problem.
+    reduced_x, reduced_y
+        (m, n) and (m,) reduced costs: a solution costs at least ``bound`` plus those of what it uses; a facility
+        with a negative one costs as much when it is closed. Shares of x count only in part.
+    facility, customer
+        Pairs that pay at these prices: where rows x_ij <= y_i bind.
+    share
+        (m,) how far each facility was open on the average.
+    """
+
+    bound: float
+    reduced_x: np.ndarray
+    reduced_y: np.ndarray
+    facility: np.ndarray
+    customer: np.ndarray
+    share: np.ndarray
+
+
+def relax(
+    cost: np.ndarray,
+    demand: np.ndarray,
+    capacity: np.ndarray,
+    fixed: np.ndarray,
+    p: int | None,
+    monitor: Monitor | None,
+    upper: float | None = None,
+    iterations: int = _ITERATIONS,
+) -> Relaxation:
+    """
+    Approach the strong relaxation from below; what it has when the time is up is valid too.
+
+    Parameters
+    ----------
+    cost
+        (m, n) cost of all of a customer's demand.
+    demand, capacity, fixed
+        (n,), (m,) and (m,).
+    p
+        Number of facilities to open, or ``None`` for any number.
+    upper
+        Objective of a solution, if one is known.
+    """
+    m, n = cost.shape
+    count = 0 if p is None else p
+    even = np.divide(fixed, capacity, out=np.zeros(m), where=capacity > 0)
+    u = (cost + np.outer(even, demand)).min(axis=0)
+    best_u, direction, share = u.copy(), np.zeros(n), np.zeros(m)
+    state = np.array([2.0, 0.0, -np.inf])
+    size = max(1, min(_SLICE, 20_000_000 // cost.size))
+    for _ in range(0, iterations, size):
+        guess = upper if upper is not None else 1.03 * max(state[2], float(u.sum())) + 1e-9
+        ascend(cost, demand, capacity, fixed, count, guess, size, state, u, direction, best_u, share)
+        if state[0] < 1e-3 or (monitor is not None and monitor.should_stop()):
+            break
+        if upper is not None and state[2] >= upper - 1e-9 * abs(upper):
+            break
+    reduced_y, rent = np.empty(m), np.empty(m)
+    bound = price_out(cost, demand, capacity, fixed, count, best_u, np.empty(n), reduced_y, rent, np.empty(m))
+    reduced = cost - best_u + np.outer(rent, demand)
+    facility, customer = np.nonzero(reduced < 1e-9 * (1.0 + np.abs(best_u)))
+    return Relaxation(
+        bound - 1e-9 * abs(bound), np.maximum(reduced, 0.0), reduced_y, facility, customer, share
+    )

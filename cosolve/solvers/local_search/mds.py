@@ -1,0 +1,112 @@
+"""Local search for minimum dominating sets: exact reductions to a set cover, then row weighting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit
+from cosolve.core.solver import Outcome
+from cosolve.instances.graphs import Graph, MDSInstance, NodeSet
+from cosolve.search import mds as kernel
+from cosolve.search import mds_reduce
+
+#: Chosen columns that are compared for the one to leave; all of them in covers up to this size.
+_SAMPLES = 600
+#: Seconds between two reports of a large instance.
+_PATIENCE = 0.25
+_MAX_SLICE = 20_000
+
+
+@dataclass(frozen=True)
+class Cover:
+    """
+    A dominating set problem reduced to a set cover: CSR over rows and over columns, and the way back.
+
+    ``taken`` are nodes chosen for sure; column c is node ``nodes[c]``.
+    """
+
+    row_ptr: np.ndarray
+    row_columns: np.ndarray
+    column_ptr: np.ndarray
+    column_rows: np.ndarray
+    nodes: np.ndarray
+    taken: np.ndarray
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return len(self.row_ptr) - 1
+
+    @property
+    def num_columns(self) -> int:
+        """Number of columns."""
+        return len(self.nodes)
+
+    def lift(self, chosen: np.ndarray) -> NodeSet:
+        """Dominating set of the whole graph from chosen columns, (num_columns,) bool."""
+        return NodeSet(nodes=np.sort(np.concatenate((self.taken, self.nodes[chosen]))))
+
+    def restrict(self, solution: NodeSet) -> np.ndarray:
+        """Columns that make a cover out of a dominating set: its own, completed greedily. (num_columns,) bool."""
+        start = np.isin(self.nodes, solution.nodes)
+        order = np.arange(self.num_columns, dtype=np.int32)
+        return mds_reduce.greedy(self.row_ptr, self.row_columns, self.column_ptr, self.column_rows, order, start)
+
+
+def make_cover(graph: Graph) -> Cover:
+    """Reduce a dominating set problem."""
+    rows, columns, taken = mds_reduce.reduce(graph.indptr, graph.indices)
+    row_ptr, row_columns, nodes = mds_reduce.extract(graph.indptr, graph.indices, rows, columns)
+    column_ptr, column_rows = mds_reduce.transpose(row_ptr, row_columns, len(nodes))
+    return Cover(row_ptr, row_columns, column_ptr, column_rows, nodes, taken)
+
+
+def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.random.Generator) -> Outcome:
+    """Improve a dominating set until the limit, or until it meets the packing bound of the reduced problem."""
+    cover = make_cover(instance.graph)
+    forced = len(cover.taken)
+    bound = mds_reduce.pack(cover.row_ptr, cover.row_columns, cover.num_columns)
+    monitor.report_bound(forced + bound)
+    stats = {"reduced_rows": cover.num_rows, "reduced_columns": cover.num_columns, "taken": forced}
+    seed = int(rng.integers(2**62))
+    chosen = _best_start(cover, start, rng)
+    monitor.report(cover.lift(chosen))
+    if cover.num_rows == 0:
+        return Outcome(stats=stats)
+    state = kernel.make_state(cover.column_ptr, cover.column_rows, cover.num_rows, chosen, seed)
+    args = (cover.row_ptr, cover.row_columns, cover.column_ptr, cover.column_rows, state)
+    limit = monitor.stop.iterations
+    slice_length, reported, last = 200, int(state.counts[kernel.BEST]), perf_counter()
+    while True:
+        done = int(state.counts[kernel.ITERATION])
+        left = None if limit is None else limit - done
+        best = int(state.counts[kernel.BEST])
+        is_over = monitor.should_stop() or best <= bound or (left is not None and left <= 0)
+        if best < reported and (is_over or perf_counter() - last > _PATIENCE or cover.num_columns < 100_000):
+            monitor.report(cover.lift(state.best))
+            reported, last = best, perf_counter()
+        if is_over:
+            break
+        begin = perf_counter()
+        kernel.run(*args, slice_length if left is None else min(slice_length, left), bound, _SAMPLES)
+        # Only the length of slices follows the clock; the path of the search does not depend on it.
+        if perf_counter() - begin < 0.03:
+            slice_length = min(2 * slice_length, _MAX_SLICE)
+        elif perf_counter() - begin > 0.08:
+            slice_length = max(slice_length // 2, 1)
+    stats["iterations"] = int(state.counts[kernel.ITERATION])
+    is_out = limit is not None and stats["iterations"] >= limit
+    return Outcome(limit=Limit.ITERATION if is_out else None, stats=stats)
+
+
+def _best_start(cover: Cover, start: NodeSet, rng: np.random.Generator) -> np.ndarray:
+    """The given start or a greedy cover of the reduced problem, whichever is smaller."""
+    given = cover.restrict(start)
+    order = rng.permutation(cover.num_columns).astype(np.int32)
+    args = (cover.row_ptr, cover.row_columns, cover.column_ptr, cover.column_rows, order)
+    fresh = mds_reduce.greedy(*args, np.zeros(cover.num_columns, np.bool_))
+    return fresh if fresh.sum() < given.sum() else given

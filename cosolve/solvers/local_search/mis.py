@@ -1,0 +1,159 @@
+"""Local search for maximum independent sets: kernelisation, a clique cover bound, then NuMVC or ARW."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit
+from cosolve.core.solver import Outcome
+from cosolve.instances.graphs import Graph, MISInstance, NodeSet
+from cosolve.search import mis as arw
+from cosolve.search import mis_reduce, numvc
+
+#: Kernels up to this many nodes go to NuMVC: it compares all cover nodes in each step.
+_MAX_NUMVC = 10_000
+#: Cover nodes that NuMVC compares in one step.
+_SAMPLES = 2_500
+#: Neighbour visits to spend on rearranging the clique cover, and the largest number of rounds.
+_COVER_WORK, _COVER_ROUNDS = 200_000_000, 300
+_PATIENCE = 0.25
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """
+    What is left of a graph, and the way back.
+
+    Node i is node ``kept[i]`` of the whole graph; ``taken`` joins every maximum independent set of the kernel.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    kept: np.ndarray
+    taken: np.ndarray
+
+    def lift(self, nodes: np.ndarray) -> NodeSet:
+        """Independent set of the whole graph from one of the kernel."""
+        return NodeSet(nodes=np.sort(np.concatenate((self.taken, self.kept[nodes]))))
+
+    def restrict(self, solution: NodeSet) -> np.ndarray:
+        """Kernel nodes of an independent set of the whole graph."""
+        return np.flatnonzero(np.isin(self.kept, solution.nodes)).astype(np.int32)
+
+
+def make_kernel(graph: Graph) -> Kernel:
+    """Kernelise."""
+    kept, taken = mis_reduce.reduce(graph.indptr, graph.indices)
+    indptr, indices = mis_reduce.induced(graph.indptr, graph.indices, kept)
+    return Kernel(indptr, indices, kept, taken)
+
+
+class _Search(Protocol):
+    """NuMVC or ARW at work."""
+
+    def size(self) -> int: ...
+
+    def nodes(self) -> np.ndarray: ...
+
+    def iterations(self) -> int: ...
+
+    def run(self, iterations: int, target: int) -> None: ...
+
+
+class _NuMVC:
+    def __init__(self, kernel: Kernel, start: np.ndarray, seed: int) -> None:
+        self._graph = (kernel.indptr, kernel.indices)
+        self._state = numvc.make_state(*self._graph, start, seed)
+
+    def size(self) -> int:
+        return len(self._state.best) - int(self._state.counts[numvc.BEST])
+
+    def nodes(self) -> np.ndarray:
+        return np.flatnonzero(self._state.best)
+
+    def iterations(self) -> int:
+        return int(self._state.counts[numvc.ITERATION])
+
+    def run(self, iterations: int, target: int) -> None:
+        numvc.run(*self._graph, self._state, iterations, target, _SAMPLES)
+
+
+class _ARW:
+    def __init__(self, kernel: Kernel, start: np.ndarray, seed: int) -> None:
+        self._graph = (kernel.indptr, kernel.indices)
+        self._state = arw.make_state(len(kernel.kept), seed)
+        arw.load(*self._graph, self._state, start)
+
+    def size(self) -> int:
+        return int(self._state.counts[arw.BEST])
+
+    def nodes(self) -> np.ndarray:
+        return np.flatnonzero(self._state.best)
+
+    def iterations(self) -> int:
+        return int(self._state.counts[arw.ITERATION])
+
+    def run(self, iterations: int, target: int) -> None:
+        arw.run(*self._graph, self._state, iterations, target)
+
+
+def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.random.Generator) -> Outcome:
+    """Improve an independent set until the limit, or until it meets the clique cover bound of the kernel."""
+    kernel = make_kernel(instance.graph)
+    n, forced = len(kernel.kept), len(kernel.taken)
+    stats: dict[str, object] = {"kernel_nodes": n, "kernel_edges": len(kernel.indices) // 2, "taken": forced}
+    seed, cover_seed = (int(s) for s in rng.integers(2**62, size=2))
+    bound = cover_bound(kernel.indptr, kernel.indices, np.random.default_rng(cover_seed))
+    monitor.report_bound(forced + bound)
+    begin = kernel.restrict(start)
+    fresh = mis_reduce.greedy(kernel.indptr, kernel.indices, rng.permutation(n).astype(np.int32))
+    begin = fresh if len(fresh) > len(begin) else begin
+    monitor.report(kernel.lift(begin))
+    if n == 0:
+        return Outcome(stats=stats)
+    work: _Search = (_NuMVC if n <= _MAX_NUMVC else _ARW)(kernel, begin, seed)
+    stats["method"] = "numvc" if n <= _MAX_NUMVC else "arw"
+    limit = monitor.stop.iterations
+    slice_length, reported, last = 100, len(begin), perf_counter()
+    while True:
+        left = None if limit is None else limit - work.iterations()
+        size = work.size()
+        is_over = monitor.should_stop() or size >= bound or (left is not None and left <= 0)
+        if size > reported and (is_over or n < 100_000 or perf_counter() - last > _PATIENCE):
+            monitor.report(kernel.lift(work.nodes()))
+            reported, last = size, perf_counter()
+        if is_over:
+            break
+        clock = perf_counter()
+        work.run(slice_length if left is None else min(slice_length, left), bound)
+        # Only the length of slices follows the clock; the path of the search does not depend on it.
+        if perf_counter() - clock < 0.03:
+            slice_length *= 2
+        elif perf_counter() - clock > 0.08:
+            slice_length = max(slice_length // 2, 1)
+    stats["iterations"] = work.iterations()
+    is_out = limit is not None and work.iterations() >= limit
+    return Outcome(limit=Limit.ITERATION if is_out else None, stats=stats)
+
+
+def cover_bound(indptr: np.ndarray, indices: np.ndarray, rng: np.random.Generator) -> int:
+    """Number of cliques of the best of several greedy clique covers, rearranged by iterated greedy."""
+    n = len(indptr) - 1
+    if n == 0:
+        return 0
+    degrees = np.diff(indptr)
+    orders = (np.arange(n), np.argsort(degrees, kind="stable"), np.argsort(-degrees, kind="stable"))
+    covers = [mis_reduce.clique_cover(indptr, indices, order.astype(np.int32)) for order in orders]
+    clique, count = min(covers, key=lambda cover: cover[1])
+    for step in range(min(_COVER_ROUNDS, _COVER_WORK // (len(indices) + 20 * n))):
+        sizes = np.bincount(clique, minlength=count)
+        # Culberson's mix: reversed, by size, at random.
+        keys = (-np.arange(count), -sizes, rng.permutation(count))[step % 3]
+        order = mis_reduce.regroup(clique, count, keys.astype(np.int64))
+        clique, count = mis_reduce.clique_cover(indptr, indices, order)
+    return int(count)

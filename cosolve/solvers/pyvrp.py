@@ -1,0 +1,203 @@
+"""Solver "pyvrp": PyVRP's iterated local search for routing problems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cosolve.core.errors import UnsupportedProblemError
+from cosolve.core.instance import Solution
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit, Status
+from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.instances.tsp import Tour, TSPInstance
+from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet
+from cosolve.solvers.packages import availability
+from cosolve.solvers.whole_numbers import whole_demand, whole_distances, whole_limit
+
+if TYPE_CHECKING:
+    from pyvrp import ProblemData
+
+#: PyVRP keeps two dense matrices of 64-bit integers and builds its neighbourhoods from several more: 5,000
+#: nodes take 2 GB.
+MAX_NODES = 5000
+
+
+@dataclass(frozen=True)
+class PyVRPOptions:
+    """
+    Options of :class:`PyVRP`.
+
+    Parameters
+    ----------
+    restart_after
+        Iterations without improvement before the search returns to the best solution.
+    history_length
+        Length of the late-acceptance history.
+    num_neighbours
+        Neighbours of a client that the local search looks at.
+    """
+
+    restart_after: int = 150_000
+    history_length: int = 300
+    num_neighbours: int = 50
+
+    def __post_init__(self) -> None:
+        for name, least in (("restart_after", 0), ("history_length", 1), ("num_neighbours", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be >= {least}, got {getattr(self, name)}.")
+
+
+class PyVRP(Solver):
+    """
+    PyVRP's iterated local search, on integer data: fractional data is scaled.
+
+    Takes instances of up to :data:`MAX_NODES` nodes.
+    """
+
+    name = "pyvrp"
+    title = "PyVRP iterated local search"
+    problems = frozenset({"tsp", "atsp", "cvrp"})
+    features = Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
+    limits = frozenset({Limit.ITERATION})
+    options_type = PyVRPOptions
+
+    def available(self) -> Availability:
+        """Whether ``pyvrp`` is installed."""
+        return availability("pyvrp")
+
+    def solve(
+        self,
+        instance: CVRPInstance | TSPInstance,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: PyVRPOptions,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        started = perf_counter()
+        if isinstance(instance, CVRPInstance) and first_out_of_reach(instance) is not None:
+            return Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")
+        model = _build(instance, initial)
+        if model.data is None:
+            monitor.report(model.decode([]))
+            return Outcome()
+        build_time = perf_counter() - started
+        if monitor.should_stop():
+            return Outcome(build_time=build_time)
+        return _run(model, monitor, seed, initial, options, build_time)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """PyVRP's data (``None`` without clients), the nodes that its clients stand for, and the scale of distances."""
+
+    instance: CVRPInstance | TSPInstance
+    data: ProblemData | None
+    nodes: np.ndarray
+    scale: float
+
+    def decode(self, visits: Sequence[Sequence[int]]) -> Solution:
+        """Solution with these client indices per route."""
+        routes = tuple(self.nodes[np.array(route, np.int64)] for route in visits)
+        if isinstance(self.instance, CVRPInstance):
+            return Routes(routes=routes)
+        return Tour(order=np.concatenate([[0], *routes]))
+
+    def encode(self, solution: Any) -> list[list[int]]:
+        """Client indices per route."""
+        client = np.zeros(len(self.nodes) + 1, np.int64)
+        client[self.nodes] = np.arange(len(self.nodes))
+        if isinstance(solution, Routes):
+            return [client[route].tolist() for route in solution.routes if len(route)]
+        start = int(np.flatnonzero(solution.order == 0)[0])
+        return [client[np.roll(solution.order, -start)[1:]].tolist()]
+
+
+def _build(instance: CVRPInstance | TSPInstance, initial: Any) -> _Model:
+    n = instance.distances.num_nodes
+    if n > MAX_NODES:
+        raise UnsupportedProblemError(f"pyvrp takes at most {MAX_NODES} nodes (it needs dense matrices), got {n}.")
+    depot = instance.depot if isinstance(instance, CVRPInstance) else 0
+    nodes = np.delete(np.arange(n), depot)
+    if n == 1:
+        return _Model(instance, None, nodes, 1.0)
+    from pyvrp import Client, Depot, Location, ProblemData, VehicleType
+
+    matrix, scale = whole_distances(instance.distances)
+    durations = np.zeros_like(matrix)
+    coords = instance.distances.coords if len(instance.distances.coords) else np.zeros((n, 2))
+    service, limits, loads = 0, {}, np.empty((n, 0), np.int64)
+    vehicles, capacity = 1, []
+    if isinstance(instance, CVRPInstance):
+        demand, most = whole_demand(instance.demand, instance.capacity)
+        loads, capacity = demand[:, None], [most]
+        vehicles = generous_fleet(instance, initial)
+        if instance.max_length is not None and instance.service_time == 0:
+            limits["max_distance"] = whole_limit(instance.length_limit, scale)
+        elif instance.max_length is not None:
+            # Service counts towards the length of a route: let the clock measure it.
+            durations = matrix
+            service = int(np.rint(instance.service_time * scale))
+            limits["shift_duration"] = whole_limit(instance.length_limit, scale)
+    data = ProblemData(
+        [Location(x, y) for x, y in coords.tolist()],
+        [Client(node, loads[node].tolist(), service_duration=service) for node in nodes.tolist()],
+        [Depot(depot)],
+        [VehicleType(vehicles, capacity, **limits)],
+        [matrix],
+        [durations],
+    )
+    return _Model(instance, data, nodes, scale)
+
+
+def _run(model: _Model, monitor: Monitor, seed: int, initial: Any, options: PyVRPOptions, build_time: float) -> Outcome:
+    import pyvrp
+    from pyvrp import IteratedLocalSearchParams, PenaltyParams, SolveParams
+    from pyvrp import Solution as PyVRPSolution
+    from pyvrp.IteratedLocalSearch import IteratedLocalSearchCallbacks
+    from pyvrp.search import NeighbourhoodParams
+
+    def report(best: PyVRPSolution) -> None:
+        if best.is_feasible():
+            visits = [[stop.idx for stop in route if stop.is_client()] for route in best.routes()]
+            monitor.report(model.decode(visits), best.distance() / model.scale)
+
+    class Callbacks(IteratedLocalSearchCallbacks):
+        def on_start(self, ils: Any) -> None:
+            report(ils.initial_solution)
+
+        def on_best(self, best: PyVRPSolution) -> None:
+            report(best)
+
+    limit = monitor.stop.iterations
+    done = 0
+
+    def stop(best_cost: float) -> bool:
+        nonlocal done
+        if limit is not None and done >= limit:
+            monitor.interrupt(Limit.ITERATION)
+        if monitor.should_stop():
+            return True
+        done += 1
+        return False
+
+    # The default ceiling of penalties is for data in the thousands; scaled data goes far beyond.
+    assert model.data is not None
+    ceiling = max(100_000.0, 10.0 * float(model.data.distance_matrix(0).max()))
+    params = SolveParams(
+        ils=IteratedLocalSearchParams(options.restart_after, options.history_length, callbacks=Callbacks()),
+        penalty=PenaltyParams(max_penalty=ceiling),
+        neighbourhood=NeighbourhoodParams(num_neighbours=options.num_neighbours),
+    )
+    start = None if initial is None else PyVRPSolution(model.data, model.encode(initial))
+    result = pyvrp.solve(model.data, stop, seed % 2**32, collect_stats=False, params=params, initial_solution=start)
+    status = Status.FEASIBLE if result.is_feasible() else Status.NO_SOLUTION
+    return Outcome(status=status, build_time=build_time, stats={"iterations": done})

@@ -1,0 +1,184 @@
+"""Instances small enough to solve by hand, with their optimum and why it is that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cosolve.core.instance import Instance
+from cosolve.core.metric import Metric
+from cosolve.instances.cflp import CFLPInstance
+from cosolve.instances.cpmp import CPMPInstance
+from cosolve.instances.cvrp import CVRPInstance
+from cosolve.instances.distances import Distances
+from cosolve.instances.fjsp import FJSPInstance
+from cosolve.instances.graphs import Graph, MDSInstance, MISInstance
+from cosolve.instances.milp import MILPInstance
+from cosolve.instances.stp import STPInstance
+from cosolve.instances.tsp import ATSPInstance, TSPInstance
+
+
+def _tsp() -> list[tuple[Instance, float]]:
+    rectangle = Distances.from_coords(np.array([[0, 0], [4, 3], [0, 3], [4, 0]], float))
+    # 3 x 3 grid with unit 10: nine cities can't be joined by nine unit edges (odd cycle in a bipartite
+    # graph), so one diagonal of nint(14.14) = 14 is needed.
+    grid = Distances.from_coords(np.array([[10 * x, 10 * y] for x in range(3) for y in range(3)], float))
+    return [
+        (TSPInstance(name="rectangle", distances=rectangle), 14.0),
+        (TSPInstance(name="grid", distances=grid), 94.0),
+    ]
+
+
+def _atsp() -> list[tuple[Instance, float]]:
+    # A directed ring of cost 1; every other arc costs 10.
+    matrix = np.full((6, 6), 10.0)
+    matrix[np.arange(6), (np.arange(6) + 1) % 6] = 1.0
+    return [(ATSPInstance(name="ring", distances=Distances.from_matrix(matrix)), 6.0)]
+
+
+def _cvrp() -> list[tuple[Instance, float]]:
+    # Two customers on each side of the depot and room for two: out and back on each side.
+    coords = np.array([[0, 0], [0, 10], [0, 20], [0, -10], [0, -20]], float)
+    demand = np.array([0, 1, 1, 1, 1], float)
+    instance = CVRPInstance(name="axis", distances=Distances.from_coords(coords), demand=demand, capacity=2.0)
+    return [(instance, 80.0)]
+
+
+_PETERSEN = [(i, (i + 1) % 5) for i in range(5)] + [(5 + i, 5 + (i + 2) % 5) for i in range(5)]
+_PETERSEN += [(i, i + 5) for i in range(5)]
+
+
+def _graph(num_nodes: int, edges: list[tuple[int, int]]) -> Graph:
+    pairs = np.array(edges, np.int64).reshape(-1, 2)
+    return Graph.from_edges(num_nodes, pairs[:, 0], pairs[:, 1])
+
+
+def _mis() -> list[tuple[Instance, float]]:
+    # Odd cycle: (n - 1) / 2. Petersen graph: 4 (textbook).
+    cycle = _graph(5, [(i, (i + 1) % 5) for i in range(5)])
+    return [
+        (MISInstance(name="cycle", graph=cycle), 2.0),
+        (MISInstance(name="petersen", graph=_graph(10, _PETERSEN)), 4.0),
+    ]
+
+
+def _mds() -> list[tuple[Instance, float]]:
+    # Path of 7: ceil(7 / 3). Petersen graph: each of ten nodes dominates 4, and 3 suffice (textbook).
+    path = _graph(7, [(i, i + 1) for i in range(6)])
+    return [
+        (MDSInstance(name="path", graph=path), 3.0),
+        (MDSInstance(name="petersen", graph=_graph(10, _PETERSEN)), 3.0),
+    ]
+
+
+def _cflp() -> list[tuple[Instance, float]]:
+    # Demand 12 needs both (capacity 10 each): fixed 22, and each customer has a facility at cost 1.
+    both = CFLPInstance(
+        name="both",
+        capacity=np.array([10.0, 10.0]),
+        fixed_cost=np.array([10.0, 12.0]),
+        demand=np.array([6.0, 6.0]),
+        cost=np.array([[1.0, 2.0], [4.0, 1.0]]),
+    )
+    # Capacity 8 + 4 equals demand 12: facility 1 has to take 4 units. From customer 1 that costs
+    # 4/6 * 3 + 2/6 * 1 + 1 = 10/3; from customer 0 it would cost 4/6 * 5 + 2/6 + 1 = 14/3.
+    split = CFLPInstance(
+        name="split",
+        capacity=np.array([8.0, 4.0]),
+        fixed_cost=np.array([0.0, 0.0]),
+        demand=np.array([6.0, 6.0]),
+        cost=np.array([[1.0, 1.0], [5.0, 3.0]]),
+    )
+    return [(both, 24.0), (split, 10.0 / 3.0)]
+
+
+def _cpmp() -> list[tuple[Instance, float]]:
+    # Two pairs of points far apart, room for two at each median: one median in each pair.
+    points = np.array([[0, 0], [1, 0], [10, 0], [11, 0]], float)
+    instance = CPMPInstance(
+        name="pairs",
+        distances=Distances.from_coords(points, Metric.EXACT_2D),
+        capacity=np.full(4, 2.0),
+        demand=np.ones(4),
+        p=2,
+    )
+    return [(instance, 2.0)]
+
+
+def _fjsp() -> list[tuple[Instance, float]]:
+    # Machine 0 has 3 + 4 to do, and 7 is reached: job 0 on 0 in [0, 3], job 1 on 1 in [0, 2], on 0 in [3, 7].
+    shop = FJSPInstance(
+        name="shop",
+        num_machines=2,
+        job_ptr=np.array([0, 2, 4]),
+        alt_ptr=np.arange(5),
+        alt_machine=np.array([0, 1, 1, 0]),
+        alt_time=np.array([3, 2, 2, 4]),
+    )
+    # Three equal jobs of one operation on two machines: two have to share one.
+    flexible = FJSPInstance(
+        name="flexible",
+        num_machines=2,
+        job_ptr=np.arange(4),
+        alt_ptr=np.array([0, 2, 4, 6]),
+        alt_machine=np.array([0, 1, 0, 1, 0, 1]),
+        alt_time=np.full(6, 2),
+    )
+    return [(shop, 7.0), (flexible, 4.0)]
+
+
+def _stp() -> list[tuple[Instance, float]]:
+    # A hub at distance 2 from each of three terminals, which are 4 from each other: 6 through the hub, 8 without.
+    hub = STPInstance(
+        name="hub",
+        num_nodes=4,
+        edges=np.array([[0, 1], [0, 2], [0, 3], [1, 2], [2, 3], [1, 3]]),
+        weights=np.array([2, 2, 2, 4, 4, 4], float),
+        terminals=np.array([1, 2, 3]),
+    )
+    return [(hub, 6.0)]
+
+
+def _milp() -> list[tuple[Instance, float]]:
+    # Knapsack of 6: values 10, 6, 4 at weights 5, 4, 2; the best pair that fits is {1, 2} with 10, as good as {0}.
+    knapsack = MILPInstance(
+        name="knapsack",
+        cost=np.array([10.0, 6.0, 4.0]),
+        col_lower=np.zeros(3),
+        col_upper=np.ones(3),
+        is_integer=np.ones(3, np.bool_),
+        data=np.array([5.0, 4.0, 2.0]),
+        indices=np.arange(3),
+        indptr=np.array([0, 3]),
+        row_lower=np.array([-np.inf]),
+        row_upper=np.array([6.0]),
+        maximize=True,
+    )
+    return [(knapsack, 10.0)]
+
+
+_MAKERS: dict[str, Callable[[], list[tuple[Instance, float]]]] = {
+    "tsp": _tsp,
+    "atsp": _atsp,
+    "cvrp": _cvrp,
+    "mis": _mis,
+    "mds": _mds,
+    "cflp": _cflp,
+    "cpmp": _cpmp,
+    "fjsp": _fjsp,
+    "stp": _stp,
+    "milp": _milp,
+}
+
+
+def tiny_instances(problem: str) -> list[tuple[Instance, float]]:
+    """
+    Hand-solved instances of a problem with their optima.
+
+    Raises
+    ------
+    KeyError
+        If there are none of that problem.
+    """
+    return _MAKERS[problem]()

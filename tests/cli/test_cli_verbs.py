@@ -1,0 +1,317 @@
+"""``validate``, ``info``, ``convert`` and ``generate``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cosolve
+from cosolve.cli.info import conflicts
+from cosolve.cli.progress import sparkline
+from cosolve.cli.values import guess, split_pairs
+from cosolve.instances.formats.base import Format, formats
+from cosolve.instances.generators import Generator, generators
+from cosolve.instances.tsp import TSPInstance
+
+READ = ("--format", "tsplib")
+
+
+@pytest.fixture
+def families(monkeypatch):
+    """Generators "tsp/line" (depends on the seed) and "tsp/fixed" (does not)."""
+
+    def line(*, seed: int, size: int = 5, scale: float = 1.0, name: str = "") -> TSPInstance:
+        coords = np.random.default_rng(seed).integers(0, 1000, (size, 2)) * scale
+        distances = cosolve.instances.distances.Distances.from_coords(coords)  # type: ignore[attr-defined]
+        return TSPInstance(name=name or f"line{size}", distances=distances, meta={"optimum": 7.0, "comment": "x"})
+
+    parameters = {
+        "size": (int, 5, "number of cities"),
+        "scale": (float, 1.0, "factor"),
+        "name": (str, "", "a name"),
+    }
+    import cosolve.instances.distances
+
+    monkeypatch.setitem(generators._loaded, "tsp/line", Generator("tsp", "line", "on a line", line, parameters))
+    fixed = Generator("tsp", "fixed", "always one", lambda seed: line(seed=1), {})
+    monkeypatch.setitem(generators._loaded, "tsp/fixed", fixed)
+    needy = Generator("tsp", "needy", "needs a size", line, {"size": (int, None, "number of cities")})
+    monkeypatch.setitem(generators._loaded, "tsp/needy", needy)
+
+
+# -- validate ---------------------------------------------------------------------------------------------------
+
+
+def test_validate_describes_an_instance(cli, folder):
+    """The first question about a file from elsewhere: what is it?"""
+    answer = cli("validate", "square.tsp", *READ)
+    assert answer.code == 0
+    words = dict(line.split(maxsplit=1) for line in answer.out.splitlines())
+    assert (words["problem"], words["name"], words["size"], words["sense"]) == ("tsp", "square", "4", "min")
+    assert words["distances.metric"] == "EUC_2D"
+
+
+@pytest.mark.parametrize(
+    ("solution", "code", "word"), [("good.tour", 0, "40"), ("broken.json", 1, "city visited twice")]
+)
+def test_validate_judges_a_solution(cli, folder, solution, code, word):
+    """Scripts rely on the exit code, people on the list of violations."""
+    answer = cli("validate", "square.tsp", solution, *READ)
+    assert answer.code == code
+    assert word in answer.out
+
+
+def test_validate_in_json_names_every_violation(cli, folder):
+    """what, where and by how much, for machines."""
+    answer = cli("validate", "square.tsp", "broken.json", *READ, "--json")
+    data = json.loads(answer.out)
+    assert data["digest"] == cosolve.read("square.tsp", format="tsplib").digest
+    assert data["solution"]["feasible"] is False
+    assert data["solution"]["violations"] == [
+        {"what": "city visited twice", "where": "city 0 at position 1", "amount": None}
+    ]
+
+
+def test_validate_knows_the_other_rules(cli, folder):
+    """FrontierCO measures tours unrounded."""
+    Path("odd.tsp").write_text(Path("square.tsp").read_text().replace("10", "10.3"))
+    strict, lenient = (
+        json.loads(cli("validate", "odd.tsp", "good.tour", *READ, "--json", "--mode", mode).out)["solution"][
+            "objective"
+        ]
+        for mode in ("strict", "frontierco")
+    )
+    assert strict == 40
+    assert lenient == pytest.approx(41.2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nosuch.tsp"], ["square.tsp", "nosuch.tour"], ["square.tsp", "square.tsp"], ["square.tsp", "--mode", "kind"], []],
+)
+def test_validate_refuses_bad_input_in_one_line(cli, folder, arguments):
+    """A malformed solution file is bad input (2), an infeasible solution a failed check (1)."""
+    answer = cli("validate", *arguments, *(READ if arguments else ()))
+    assert answer.code == 2
+    assert answer.out == ""
+    assert not arguments or len(answer.err.strip().splitlines()) == 1
+
+
+# -- info -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("topic", ["solvers", "formats", "problems", "generators", "environment", "instances"])
+def test_info_tells_people_and_machines_the_same(cli, topic):
+    """Every topic has both faces, and none fails because a package is missing."""
+    human, machine = cli("info", topic), cli("info", topic, "--json")
+    assert (human.code, machine.code) == (0, 0)
+    assert human.out.strip()
+    data = json.loads(machine.out)
+    for row in data if isinstance(data, list) else []:
+        assert str(row.get("name") or row.get("distribution")) in human.out
+
+
+def test_info_lists_solvers_of_a_problem(cli):
+    """Who can solve this here, and if not, why not."""
+    data = json.loads(cli("info", "solvers", "--problem", "tsp", "--json").out)
+    by_name = {row["name"]: row for row in data}
+    assert by_name["auto"]["available"]
+    assert all("tsp" in row["problems"] for row in data if "problems" in row)
+    assert all(row["available"] or row["reason"] for row in data)
+    assert cli("info", "solvers", "--problem", "nosuch").code == 2
+    assert cli("info", "nosuch").code == 2
+
+
+@pytest.mark.parametrize(
+    ("highspy", "ortools", "bad"),
+    [
+        ("1.14.0", "9.15", False),
+        ("1.15.1", "9.15", True),
+        ("2.0", "9.15", True),
+        ("1.15.0", None, False),
+        (None, "9.15", False),
+    ],
+)
+def test_conflict_of_highspy_and_ortools_is_reported(highspy, ortools, bad):
+    """Their shared libraries clash, and the import error names neither cause nor cure."""
+    assert bool(conflicts(highspy, ortools)) is bad
+
+
+# -- convert ----------------------------------------------------------------------------------------------------
+
+
+def test_convert_instance_keeps_the_data(cli, folder):
+    """Equal digests, whatever the file looks like."""
+    answer = cli("convert", "square.tsp", "copy.tsp", "--from", "tsplib", "--to", "tsplib")
+    assert answer.code == 0, answer.err
+    assert cosolve.read("copy.tsp", format="tsplib") == cosolve.read("square.tsp", format="tsplib")
+    assert sorted(os.listdir()) == ["bad.tour", "broken.json", "copy.tsp", "good.tour", "square.tsp"]
+
+
+def test_convert_solution_between_formats(cli, folder):
+    """A tour from the literature as JSON, and back."""
+    # The instance is recognised by content here: that needs every registered format.
+    square = cosolve.read("square.tsp", format="tsplib")
+    assert cli("convert", "--instance", "square.tsp", "bad.tour", "bad.json").code == 0
+    assert cosolve.judge(square, cosolve.read_solution("bad.json", square)).objective == 48
+    assert json.loads(Path("bad.json").read_text())["objective"] == 48
+
+
+def test_convert_refuses_a_format_that_loses_data(cli, folder, monkeypatch):
+    """A silent loss would show up as a wrong optimum later."""
+    tsplib = formats.get("tsplib")
+
+    def write_less(instance, path):
+        tsplib.write(TSPInstance(distances=type(instance.distances).from_coords(instance.distances.coords[:3])), path)
+
+    lossy = Format("lossy", "drops a city", ("tsp",), {".low": ("tsp",)}, tsplib.sniff, tsplib.read, write_less)
+    monkeypatch.setitem(formats._loaded, "lossy", lossy)
+    Path("x.low").write_text("old")
+    answer = cli("convert", "square.tsp", "x.low", "--from", "tsplib", "--to", "lossy")
+    assert answer.code == 2
+    assert "'lossy' can't hold all of square" in answer.err
+    assert Path("x.low").read_text() == "old"
+    assert not [name for name in os.listdir() if name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["square.tsp", "x.stp", "--from", "tsplib", "--to", "steinlib"], "does not write tsp"),
+        (["square.tsp", "x", "--from", "tsplib", "--to", "nosuch"], "unknown format"),
+        (["square.tsp", "no/folder/x.tsp", "--from", "tsplib"], "does not exist"),
+        (["nosuch.tsp", "x.tsp"], "no such file"),
+    ],
+)
+def test_convert_refuses_in_one_line(cli, folder, arguments, message):
+    """And writes nothing."""
+    before = sorted(os.listdir())
+    answer = cli("convert", *arguments)
+    assert answer.code == 2
+    assert message in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+    assert sorted(os.listdir()) == before
+
+
+# -- generate ---------------------------------------------------------------------------------------------------
+
+
+def test_generate_writes_one_file_and_no_manifest(cli, folder, families):
+    """A manifest beside a single file is clutter unless asked for."""
+    answer = cli("generate", "tsp", "--distribution", "line", "--param", "size=6", "--seed", 3, "--out", "x.tsp")
+    assert answer.code == 0, answer.err
+    assert cosolve.read("x.tsp", format="tsplib") == generators.get("tsp/line").generate(seed=3, size=6)
+    assert "manifest.json" not in os.listdir()
+
+
+def test_generate_many_writes_a_manifest_that_repeats_them(cli, folder, families):
+    """Seeds in the manifest must give the very same instances, one by one."""
+    arguments = ("generate", "tsp", "--distribution", "line", "--param", "scale=2", "--seed", 5)
+    assert cli(*arguments, "--count", 3, "--out", "many").code == 0
+    manifest = json.loads(Path("many/manifest.json").read_text())
+    assert manifest["generator"] == "tsp/line"
+    assert manifest["parameters"] == {"scale": 2.0}
+    assert (manifest["seed"], manifest["count"], manifest["cosolve"]) == (5, 3, cosolve.__version__)
+    for entry in manifest["instances"]:
+        instance = cosolve.read(Path("many") / entry["file"], format="tsplib")
+        assert instance.digest == entry["digest"]
+        assert instance == generators.get("tsp/line").generate(seed=entry["seed"], **manifest["parameters"])
+        assert entry["reference"] == 7.0
+    assert len({entry["digest"] for entry in manifest["instances"]}) == 3
+    assert cli(*arguments, "--count", 5, "--out", "more").code == 0
+    more = json.loads(Path("more/manifest.json").read_text())
+    assert more["instances"][:3] == manifest["instances"], "the first instances must not depend on the count"
+
+
+def test_generate_named_instance(cli, folder, families):
+    """``--name`` is short for the parameter."""
+    assert cli("generate", "tsp", "--distribution", "line", "--name", "five", "--out", "x.tsp").code == 0
+    assert cosolve.read("x.tsp", format="tsplib").name == "five"
+
+
+def test_generate_published_instance(cli, folder):
+    """The whole DIMACS-8 test set can be made again: first coordinates of E1k.0 as published."""
+    assert cli("generate", "tsp", "--distribution", "dimacs", "--name", "E1k.0", "--out", "E1k.0").code == 0
+    instance = cosolve.read("E1k.0", format="tsplib")
+    assert (instance.name, instance.size) == ("E1k.0", 1000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosuch"], "unknown problem"),
+        (["tsp", "--distribution", "nosuch"], "unknown distribution 'nosuch' of tsp; known: dimacs"),
+        (["tsp", "--distribution", "line", "--param", "siz=3"], "no parameter 'siz'; it has: size, scale, name"),
+        (["tsp", "--distribution", "line", "--param", "size=x"], "must be an integer"),
+        (["tsp", "--distribution", "line", "--param", "size=0"], "at least 1 city"),
+        (["tsp", "--distribution", "needy"], "needs --param size=... (number of cities)"),
+        (["tsp", "--distribution", "line", "--count", "2", "--name", "x"], "--count must be 1"),
+        (["tsp", "--distribution", "line", "--name", "x", "--param", "name=y"], "contradict"),
+        (["tsp", "--distribution", "line", "--count", "0"], "--count"),
+        (["tsp", "--distribution", "line", "--seed", "-1"], "--seed"),
+        (["tsp", "--distribution", "line", "--format", "steinlib"], "does not write tsp"),
+    ],
+)
+def test_generate_refuses_in_one_line(cli, folder, families, arguments, message):
+    """And writes nothing."""
+    Path("keep.tsp").write_text("old")
+    target = "new" if "--count" in arguments else "keep.tsp"
+    answer = cli("generate", *arguments, "--out", target)
+    assert answer.code == 2
+    assert message in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+    assert Path("keep.tsp").read_text() == "old"
+    assert not Path("new").exists()
+
+
+def test_generate_refuses_to_write_one_instance_many_times(cli, folder, families):
+    """A "data set" of equal instances is a mistake."""
+    answer = cli("generate", "tsp", "--distribution", "fixed", "--count", 2, "--out", "new")
+    assert answer.code == 2
+    assert "does not depend on the seed" in answer.err
+
+
+# -- all of them ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["solve", "validate", "info", "convert", "generate"])
+def test_help_has_examples(cli, verb):
+    """Most people read nothing else."""
+    answer = cli(verb, "--help")
+    assert answer.code == 0
+    assert f"Examples:\n    cosolve {verb}" in answer.out
+
+
+def test_module_answers_help_and_version_without_loading_solvers():
+    """``--help`` must be quick: no kernels, no backends."""
+    program = (
+        "import sys; from cosolve.cli.app import run\n"
+        "assert run(['--help']) == 0 and run(['--version']) == 0\n"
+        "heavy = {'numpy', 'numba', 'ortools', 'torch', 'pyscipopt', 'rich.table'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, "-m", "cosolve", "nosuch"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("cosolve: error:")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_values_are_guessed_and_pairs_split():
+    """Readers' options have no declared types."""
+    assert [guess(text) for text in ("3", "3.5", "1e3", "true", "off", "x")] == [3, 3.5, 1000.0, True, False, "x"]
+    assert split_pairs(["a-b=1", "c=x=y"], "--set") == {"a_b": "1", "c": "x=y"}
+    with pytest.raises(ValueError, match="given twice"):
+        split_pairs(["a=1", "a=2"], "--set")
+
+
+def test_sparkline_shows_the_way_down():
+    """One bar for each improvement."""
+    assert sparkline([8, 4, 1]) == "█▄▁"
+    assert sparkline([5]) == sparkline([5, 5]) == ""

@@ -1,0 +1,171 @@
+"""Files are written whole or not at all, and recognised by what they hold."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import cosolve
+from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError, UnsupportedProblemError
+from cosolve.instances.distances import Distances
+from cosolve.instances.files import replacing, writing_format
+from cosolve.instances.tsp import Tour, TSPInstance
+
+
+@pytest.fixture
+def square() -> TSPInstance:
+    corners = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]])
+    return TSPInstance(name="square", distances=Distances.from_coords(corners))
+
+
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    """A full disk in the middle of a write must not cost the last good solution."""
+    path = tmp_path / "best.sol"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["best.sol"]
+
+
+def test_new_content_appears_at_once_with_ordinary_permissions(tmp_path):
+    """A temporary file is private by default; the result must not be."""
+    path = tmp_path / "best.sol"
+    mask = os.umask(0o027)
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text("new")
+            assert not path.exists()
+    finally:
+        os.umask(mask)
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert os.listdir(tmp_path) == ["best.sol"]
+
+
+def test_symbolic_link_keeps_pointing(tmp_path):
+    """Replacing the link would leave the file it points to as it was."""
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    with replacing(tmp_path / "link") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="no /dev/null")
+def test_devices_are_written_to_not_replaced(tmp_path):
+    """As root, renaming over /dev/null would break the machine."""
+    device = tmp_path / "null"
+    device.symlink_to("/dev/null")
+    for path in (device, "/dev/null"):
+        with replacing(path) as target:
+            target.write_text("gone")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_folder_and_missing_folder_are_errors_that_name_the_path(tmp_path):
+    """The name of the temporary file would tell the user nothing."""
+    with pytest.raises(IsADirectoryError), replacing(tmp_path):
+        pass
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "no" / "file"):
+        pass
+    assert caught.value.filename == str(tmp_path / "no" / "file")
+
+
+def test_kill_during_writing_leaves_a_whole_file(tmp_path):
+    """What stands under the name is always one whole version."""
+    path = tmp_path / "best.sol"
+    program = (
+        "import sys\n"
+        "from cosolve.instances.files import replacing\n"
+        "k = 0\n"
+        "while True:\n"
+        "    k += 1\n"
+        "    with replacing(sys.argv[1]) as temporary, open(temporary, 'w') as file:\n"
+        "        for _ in range(200):\n"
+        "            file.write(f'{k}\\n')\n"
+        "            file.flush()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(path)])
+    deadline = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    lines = path.read_text().splitlines()
+    assert len(lines) == 200
+    assert len(set(lines)) == 1
+
+
+def test_refused_write_leaves_the_old_file(tmp_path, square):
+    """An instance that a format can't write must not empty the file that was there."""
+    path = tmp_path / "x.tsp"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="does not write tsp"):
+        cosolve.write(square, path, format="steinlib")
+    with pytest.raises(UnsupportedProblemError, match="unknown format"):
+        cosolve.write(square, path, format="nosuch")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["x.tsp"]
+
+
+def test_instance_and_solution_round_trip_by_suffix(tmp_path, square):
+    """The suffix chooses the field's own format, .json the generic one."""
+    assert writing_format("tsp", "x.tsp").name == "tsplib"
+    cosolve.write(square, tmp_path / "x.tsp")
+    assert cosolve.read(tmp_path / "x.tsp", format="tsplib") == square
+    tour = Tour(order=np.array([2, 1, 0, 3]))
+    for name in ("x.tour", "x.json", "noname"):
+        cosolve.write_solution(square, tour, tmp_path / name, objective=40.0)
+        assert cosolve.judge(square, cosolve.read_solution(tmp_path / name, square)).objective == 40
+    assert "NAME" not in (tmp_path / "x.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"solution": 5}',
+        '{"solution": {"order": ["a"]}}',
+        '{"solution": {"order": [0.5, 1, 2, 3]}}',
+        '{"solution": {"order": [NaN]}}',
+        '{"solution": {"order": [[0, 1], [2, 3]]}}',
+        '{"solution": {"order": [1e400]}}',
+        '{"problem": "mis", "solution": {"order": [0, 1, 2, 3]}}',
+        "[" * 100_000,
+    ],
+)
+def test_malformed_json_solutions_are_refused(tmp_path, square, text):
+    """No other exception may reach the user."""
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(InvalidSolutionError, match=str(path)):
+        cosolve.read_solution(path, square)
+
+
+def test_unknown_content_option_and_problem_are_refused(tmp_path, square):
+    """Each names what is allowed."""
+    path = tmp_path / "x.tsp"
+    cosolve.write(square, path)
+    with pytest.raises(ValueError, match="no option 'capacity'; allowed: none"):
+        cosolve.read(path, format="tsplib", capacity=3)
+    with pytest.raises(UnsupportedProblemError, match="unknown problem 'nosuch'"):
+        cosolve.read(path, problem="nosuch")
+    with pytest.raises(InvalidInstanceError):
+        cosolve.read(path, problem="stp", format="tsplib")

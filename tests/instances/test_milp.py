@@ -1,0 +1,196 @@
+"""MILP instances, their judge, and the Steiner-triple generator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cosolve
+from cosolve.instances.generators.milp import OPTIMA, steiner_triples
+from cosolve.instances.milp import MILPInstance, Values, evaluate
+from tests.solvers.milps import INF, brute_force, milp, random_milp
+
+
+def judged(instance: MILPInstance, *values: float):
+    return evaluate(instance, Values(values=np.array(values, dtype=float)))
+
+
+def test_objective_includes_offset_and_range_rows_hold_on_both_sides():
+    """1 <= x + 2 y <= 4."""
+    instance = milp([[1, 2]], [3, 5], row_lower=1, row_upper=4, offset=10)
+    assert judged(instance, 2, 1).objective == 21
+    assert judged(instance, 2, 1).feasible
+    assert judged(instance, 0, 0).violations[0].what == "row below its side"
+    above = judged(instance, 1, 2)
+    assert above.violations[0].what == "row above its side"
+    assert above.violations[0].amount == 1
+    assert above.objective == 23
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, 2.0, 3.0], [np.nan, 1.0], [np.inf, 1.0], [-np.inf, 1.0], [1e308] * 2])
+def test_any_content_is_judged_without_a_crash(values):
+    """Wrong lengths, NaN, infinities and sums that overflow are violations, never exceptions or passes."""
+    instance = milp([[1, 2]], [1, 1], row_upper=10)
+    assert not judged(instance, *values).feasible
+
+
+def test_overflowing_sum_is_no_pass():
+    """1e308 * 10 - 1e308 * 10 is inf - inf, a NaN, and every comparison with NaN is false."""
+    instance = milp([[10, -10]], [0, 0], integer=False, row_upper=1)
+    assert not judged(instance, 1e308, 1e308).feasible
+
+
+def test_almost_integer_value_stands_for_the_integer():
+    """0.9999999 times a cost of 1e9 must not be 100 cheaper than 1."""
+    instance = milp([[1]], [1e9], upper=1, row_lower=1)
+    verdict = judged(instance, 1 - 1e-7)
+    assert verdict.feasible
+    assert verdict.objective == 1e9
+    assert not judged(instance, 1 - 1e-5).feasible
+
+
+def test_integer_rows_get_no_relative_tolerance():
+    """
+    Missing 89,716,837 by 25 is 3e-7 of it.
+
+    SCIP accepts that for this equality knapsack, which has no solution near it.
+    """
+    instance = milp([[12228, 36679, 36682, 48908, 61139]], 0, row_lower=89716837, row_upper=89716837)
+    count = 89716837 // 12228
+    assert not judged(instance, count, 0, 0, 0, 0).feasible
+    rest = 89716837 - 1
+    near = milp([[1]], 0, row_lower=rest + 1, row_upper=rest + 1)
+    assert not judged(near, rest).feasible
+    assert judged(near, rest + 1).feasible
+
+
+def test_continuous_rows_get_the_tolerance_that_floating_point_needs():
+    instance = milp([[1.0]], 0, integer=False, row_lower=1e8, row_upper=1e8)
+    assert judged(instance, 1e8 + 10).feasible
+    assert not judged(instance, 1e8 + 1000).feasible
+
+
+def test_bounds_are_checked():
+    instance = milp([[1, 1]], 1, lower=[1, -INF], upper=[2, INF])
+    assert judged(instance, 3, 0).violations[0].what == "value above its bound"
+    assert judged(instance, 0, 0).violations[0].what == "value below its bound"
+    assert judged(instance, 2, -7).feasible
+
+
+@given(st.integers(0, 400), st.lists(st.integers(0, 3), min_size=6, max_size=6))
+def test_judge_agrees_with_dense_arithmetic(seed, values):
+    """The compiled CSR loop against a plain matrix product."""
+    instance = random_milp(seed)
+    dense = np.zeros((len(instance.row_lower), instance.size))
+    for row in range(len(dense)):
+        for k in range(instance.indptr[row], instance.indptr[row + 1]):
+            dense[row, instance.indices[k]] += instance.data[k]
+    x = np.array(values, dtype=float)
+    activity = dense @ x
+    feasible = bool(((activity >= instance.row_lower) & (activity <= instance.row_upper)).all())
+    verdict = judged(instance, *values)
+    assert verdict.feasible == feasible
+    assert verdict.objective == pytest.approx(float(instance.cost @ x) + instance.offset)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cost": [1.0]}, "one entry per column"),
+        ({"cost": [np.nan, 1.0]}, "cost must not hold NaN"),
+        ({"cost": [np.inf, 1.0]}, "must be finite"),
+        ({"data": [np.inf, 1.0]}, "must be finite"),
+        ({"row_lower": [np.nan]}, "row_lower must not hold NaN"),
+        ({"indices": [0, 2]}, "in range"),
+        ({"indices": [-1, 0]}, "in range"),
+        ({"indptr": [0, 3]}, "do not fit"),
+        ({"indptr": [0, 1, 2]}, "do not fit"),
+        ({"row_upper": [1.0, 2.0]}, "do not fit"),
+        ({"is_integer": [True]}, "one entry per column"),
+        ({"offset": np.inf}, "finite"),
+    ],
+)
+def test_malformed_data_is_refused(changes, message):
+    """A MILP that reaches a backend must be well-formed: native code indexes without a check."""
+    fields = {
+        "cost": [1.0, 2.0],
+        "col_lower": [0.0, 0.0],
+        "col_upper": [1.0, 1.0],
+        "is_integer": [True, True],
+        "data": [1.0, 1.0],
+        "indices": [0, 1],
+        "indptr": [0, 2],
+        "row_lower": [1.0],
+        "row_upper": [INF],
+    }
+    MILPInstance(**{name: np.array(value) for name, value in fields.items()})
+    arrays = {name: value if name == "offset" else np.array(value) for name, value in {**fields, **changes}.items()}
+    with pytest.raises(ValueError, match=message):
+        MILPInstance(**arrays)
+
+
+@pytest.mark.parametrize(
+    ("cost", "integer", "offset", "expected"),
+    [
+        ([1, 2], True, 0.0, True),
+        ([1, 2], True, 0.5, False),
+        ([1, 2.5], True, 0.0, False),
+        ([1, 2], [True, False], 0.0, False),
+        ([1, 0], [True, False], 3.0, True),
+    ],
+)
+def test_is_integral_only_if_every_objective_value_is(cost, integer, offset, expected):
+    """Bounds are rounded by this: a wrong True makes a wrong proof."""
+    assert milp([[1, 1]], cost, integer=integer, offset=offset).is_integral is expected
+
+
+def test_digest_ignores_the_name_and_sees_the_sense():
+    one = milp([[1, 1]], 1)
+    assert one.digest == milp([[1, 1]], 1).digest
+    assert one.digest != milp([[1, 1]], 1, maximize=True).digest
+
+
+def test_solution_survives_json():
+    solution = Values(values=np.array([1.0, 0.5]))
+    assert Values.from_dict(solution.to_dict()) == solution
+
+
+@pytest.mark.parametrize("n", sorted(OPTIMA))
+def test_steiner_triples_cover_every_pair_once(n):
+    """The definition; a wrong construction would have another optimum."""
+    triples = steiner_triples(n)
+    assert triples.shape == (n * (n - 1) // 6, 3)
+    pairs = np.concatenate([triples[:, [0, 1]], triples[:, [0, 2]], triples[:, [1, 2]]])
+    assert len(np.unique(np.sort(pairs, axis=1), axis=0)) == n * (n - 1) // 2
+
+
+@pytest.mark.parametrize(("n", "optimum"), [(9, 5), (15, 9)])
+def test_small_steiner_covers_have_the_published_optimum(n, optimum):
+    """5 and 9: Fulkerson, Nemhauser, Trotter 1974."""
+    assert brute_force(cosolve.generate("milp", "steiner-triple", n=n)) == optimum
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_stein27_is_18(solver):
+    """Fulkerson, Nemhauser, Trotter 1974; also with points and triples shuffled."""
+    for seed in (0, 3):
+        instance = cosolve.generate("milp", "steiner-triple", n=27, seed=seed)
+        result = cosolve.solve(instance, solver, time_limit=60)
+        assert result.status == cosolve.Status.OPTIMAL
+        assert result.objective == instance.meta["optimum"] == 18
+
+
+def test_steiner_seed_shuffles_without_changing_the_family():
+    """Seed 0 is the published order; equal seeds are equal bit by bit."""
+    plain, again = (cosolve.generate("milp", "steiner-triple", n=27) for _ in range(2))
+    assert plain == again
+    shuffled = cosolve.generate("milp", "steiner-triple", n=27, seed=1)
+    assert shuffled != plain
+    assert shuffled == cosolve.generate("milp", "steiner-triple", n=27, seed=1)
+
+
+def test_steiner_generator_names_what_it_knows():
+    with pytest.raises(ValueError, match="n must be one of 9, 15"):
+        cosolve.generate("milp", "steiner-triple", n=10)

@@ -1,0 +1,225 @@
+"""Kernels for Steiner trees against an exact dynamic program."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cosolve.instances.generators.stp import hypercube, random_graph, road
+from cosolve.instances.stp import EdgeSet, STPInstance, evaluate
+from cosolve.search.stp import SteinerSearch, connects
+from cosolve.search.stp_cuts import violated_cuts
+from cosolve.search.stp_dual import dual_ascent
+from cosolve.search.stp_graph import shortest_path_tree_heuristic, spanning_tree, tree_weight
+from cosolve.search.stp_local import improve
+from cosolve.search.stp_reduce import original, simplify
+
+NONE = np.empty(0, np.int64)
+
+
+def optimum(instance: STPInstance) -> float:
+    """Dreyfus and Wagner (1971), over all subsets of the terminals."""
+    n, terminals = instance.num_nodes, instance.terminals.tolist()
+    dist = np.full((n, n), np.inf)
+    np.fill_diagonal(dist, 0)
+    for (u, v), w in zip(instance.edges, instance.weights):
+        dist[u, v] = dist[v, u] = w
+    for k in range(n):
+        dist = np.minimum(dist, dist[:, k, None] + dist[None, k, :])
+    first, others = terminals[0], terminals[1:]
+    best = {1 << i: dist[t] for i, t in enumerate(others)}
+    for mask in range(1, 1 << len(others)):
+        if mask in best:
+            continue
+        merged = np.full(n, np.inf)
+        part = (mask - 1) & mask
+        while part:
+            merged = np.minimum(merged, best[part] + best[mask ^ part])
+            part = (part - 1) & mask
+        best[mask] = (merged[None, :] + dist).min(axis=1)
+    return float(best[(1 << len(others)) - 1][first]) if others else 0.0
+
+
+@st.composite
+def instances(draw: st.DrawFn) -> STPInstance:
+    n = draw(st.integers(4, 16))
+    m = draw(st.integers(n - 1, min(n * (n - 1) // 2, 3 * n)))
+    t = draw(st.integers(1, min(n, 6)))
+    most = draw(st.sampled_from([1, 3, 10, 1000]))
+    seed = draw(st.integers(0, 10**6))
+    instance = random_graph(seed=seed, num_nodes=n, num_edges=m, num_terminals=t, max_weight=most)
+    if draw(st.booleans()):
+        # Zero weights and ties are where tests that compare with <= go wrong.
+        weights = np.maximum(0, instance.weights - draw(st.integers(0, 2)))
+        return STPInstance(num_nodes=n, edges=instance.edges, weights=weights, terminals=instance.terminals)
+    return instance
+
+
+def flags(instance: STPInstance) -> np.ndarray:
+    is_terminal = np.zeros(instance.num_nodes, np.bool_)
+    is_terminal[instance.terminals] = True
+    return is_terminal
+
+
+def first_tree(instance: STPInstance, root: int) -> np.ndarray:
+    is_terminal = flags(instance)
+    nodes = shortest_path_tree_heuristic(*instance.adjacency, instance.edges, instance.weights, is_terminal, root)
+    tree = np.zeros(instance.num_edges, np.bool_)
+    assert spanning_tree(*instance.adjacency, instance.weights, nodes, is_terminal, tree)
+    return tree
+
+
+def descend(instance: STPInstance, tree: np.ndarray, budget: int) -> None:
+    cursor = np.zeros(3, np.int64)
+    is_terminal = flags(instance)
+    while not improve(*instance.adjacency, instance.edges, instance.weights, is_terminal, tree, cursor, budget):
+        pass
+
+
+def engine(instance: STPInstance, seed: int = 0, keeps_best: bool = False) -> SteinerSearch:
+    return SteinerSearch(
+        instance.num_nodes,
+        instance.edges,
+        instance.weights,
+        instance.terminals,
+        is_integral=instance.is_integral,
+        seed=seed,
+        keeps_best=keeps_best,
+    )
+
+
+@given(instances())
+@settings(max_examples=60, deadline=None)
+def test_bound_optimum_heuristic_are_in_order(instance):
+    """A dual bound above the optimum would prove wrong trees optimal."""
+    best = optimum(instance)
+    root = int(instance.terminals[0])
+    tree = first_tree(instance, root)
+    before = tree_weight(instance.weights, tree)
+    descend(instance, tree, 500)
+    verdict = evaluate(instance, EdgeSet(edges=instance.edges[tree]))
+    assert verdict.feasible, verdict.violations
+    bound, reduced, _ = dual_ascent(
+        *instance.adjacency, instance.edges, instance.weights, flags(instance), root, NONE, NONE
+    )
+    assert bound <= best + 1e-9
+    assert best <= verdict.objective + 1e-9
+    assert verdict.objective <= before + 1e-9
+    assert (reduced >= 0).all()
+
+
+@given(instances())
+@settings(max_examples=60, deadline=None)
+def test_reductions_keep_the_optimum_and_the_way_back(instance):
+    """A test that removes one edge too many shows here; so does a tree that does not expand to a tree."""
+    best = optimum(instance)
+    graph = simplify(original(instance.num_nodes, instance.edges, instance.weights, instance.terminals))
+    if graph.num_terminals == 1:
+        assert graph.fixed_weight == pytest.approx(best)
+        tree = graph.expand(np.zeros(len(graph.ends), np.bool_), instance.num_edges)
+        assert instance.weights[tree].sum() == pytest.approx(best)
+        return
+    small = STPInstance(
+        num_nodes=graph.num_nodes,
+        edges=graph.ends,
+        weights=graph.weights,
+        terminals=np.flatnonzero(graph.is_terminal),
+    )
+    assert graph.fixed_weight + optimum(small) == pytest.approx(best)
+
+
+@given(instances(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_search_proves_the_optimum_of_small_graphs(instance, keeps_best):
+    """Reductions by bound, branching and the population must agree with the dynamic program."""
+    search = engine(instance, keeps_best=keeps_best)
+    for _ in search.run():
+        if search.iterations > 2000:
+            break
+    assert search.is_closed
+    assert search.weight == pytest.approx(optimum(instance))
+    assert search.bound == pytest.approx(search.weight)
+    assert search.best is not None
+    assert evaluate(instance, EdgeSet(edges=instance.edges[search.best])).feasible
+
+
+def test_search_proves_the_optimum_of_real_weights():
+    """Rounding noise must neither stop the proof nor remove the optimal tree."""
+    for seed in range(10):
+        graph = random_graph(seed=seed, num_nodes=14, num_edges=30, num_terminals=6)
+        weights = np.random.default_rng(seed).random(graph.num_edges)
+        instance = STPInstance(num_nodes=14, edges=graph.edges, weights=weights, terminals=graph.terminals)
+        search = engine(instance)
+        for _ in search.run():
+            if search.iterations > 2000:
+                break
+        assert search.is_closed
+        assert search.weight == pytest.approx(optimum(instance), rel=1e-12)
+
+
+def test_local_search_walks_the_same_path_in_slices_of_any_size():
+    """The clock decides when slices end; it must not decide what is found."""
+    instance = road(seed=1, side=20, num_terminals=40)
+    results = []
+    for budget in (2_000, 10**9):
+        tree = first_tree(instance, int(instance.terminals[0]))
+        descend(instance, tree, budget)
+        results.append(tree)
+    assert np.array_equal(*results)
+
+
+def test_search_finds_the_optimum_of_a_hypercube():
+    """39 for hc6u and 77 for hc7u: proven, Rosseti et al. (2001)."""
+    for dimensions, best in ((6, 39), (7, 77)):
+        search = engine(hypercube(dimensions=dimensions))
+        for _ in search.run():
+            if search.weight == best or search.iterations > 300:
+                break
+        assert search.weight == best
+        assert search.bound <= best
+
+
+def test_search_depends_on_the_seed_alone():
+    """Two runs of the same seed must report the same trees."""
+    instance = hypercube(dimensions=6, perturbed=True)
+    outcomes = []
+    for seed in (5, 5, 6):
+        search = engine(instance, seed)
+        trace = []
+        for _ in search.run():
+            trace.append(search.weight)
+            if search.iterations > 20:
+                break
+        outcomes.append(trace)
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0] != outcomes[2]
+
+
+def test_cuts_are_found_exactly_where_one_is_violated():
+    """A tree violates none; with any edge of it at 0.6 there is one, and it separates."""
+    instance = random_graph(seed=3, num_nodes=12, num_edges=25, num_terminals=5)
+    root = int(instance.terminals[0])
+    tree = first_tree(instance, root)
+    values = np.repeat(tree, 2).astype(np.float64)
+    arguments = (*instance.adjacency, instance.edges)
+    others = instance.terminals[1:]
+    start, _ = violated_cuts(*arguments, values, root, others, 1e-4, 50, 1000)
+    assert len(start) == 1
+    for edge in np.flatnonzero(tree):
+        broken = values.copy()
+        broken[2 * edge : 2 * edge + 2] = 0.6
+        start, arcs = violated_cuts(*arguments, broken, root, others, 1e-4, 50, 1000)
+        assert len(start) > 1
+        for a, b in itertools.pairwise(start):
+            assert broken[arcs[a:b]].sum() < 1 - 1e-4
+            assert values[arcs[a:b]].sum() >= 1  # every cut must hold for the whole tree
+
+
+def test_connection_is_seen():
+    """A disconnected instance has no solution, which is no error of the search."""
+    assert connects(3, np.array([[0, 1], [1, 2]]), np.array([0, 2]))
+    assert not connects(3, np.array([[0, 1]]), np.array([0, 2]))

@@ -1,0 +1,192 @@
+"""The CP-SAT adapter on small models of its own; the problems' models have tests of theirs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from time import perf_counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import cosolve
+from cosolve.core.monitor import Monitor
+from cosolve.instances.milp import MILPInstance, Values
+from cosolve.solvers.cpsat import CpSat, CpSatOptions, Model, run
+from tests.solvers.milps import brute_force, hard_cover, milp, random_milp
+
+
+def build(instance: MILPInstance, **changes) -> Model:
+    """CP-SAT model of a MILP with integer data."""
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    x = [
+        model.new_int_var(int(low), int(high), "")
+        for low, high in zip(instance.col_lower, instance.col_upper, strict=True)
+    ]
+    for row in range(len(instance.row_lower)):
+        part = slice(instance.indptr[row], instance.indptr[row + 1])
+        terms = zip(instance.data[part], instance.indices[part], strict=True)
+        activity = sum(int(value) * x[column] for value, column in terms)
+        if np.isfinite(instance.row_lower[row]):
+            model.add(activity >= int(instance.row_lower[row]))
+        if np.isfinite(instance.row_upper[row]):
+            model.add(activity <= int(instance.row_upper[row]))
+    scaled = np.rint(instance.cost * 1000)
+    objective = sum(int(c) * v for c, v in zip(scaled, x, strict=True))
+    if instance.maximize:
+        model.maximize(objective)
+    else:
+        model.minimize(objective)
+
+    def decode(values):
+        return Values(values=np.array(values, dtype=float))
+
+    def encode(solution):
+        return [int(value) for value in solution.values]
+
+    return Model(model, x, decode, encode, **{"scale": 1e-3, "offset": instance.offset, **changes})
+
+
+def solve(instance, model=None, *, time_limit=20.0, options=None, **stop):
+    monitor = Monitor(instance, cosolve.Stop(time_limit=time_limit, **stop))
+    outcome = run(model or build(instance), monitor, seed=1, threads=1, options=options or CpSatOptions())
+    return monitor, outcome
+
+
+def test_random_models_agree_with_brute_force():
+    """A bound or objective that is not scaled back, or a lost sense, would show here."""
+    found = 0
+    for seed in range(12):
+        instance = random_milp(seed)
+        if not all(np.diff(instance.indptr)):
+            continue  # an empty row is no expression
+        found += 1
+        expected = brute_force(instance)
+        monitor, outcome = solve(instance)
+        if expected is None:
+            assert outcome.status == cosolve.Status.INFEASIBLE
+            assert monitor.best is None
+        else:
+            assert outcome.status == cosolve.Status.OPTIMAL
+            assert monitor.best is not None
+            assert monitor.best.objective == pytest.approx(expected)
+            assert monitor.bound == pytest.approx(expected)
+            assert monitor.claimed_objective == pytest.approx(expected)
+    assert found >= 6
+
+
+def test_rounded_model_passes_up_neither_bound_nor_proof():
+    """A model with rounded data is another instance: its OPTIMAL and INFEASIBLE say nothing of this one."""
+    instance = cosolve.generate("milp", "steiner-triple", n=9)
+    monitor, outcome = solve(instance, build(instance, bound_is_valid=False))
+    assert monitor.best is not None
+    assert monitor.bound is None
+    assert outcome.status == cosolve.Status.FEASIBLE
+    impossible = milp([[1, 1]], 1, upper=1, row_lower=3)
+    monitor, outcome = solve(impossible, build(impossible, bound_is_valid=False))
+    assert outcome.status == cosolve.Status.FEASIBLE
+    assert "rounded" in outcome.message
+
+
+def test_invalid_model_is_an_error_with_cp_sats_own_words():
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    y = model.new_int_var(0, 2**62, "")
+    model.minimize(y)
+    instance = milp([[1]], 1, upper=1)
+    _, outcome = solve(instance, Model(model, [y], lambda values: Values(values=np.array(values, dtype=float))))
+    assert outcome.status == cosolve.Status.ERROR
+    assert "domain" in outcome.message
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.6])
+def test_interrupt_at_any_moment_ends_soon(delay):
+    """``stop_search`` before the search has begun is lost: it must be repeated."""
+    instance = hard_cover(rows=300, columns=400)
+    model = build(instance)
+    monitor = Monitor(instance, cosolve.Stop(time_limit=60))
+    threading.Timer(delay, monitor.interrupt).start()
+    started = perf_counter()
+    run(model, monitor, seed=0, threads=1, options=CpSatOptions())
+    assert perf_counter() - started < delay + 2.0
+    assert monitor.limit == cosolve.Limit.INTERRUPTED
+
+
+def test_time_limit_keeps_solution_and_bound():
+    started = perf_counter()
+    monitor, outcome = solve(hard_cover(), time_limit=1.5)
+    assert perf_counter() - started < 3.5
+    assert outcome.status == cosolve.Status.FEASIBLE
+    assert monitor.best is not None
+    assert monitor.bound is not None
+    assert monitor.bound <= monitor.best.objective
+
+
+def test_target_stops_the_search():
+    instance = hard_cover()
+    monitor, _ = solve(instance, target=float(instance.size))
+    assert monitor.limit == cosolve.Limit.TARGET
+
+
+def test_failing_decoder_is_an_error_not_a_crash():
+    """The callback runs inside C++ frames, on a thread of CP-SAT."""
+    instance = hard_cover()
+    model = build(instance)
+
+    def decode(values):
+        raise RuntimeError("decoder is broken")
+
+    broken = Model(model.model, model.variables, decode)
+    with pytest.raises(RuntimeError, match="decoder is broken"):
+        solve(instance, broken)
+
+
+def test_workers_are_eight_whatever_the_threads(monkeypatch):
+    """With fewer, CP-SAT drops its linear-programming workers; the result must say how many there were."""
+    instance = cosolve.generate("milp", "steiner-triple", n=9)
+    _, outcome = solve(instance)
+    assert outcome.stats["workers"] == 8
+    _, outcome = solve(instance, options=CpSatOptions(workers=2))
+    assert outcome.stats["workers"] == 2
+
+
+def test_interleaved_search_repeats_exactly():
+    """The documented way to a reproducible run."""
+    instance = cosolve.generate("milp", "steiner-triple", n=15)
+    options = CpSatOptions(interleave=True, deterministic_time=0.05)
+    first, second = (solve(instance, options=options)[0] for _ in range(2))
+    assert first.best is not None
+    assert second.best is not None
+    assert first.best.solution == second.best.solution
+    assert first.bound == second.bound
+
+
+def test_warm_start_is_a_hint_for_cp_sat(monkeypatch):
+    """The hint must reach the model, and a second build must not add to the first one's."""
+    instance = cosolve.generate("milp", "steiner-triple", n=9)
+    models = []
+
+    def remember(it):
+        models.append(build(it))
+        return models[-1]
+
+    monkeypatch.setitem(sys.modules, "cosolve.solvers.cpsat.milp", SimpleNamespace(build=remember))
+    monitor = Monitor(instance, cosolve.Stop(time_limit=20))
+    initial = Values(values=np.ones(9))
+    CpSat().solve(instance, monitor, seed=0, threads=1, initial=initial, options=CpSatOptions())
+    assert list(models[0].model.proto.solution_hint.values) == [1] * 9
+    assert monitor.best is not None
+    assert monitor.best.objective == 5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"workers": 0}, {"linearization_level": 3}, {"deterministic_time": -1.0}, {"deterministic_time": float("nan")}],
+)
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match="must be"):
+        CpSatOptions(**options)

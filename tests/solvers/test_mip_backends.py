@@ -1,0 +1,292 @@
+"""What HiGHS, SCIP and PuLP must all do right on MILPs."""
+
+from __future__ import annotations
+
+import threading
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+import cosolve
+from cosolve.core.monitor import Monitor
+from cosolve.core.solver import solvers
+from cosolve.instances.milp import Values
+from cosolve.solvers import highs, scip
+from cosolve.solvers import pulp as pulp_adapter
+from cosolve.solvers.formulations import formulate
+from tests.solvers.milps import INF, brute_force, hard_cover, milp, random_milp, with_hidden_rows
+
+# PuLP starts two processes per call: it gets fewer cases.
+BACKENDS = ["highs", "scip", "pulp"]
+MODULES = {"highs": highs, "scip": scip, "pulp": pulp_adapter}
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_random_milps_agree_with_brute_force(solver):
+    """A wrong sign of maximisation, a lost offset, a range row or a wrong status map would show here."""
+    for seed in range(2 if solver == "pulp" else 40):
+        instance = random_milp(seed)
+        expected = brute_force(instance)
+        result = cosolve.solve(instance, solver, time_limit=20)
+        if expected is None:
+            assert result.status == cosolve.Status.INFEASIBLE, seed
+            assert result.objective is None
+        else:
+            assert result.status == cosolve.Status.OPTIMAL, (seed, result.message)
+            assert result.objective == pytest.approx(expected, abs=1e-6), seed
+            assert result.bound == pytest.approx(expected, abs=1e-5), seed
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_linear_program_has_objective_and_bound(solver):
+    """Backends treat LPs apart: no MIP bound, other callbacks. min x + 2 y: x + y >= 2, x + 3 y >= 3 gives 2.5."""
+    instance = milp([[1, 1], [1, 3]], [1, 2], upper=5, integer=False, row_lower=[2, 3])
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert result.status == cosolve.Status.OPTIMAL
+    assert result.objective == pytest.approx(2.5)
+    assert result.bound == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_mixed_program_keeps_continuous_columns_continuous(solver):
+    """max 3 x + 2 y, 2 x + y <= 7.5, x <= 3 integer, y <= 5: 13 at x = 1, y = 5; 13.75 if x were continuous."""
+    instance = milp([[2, 1]], [3, 2], upper=[3, 5], integer=[True, False], row_upper=7.5, maximize=True)
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert result.objective == pytest.approx(13.0)
+    assert result.status == cosolve.Status.OPTIMAL
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_parity_makes_it_infeasible(solver):
+    """2 x + 2 y = 1 has no integer solution although its relaxation has many; CBC calls it "integer infeasible"."""
+    result = cosolve.solve(milp([[2, 2]], 1, upper=1, row_lower=1, row_upper=1), solver, time_limit=20)
+    assert result.status == cosolve.Status.INFEASIBLE
+    assert result.bound is None
+    assert result.solution is None
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+@pytest.mark.parametrize("integer", [True, False])
+def test_unbounded_is_told_from_infeasible(solver, integer):
+    """min -x, x >= y >= 0 has no end; SCIP and HiGHS may say "infeasible or unbounded" from presolve."""
+    result = cosolve.solve(milp([[1, -1]], [-1, 0], integer=integer, row_lower=0), solver, time_limit=20)
+    assert result.status == cosolve.Status.UNBOUNDED
+    assert result.bound is None
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_unbounded_relaxation_of_an_infeasible_milp_is_not_called_unbounded(solver):
+    """2 x - 2 y = 1 has no integer point, z is free to grow: an unbounded relaxation proves nothing."""
+    matrix = [[2, -2, 0], [0, 0, 1]]
+    instance = milp(matrix, [0, -1, -1], row_lower=[1, 0], row_upper=[1, INF])
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert result.status == cosolve.Status.INFEASIBLE
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_models_without_rows_columns_or_room(solver):
+    """Backends answer these with errors or "empty"."""
+    free = cosolve.solve(milp(np.zeros((0, 3)), [1, -1, 0], upper=1), solver, time_limit=5)
+    assert (free.status, free.objective) == (cosolve.Status.OPTIMAL, -1.0)
+    endless = cosolve.solve(milp(np.zeros((0, 1)), [-1]), solver, time_limit=5)
+    assert endless.status == cosolve.Status.UNBOUNDED
+    nothing = cosolve.solve(milp(np.zeros((1, 0)), [], row_lower=0, row_upper=0), solver, time_limit=5)
+    assert nothing.status == cosolve.Status.OPTIMAL
+    broken = cosolve.solve(milp(np.zeros((1, 0)), [], row_lower=1), solver, time_limit=5)
+    assert broken.status == cosolve.Status.INFEASIBLE
+    crossed = cosolve.solve(milp([[1, 1]], 1, lower=[0, 2], upper=1, row_lower=0), solver, time_limit=5)
+    assert crossed.status == cosolve.Status.INFEASIBLE
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_repeated_entries_of_a_row_add_up(solver):
+    """1 x + 1 x >= 3 means x >= 2 for an integer x; HiGHS refuses repeated indices."""
+    base = milp([[1, 0]], 1, row_lower=3)
+    instance = cosolve.instances.milp.MILPInstance(
+        **{
+            **{f: getattr(base, f) for f in ("cost", "col_lower", "col_upper", "is_integer", "row_lower", "row_upper")},
+            "data": np.ones(2),
+            "indices": np.zeros(2, dtype=int),
+            "indptr": np.array([0, 2]),
+        }
+    )
+    assert cosolve.solve(instance, solver, time_limit=5).objective == 2.0
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_free_columns_do_not_fake_a_proof(solver):
+    """min x + y >= -3.5, both free: CBC prints x = 12345679000, y = -12345679000, whose sum is 0, not -3.5."""
+    instance = milp([[1, 1]], 1, lower=-INF, integer=[True, False], row_lower=-3.5)
+    result = cosolve.solve(instance, solver, time_limit=5)
+    assert result.bound is None or result.bound <= -3.5 + 1e-5
+    if solver != "pulp":
+        assert result.objective == pytest.approx(-3.5, abs=1e-5)
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_time_limit_of_zero_returns_at_once(solver):
+    started = perf_counter()
+    result = cosolve.solve(hard_cover(), solver, time_limit=0)
+    assert perf_counter() - started < 3.0
+    assert result.limit == cosolve.Limit.TIME
+    assert result.status == cosolve.Status.NO_SOLUTION
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_one_second_on_a_hard_cover_gives_solution_and_bound(solver):
+    """What a user sees when time runs out: not an empty hand, and not much later."""
+    started = perf_counter()
+    result = cosolve.solve(hard_cover(), solver, time_limit=1)
+    assert perf_counter() - started < 2.0
+    assert result.limit == cosolve.Limit.TIME
+    assert result.status == cosolve.Status.FEASIBLE
+    assert 0 < result.bound < result.objective
+    objectives = [point.objective for point in result.trajectory if point.objective is not None]
+    assert objectives == sorted(objectives, reverse=True)
+    bounds = [point.bound for point in result.trajectory if point.bound is not None]
+    assert bounds == sorted(bounds)
+    assert len(bounds) > 0
+
+
+def test_pulp_brings_a_solution_at_the_time_limit():
+    """CBC stops by itself a moment before the child is killed."""
+    result = cosolve.solve(hard_cover(), "pulp", time_limit=3)
+    assert result.limit == cosolve.Limit.TIME
+    assert result.status == cosolve.Status.FEASIBLE
+    assert result.bound is None
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+@pytest.mark.parametrize("delay", [0.05, 0.4, 0.9])
+def test_interrupt_at_any_moment_ends_soon(solver, delay):
+    """Ctrl-C during set-up, presolve or search; the best solution stays."""
+    instance = hard_cover()
+    monitor = Monitor(instance, cosolve.Stop(time_limit=60))
+    adapter = solvers.get(solver)()
+    threading.Timer(delay, monitor.interrupt).start()
+    started = perf_counter()
+    outcome = adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())
+    assert perf_counter() - started < delay + 2.0
+    assert monitor.limit == cosolve.Limit.INTERRUPTED
+    assert outcome.status == cosolve.Status.FEASIBLE
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_node_limit_and_seed_repeat_exactly(solver):
+    """Feature.DETERMINISTIC: the path must not depend on the clock."""
+    instance = cosolve.generate("milp", "steiner-triple", n=45)
+    first, second = (cosolve.solve(instance, solver, nodes=5, seed=5, time_limit=60) for _ in range(2))
+    assert first.limit == cosolve.Limit.NODE
+    assert first.stats == second.stats
+    assert (first.objective, first.bound) == (second.objective, second.bound)
+    assert first.solution == second.solution
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_gap_and_target_stop_early_and_say_so(solver):
+    instance = hard_cover()
+    gap = cosolve.solve(instance, solver, gap=0.5, time_limit=60)
+    assert gap.status == cosolve.Status.FEASIBLE
+    assert gap.limit == cosolve.Limit.GAP
+    assert gap.gap <= 0.5
+    target = cosolve.solve(instance, solver, target=float(instance.size), time_limit=60)
+    assert target.limit == cosolve.Limit.TARGET
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_warm_start_is_never_lost(solver):
+    """The first incumbent is the start, and the answer is no worse."""
+    instance = hard_cover()
+    start = Values(values=np.ones(instance.size))
+    result = cosolve.solve(instance, solver, initial=start, time_limit=1.5)
+    assert result.trajectory[0].objective == pytest.approx(instance.cost.sum())
+    assert result.objective <= instance.cost.sum()
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_warm_start_reaches_the_backend(solver):
+    """With the optimum as start and no node to branch on, the backend's own answer is the optimum."""
+    instance = cosolve.generate("milp", "steiner-triple", n=27)
+    best = cosolve.solve(instance, "scip", time_limit=60).solution
+    adapter = solvers.get(solver)()
+    monitor = Monitor(instance, cosolve.Stop(time_limit=30, nodes=1))
+    options = adapter.options_type(**({"heuristic_effort": 0.0} if solver == "highs" else {"heuristics": "off"}))
+    adapter.solve(instance, monitor, seed=0, threads=1, initial=best, options=options)
+    assert monitor.best is not None
+    assert monitor.best.objective == 18
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_hidden_rows_give_the_same_optimum(solver, monkeypatch):
+    """Rows on demand: solving with a separator must equal solving the full model."""
+    adapter = MODULES[solver]
+    for seed in range(3 if solver == "pulp" else 15):
+        instance = random_milp(seed, rows=5)
+        expected = brute_force(instance)
+        for visible in (0, 2):
+            hidden = with_hidden_rows(instance, visible)
+            monkeypatch.setattr(adapter, "formulate", lambda *args, hidden=hidden: hidden)
+            monitor = Monitor(instance, cosolve.Stop(time_limit=20))
+            solver_object = solvers.get(solver)()
+            outcome = solver_object.solve(
+                instance, monitor, seed=0, threads=1, initial=None, options=solver_object.options_type()
+            )
+            if expected is None:
+                assert outcome.status == cosolve.Status.INFEASIBLE, (seed, visible)
+                assert monitor.best is None
+            else:
+                assert monitor.best is not None, (seed, visible, outcome)
+                assert monitor.best.objective == pytest.approx(expected), (seed, visible)
+                assert monitor.bound == pytest.approx(expected, abs=1e-5), (seed, visible)
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_failing_decoder_is_an_error_not_a_crash(solver, monkeypatch):
+    """Decoders run inside native callbacks, where an exception would tear down the process."""
+    instance = hard_cover()
+    formulation = formulate(instance)
+
+    def decode(x):
+        raise RuntimeError("decoder is broken")
+
+    broken = type(formulation)(formulation.model, decode)
+    monkeypatch.setattr(MODULES[solver], "formulate", lambda *args: broken)
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert result.status == cosolve.Status.ERROR
+    assert "decoder is broken" in result.message
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_unknown_native_option_is_named(solver):
+    """A typing error must not be ignored."""
+    result = cosolve.solve(hard_cover(), solver, options={"native": {"no_such_option": 1}}, time_limit=5)
+    assert result.status == cosolve.Status.ERROR
+    assert "no_such_option" in result.message
+
+
+def test_highs_runs_with_other_threads_in_the_same_thread():
+    """HiGHS keeps one pool of workers per calling thread, and fails if asked for another size."""
+    instance = cosolve.generate("milp", "steiner-triple", n=15)
+    adapter = solvers.get("highs")()
+    for threads in (1, 2, 1):
+        monitor = Monitor(instance, cosolve.Stop(time_limit=20))
+        adapter.solve(instance, monitor, seed=0, threads=threads, initial=None, options=adapter.options_type())
+        assert monitor.best is not None
+        assert monitor.best.objective == 9
+
+
+def test_two_solves_in_two_threads_do_not_disturb_each_other():
+    """HiGHS keeps a task scheduler per thread, SCIP an event handler per model."""
+    results: dict[str, cosolve.SolveResult] = {}
+
+    def work(solver: str, name: str) -> None:
+        results[name] = cosolve.solve(cosolve.generate("milp", "steiner-triple", n=15), solver, time_limit=20)
+
+    threads = [threading.Thread(target=work, args=(s, f"{s}{k}")) for s in ("highs", "scip") for k in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {result.objective for result in results.values()} == {9.0}
+    assert len(results) == 4

@@ -1,0 +1,190 @@
+"""Every solver of routing problems on tiny cases that are solved by brute force."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+import cosolve
+from cosolve.core.errors import UnsupportedProblemError
+from cosolve.core.metric import Metric
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit, Status
+from cosolve.core.solver import solvers
+from cosolve.core.stop import Stop
+from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.instances.distances import Distances
+from cosolve.instances.generators.cvrp import uniform, x
+from cosolve.instances.tsp import ATSPInstance, TSPInstance
+
+
+def available(name):
+    return pytest.param(
+        name, marks=pytest.mark.skipif(not solvers.get(name)().available().ok, reason=f"{name} is not installed")
+    )
+
+
+BACKENDS = [available(name) for name in ("pyvrp", "routing", "hgs")]
+OWN = [available("local-search"), available("cpsat")]
+
+
+def route_cost(instance, route):
+    d = instance.distances.between
+    stops = [instance.depot, *route, instance.depot]
+    return sum(d(a, b) for a, b in zip(stops[:-1], stops[1:], strict=True))
+
+
+def brute_force(instance):
+    """Optimum over all partitions: each order of the customers is cut at the best places."""
+    best = np.inf
+    limit = np.inf if instance.max_length is None else instance.max_length
+    for order in permutations(instance.customers.tolist()):
+        ends = [0.0] + [np.inf] * len(order)
+        for j in range(1, len(order) + 1):
+            for i in range(j):
+                route = order[i:j]
+                cost = route_cost(instance, route)
+                fits = instance.demand[list(route)].sum() <= instance.capacity
+                if fits and cost + instance.service_time * len(route) <= limit:
+                    ends[j] = min(ends[j], ends[i] + cost)
+        best = min(best, ends[-1])
+    return best
+
+
+def tiny(kind):
+    drawn = x(seed=3, n=6, demand="5-10", route_size=2.5, depot="C")
+    coords, demand = drawn.distances.coords, drawn.demand
+    if kind == "rounded":
+        return drawn
+    if kind == "depot last":
+        back = np.arange(7)[::-1]
+        return CVRPInstance(
+            distances=Distances.from_coords(coords[back]), demand=demand[back], capacity=drawn.capacity, depot=6
+        )
+    if kind == "matrix":
+        matrix = Distances.from_coords(coords).dense()
+        return CVRPInstance(distances=Distances.from_matrix(matrix), demand=demand, capacity=drawn.capacity)
+    if kind == "fractional":
+        return CVRPInstance(
+            distances=Distances.from_coords(coords / 1000, Metric.EXACT_2D), demand=demand / 10, capacity=2.1
+        )
+    limits = {"length": {"max_length": 2000}, "service": {"max_length": 2200, "service_time": 100}}[kind]
+    return CVRPInstance(distances=drawn.distances, demand=demand, capacity=100, **limits)
+
+
+@pytest.mark.parametrize("kind", ["rounded", "depot last", "matrix", "fractional", "length", "service"])
+@pytest.mark.parametrize("name", BACKENDS + OWN)
+def test_solver_finds_the_optimum_of_a_tiny_cvrp(name, kind):
+    """Wrong scaling, numbering, capacity or length limit would give a worse, a "better" or a refused solution."""
+    instance = tiny(kind)
+    optimum = brute_force(instance)
+    result = solve_here(instance, name, optimum)
+    assert result.best is not None
+    assert result.best.objective == pytest.approx(optimum, rel=1e-9)
+    assert result.claimed_objective is None or result.claimed_objective == pytest.approx(optimum, rel=1e-5)
+    assert result.bound is None or result.bound <= optimum + 1e-9
+
+
+def solve_here(instance, name, target):
+    """Without a child process, whose start would take longer than the search; returns the monitor."""
+    adapter = solvers.get(name)()
+    monitor = Monitor(instance, Stop(20.0, _iterations(name), target=target * (1 + 1e-9)))
+    adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())
+    return monitor
+
+
+def _iterations(name):
+    return {"pyvrp": 300, "routing": 300, "hgs": 100, "local-search": 3000}.get(name)
+
+
+@pytest.mark.parametrize("problem", [TSPInstance, ATSPInstance])
+@pytest.mark.parametrize("name", BACKENDS)
+def test_backend_finds_the_optimum_of_a_tiny_tour(name, problem):
+    """An asymmetric matrix read the wrong way round would give the reversed tour."""
+    rng = np.random.default_rng(1)
+    matrix = rng.integers(1, 100, (7, 7)).astype(float)
+    if problem is TSPInstance:
+        matrix = np.minimum(matrix, matrix.T)
+    instance = problem(distances=Distances.from_matrix(matrix))
+    tours = ([0, *order] for order in permutations(range(1, 7)))
+    optimum = min(sum(matrix[a, b] for a, b in zip(t, [*t[1:], t[0]], strict=True)) for t in tours)
+    assert solve_here(instance, name, optimum).best.objective == optimum
+
+
+@pytest.mark.parametrize("name", [*BACKENDS, *OWN])
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_solver_survives_almost_no_customers(name, n):
+    """Backends crash on empty problems."""
+    coords = np.array([[0, 0], [3, 4], [3, 4]], float)[: n + 1]
+    instance = CVRPInstance(distances=Distances.from_coords(coords), demand=[0, 2, 2][: n + 1], capacity=2)
+    assert solve_here(instance, name, 10.0 * n).best.objective == 10 * n
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_backend_survives_a_single_city(name):
+    """The tour of one city has length 0."""
+    instance = TSPInstance(distances=Distances.from_coords(np.zeros((1, 2))))
+    assert solve_here(instance, name, 0.0).best.objective == 0
+
+
+@pytest.mark.parametrize("name", ["pyvrp", "routing", "local-search"])
+def test_warm_start_is_not_lost(name):
+    """The result may never be worse than the start, and a backend must be able to read it."""
+    instance = x(seed=9, n=40, depot="C")
+    start = cosolve.solve(instance, "local-search", iterations=2000, time_limit=30)
+    result = cosolve.solve(instance, name, initial=start.solution, iterations=20, time_limit=30)
+    assert result.status is Status.FEASIBLE
+    assert result.objective <= start.objective
+
+
+@pytest.mark.parametrize("name", [available(n) for n in ("pyvrp", "hgs", "routing", "local-search")])
+def test_same_seed_and_iterations_give_the_same_routes(name):
+    """DETERMINISTIC is a promise."""
+    instance = uniform(seed=2, n=30)
+    runs = [cosolve.solve(instance, name, iterations=_iterations(name), time_limit=60) for _ in range(2)]
+    assert runs[0].limit is Limit.ITERATION
+    assert runs[0].solution == runs[1].solution
+
+
+@pytest.mark.parametrize("name", ["pyvrp", "routing"])
+def test_dense_backends_refuse_huge_instances(name):
+    """A matrix of 30,000 nodes would take 7 GB."""
+    n = 30_001
+    instance = CVRPInstance(
+        distances=Distances.from_coords(np.random.default_rng(0).random((n, 2)) * 1000),
+        demand=np.minimum(np.arange(n), 1),
+        capacity=10,
+    )
+    adapter = solvers.get(name)()
+    with pytest.raises(UnsupportedProblemError, match="at most"):
+        adapter.solve(instance, None, seed=0, threads=1, initial=None, options=adapter.options_type())
+
+
+def test_cpsat_proves_small_optima_and_infeasibility():
+    """Its bound is valid for whole numbers only."""
+    instance = tiny("rounded")
+    assert cosolve.solve(instance, "cpsat", time_limit=60).status is Status.OPTIMAL
+    start = cosolve.solve(instance, "greedy").solution
+    assert cosolve.solve(instance, "cpsat", time_limit=60, initial=start).status is Status.OPTIMAL
+    out_of_reach = CVRPInstance(distances=instance.distances, demand=instance.demand, capacity=100, max_length=1)
+    assert cosolve.solve(out_of_reach, "cpsat", time_limit=10).status is Status.INFEASIBLE
+    assert cosolve.solve(out_of_reach, "greedy").status is Status.NO_SOLUTION
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_backend_says_at_once_that_a_customer_is_out_of_reach(name):
+    """It would search until the limit for what does not exist."""
+    instance = CVRPInstance(distances=tiny("rounded").distances, demand=np.zeros(7), capacity=1, max_length=1)
+    adapter = solvers.get(name)()
+    monitor = Monitor(instance, Stop(20.0))
+    outcome = adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())
+    assert outcome.status is Status.INFEASIBLE
+
+
+def test_routes_of_another_problem_are_refused():
+    """The judge checks the type before the content."""
+    tour = TSPInstance(distances=Distances.from_coords(np.zeros((2, 2))))
+    with pytest.raises(TypeError):
+        cosolve.judge(tour, Routes(routes=([1],)))
