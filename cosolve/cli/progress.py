@@ -41,6 +41,7 @@ class Progress:
         self._bound: float | None = None
         self._last_improvement = 0.0
         self._live: Any = None
+        self._has_bars = False
         self._printed_at: float | None = None
         self._printed: tuple[int, float | None] = (0, None)
         self._closed = threading.Event()
@@ -71,6 +72,7 @@ class Progress:
             from rich.live import Live
 
             console = Console(stderr=True, highlight=False, markup=False)
+            self._has_bars = console.encoding.startswith("utf")
             self._live = Live(console=console, get_renderable=self._panel, refresh_per_second=4, transient=True)
             self._live.start()
         else:
@@ -120,13 +122,14 @@ class Progress:
             history = list(self._objectives)
             since = monotonic() - self._start - self._last_improvement if history else None
         limit = "" if self.time_limit == float("inf") else f" of {self.time_limit:g} s"
-        text = Text(f"{self.title}{limit}\n", style="bold")
-        text.append(self.line(), style="none")
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"{self.title}{limit}", style="bold")
         if since is not None:
-            text.append(f"   last {since:.0f} s ago", style="dim")
+            text.append(f"   last improvement {max(0.0, since):.0f} s ago", style="dim")
+        text.append(f"\n{self.line()}")
         bars = sparkline(history)
-        if bars and (getattr(sys.stderr, "encoding", "") or "").lower().startswith("utf"):
-            text.append(f"\n  {bars}", style="cyan")
+        if bars and self._has_bars:
+            text.append(f"\n{bars}", style="cyan")
         return text
 
 

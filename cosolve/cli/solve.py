@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -245,7 +246,7 @@ def _print_summary(rows: list[_Done], *, several: bool) -> None:
         print_table(header, cells)
         for done in rows:
             if done.result.message:
-                print(f"{done.result.instance or done.file}: {done.result.message}")
+                print(f"{done.result.instance or done.file}: {shorten(done.result.message, 300)}")
         return
     done = rows[0]
     r = done.result
@@ -263,5 +264,5 @@ def _print_summary(rows: list[_Done], *, several: bool) -> None:
     if done.written is not None:
         facts.append(("written", str(done.written)))
     if r.message:
-        facts.append(("message", r.message))
+        facts.append(("message", shorten(r.message, 300)))
     print_facts(facts)

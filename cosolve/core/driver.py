@@ -344,7 +344,7 @@ def _conclude(
         threads=threads,
         options=jsonable(options),
         stats=jsonable(outcome.stats),
-        message=" ".join(notes),
+        message=" ".join(" ".join(notes).split()),
     )
 
 

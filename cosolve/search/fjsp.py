@@ -282,6 +282,10 @@ def _estimate_later(data: Data, state: State, begin: int, length: int, i: int, j
     if i > 0:
         w = seq[begin + i - 1]
         end = state.head[w] + state.duration[w]
+    # Without u, those behind it start earlier by at most its time and the wait before it.
+    w = seq[begin + j]
+    if state.head[w] + state.duration[w] - (state.head[u] - end) + state.job_tail[u] > cut:
+        return _NONE
     for place in range(i + 1, j + 1):
         w = seq[begin + place]
         head = max(state.job_head[w], end)
@@ -311,6 +315,9 @@ def _estimate_earlier(data: Data, state: State, begin: int, length: int, i: int,
     if j + 1 < length:
         w = seq[begin + j + 1]
         tail = state.tail[w] + state.duration[w]
+    w = seq[begin + i]
+    if state.tail[w] + state.duration[w] - (state.tail[u] - tail) + state.job_head[u] > cut:
+        return _NONE
     for place in range(j - 1, i - 1, -1):
         w = seq[begin + place]
         tail = max(state.job_tail[w], tail) + state.duration[w]

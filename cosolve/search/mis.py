@@ -63,7 +63,8 @@ def below(random: np.ndarray, limit: int) -> int:
     x ^= x << np.uint64(25)
     x ^= x >> np.uint64(27)
     random[0] = x
-    return np.int64(((x * np.uint64(2685821657736338717)) >> np.uint64(33)) % np.uint64(limit))
+    value: int = np.int64(((x * np.uint64(2685821657736338717)) >> np.uint64(33)) % np.uint64(limit))  # type: ignore[assignment]
+    return value
 
 
 @jit
@@ -157,9 +158,7 @@ def _fill(indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray
 
 
 @jit
-def _find_swap(
-    indptr: np.ndarray, indices: np.ndarray, state: State, x: int, loose: np.ndarray
-) -> tuple[int, int]:
+def _find_swap(indptr: np.ndarray, indices: np.ndarray, state: State, x: int, loose: np.ndarray) -> tuple[int, int]:
     """Two non-adjacent nodes whose only solution neighbour is x, or -1; O(m) for all x together ([1]_)."""
     count = 0
     for k in range(indptr[x], indptr[x + 1]):
@@ -183,9 +182,7 @@ def _find_swap(
 
 
 @jit
-def _descend(
-    indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray, loose: np.ndarray
-) -> np.ndarray:
+def _descend(indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray, loose: np.ndarray) -> np.ndarray:
     """(1,2)-swaps until none is left among the candidates."""
     counts = state.counts
     log = _fill(indptr, indices, state, log)
@@ -209,9 +206,7 @@ def _descend(
 
 
 @jit
-def _force(
-    indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray, v: int
-) -> np.ndarray:
+def _force(indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray, v: int) -> np.ndarray:
     """Take a node of the third block or a free one, dropping its solution neighbours."""
     for k in range(indptr[v], indptr[v + 1]):
         w = indices[k]

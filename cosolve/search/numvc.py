@@ -185,9 +185,7 @@ def _cheapest(state: State, samples: int) -> int:
 
 
 @jit
-def run(
-    indptr: np.ndarray, indices: np.ndarray, state: State, iterations: int, target: int, samples: int
-) -> None:
+def run(indptr: np.ndarray, indices: np.ndarray, state: State, iterations: int, target: int, samples: int) -> None:
     """
     Exchange nodes ``iterations`` times, or until the best cover leaves ``target`` independent nodes.
 
@@ -220,16 +218,10 @@ def run(
         e = state.open[below(state.random, counts[UNCOVERED])]
         a = state.tails[e]
         b = state.heads[e]
-        if not state.may_enter[a]:
-            v = b
-        elif not state.may_enter[b]:
-            v = a
-        elif state.score[a] > state.score[b] or (
+        is_better = state.score[a] > state.score[b] or (
             state.score[a] == state.score[b] and state.moved_at[a] < state.moved_at[b]
-        ):
-            v = a
-        else:
-            v = b
+        )
+        v = a if state.may_enter[a] and (is_better or not state.may_enter[b]) else b
         _enter(indptr, indices, state, v)
         for i in range(counts[UNCOVERED]):
             e = state.open[i]

@@ -41,6 +41,12 @@ def csr(num_nodes: int, ends: np.ndarray) -> Adjacency:
 
 
 @jit
+def ascending(values: np.ndarray) -> np.ndarray:
+    """Indices that sort the values; one compiled sort for all kernels, which take long to compile with their own."""
+    return np.argsort(values)
+
+
+@jit
 def heap_push(heap: np.ndarray, where: np.ndarray, key: np.ndarray, size: int, v: int) -> int:
     """Insert node v, or move it up after its key fell; ``where[v]`` is -1 outside the heap. Returns the size."""
     k = where[v]

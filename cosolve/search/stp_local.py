@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from cosolve.core.jit import jit
-from cosolve.search.stp_graph import heap_pop, heap_push, prune, tree_nodes, voronoi
+from cosolve.search.stp_graph import ascending, heap_pop, heap_push, prune, tree_nodes, voronoi
 
 
 @jit
@@ -151,7 +151,7 @@ def _insertions(
         work += indptr[v + 1] - indptr[v] + 1
         if size < 2:
             continue
-        ranks = np.argsort(star_weight[:size])
+        ranks = ascending(star_weight[:size])
         added[0] = star[ranks[0]]
         num_added = 1
         num_dropped = 0
@@ -450,7 +450,7 @@ def _key_moves(
             # Kruskal over the parts.
             better = False
             if num_found >= num_parts:
-                ranks = np.argsort(found_cost[:num_found])
+                ranks = ascending(found_cost[:num_found])
                 for p in range(num_parts + 1):
                     group[p] = p
                 cost = 0.0

@@ -13,7 +13,7 @@ import numpy as np
 
 from cosolve.core.jit import jit
 from cosolve.search.stp_dual import useless_edges
-from cosolve.search.stp_graph import Adjacency, csr, heap_pop, heap_push, voronoi
+from cosolve.search.stp_graph import Adjacency, ascending, csr, heap_pop, heap_push, voronoi
 
 
 @dataclass(frozen=True)
@@ -426,7 +426,7 @@ def _long_edges(
     parent = np.arange(n)
     link = np.full(n, np.inf)
     rank = np.zeros(n, np.int64)
-    for e in np.argsort(lengths):
+    for e in ascending(lengths):
         if lengths[e] == np.inf:
             break
         a = base[ends[e, 0]]

@@ -23,6 +23,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -317,29 +318,26 @@ def improve_city(
                         m2, m3, m4, m5, m6 = t2, t3, t4, t5, t6
     if kind == 0:
         return 0.0
-    view = best_mirror
-    if kind == 1:
-        _reverse(order, position, journal, counters, m2, m4, view)
+    # Paths to reverse one after the other. One call in a loop instead of ten keeps the compiled code small.
+    if kind == 1:  # t1 [t2..t4] t3 -> t1 [t4..t2] t3
+        paths = ((m2, m4), (m2, m2), (m2, m2))
     elif kind == 2:  # t1 [t2..t4][t3..t6] t5 -> t1 [t6..t3][t2..t4] t5
-        view = _reverse(order, position, journal, counters, m2, m6, view)
-        _reverse(order, position, journal, counters, m4, m2, view)
+        paths = ((m2, m6), (m4, m2), (m2, m2))
     elif kind == 3:  # t1 [t2..t5][t6..t4] t3 -> t1 [t6..t4][t5..t2] t3
-        view = _reverse(order, position, journal, counters, m2, m4, view)
-        _reverse(order, position, journal, counters, m4, m6, view)
+        paths = ((m2, m4), (m4, m6), (m2, m2))
     elif kind == 4:  # t1 [t2..t5][t6..t3] t4 -> t1 [t6..t3][t2..t5] t4
-        view = _reverse(order, position, journal, counters, m2, m3, view)
-        view = _reverse(order, position, journal, counters, m3, m6, view)
-        _reverse(order, position, journal, counters, m5, m2, view)
+        paths = ((m2, m3), (m3, m6), (m5, m2))
     else:  # t1 [t2..t6][t5..t3] t4 -> t1 [t6..t2][t3..t5] t4
-        view = _reverse(order, position, journal, counters, m2, m6, view)
-        _reverse(order, position, journal, counters, m5, m3, view)
-    _push(t1, queue, is_queued, counters)
-    _push(m2, queue, is_queued, counters)
-    _push(m3, queue, is_queued, counters)
-    _push(m4, queue, is_queued, counters)
+        paths = ((m2, m6), (m5, m3), (m2, m2))
+    view = best_mirror
+    for a, b in paths:
+        if a != b:
+            view = _reverse(order, position, journal, counters, a, b, view)
+    for city in (t1, m2, m3, m4):
+        _push(city, queue, is_queued, counters)
     if kind > 1:
-        _push(m5, queue, is_queued, counters)
-        _push(m6, queue, is_queued, counters)
+        for city in (m5, m6):
+            _push(city, queue, is_queued, counters)
     return best
 
 
@@ -369,7 +367,7 @@ def _descend(
         if counters[_LENGTH] == 0 or counters[_USED] > max_used:
             break
         head = counters[_HEAD]
-        city = queue[head]
+        city: Any = np.int64(queue[head])  # of one type with the cities that a move names
         counters[_HEAD] = 0 if head + 1 == len(queue) else head + 1
         counters[_LENGTH] -= 1
         is_queued[city] = 0
@@ -422,31 +420,24 @@ def _kick(
     c1, c2 = order[(first + b + 1) % n], order[(first + b + c) % n]
     d1, d2 = order[(first + b + c + 1) % n], order[(first + b + c + d) % n]
     behind = order[(first + b + c + d + 1) % n]
-    removed = (
-        distance(metric, coords, matrix, before, b1)
-        + distance(metric, coords, matrix, b2, c1)
-        + distance(metric, coords, matrix, c2, d1)
-        + distance(metric, coords, matrix, d2, behind)
-    )
-    added = (
-        distance(metric, coords, matrix, before, d1)
-        + distance(metric, coords, matrix, d2, c1)
-        + distance(metric, coords, matrix, c2, b1)
-        + distance(metric, coords, matrix, b2, behind)
-    )
-    view = _reverse(order, position, journal, counters, b1, d2, False)
-    view = _reverse(order, position, journal, counters, d2, d1, view)
-    view = _reverse(order, position, journal, counters, c2, c1, view)
-    _reverse(order, position, journal, counters, b2, b1, view)
-    _push(before, queue, is_queued, counters)
-    _push(b1, queue, is_queued, counters)
-    _push(b2, queue, is_queued, counters)
-    _push(c1, queue, is_queued, counters)
-    _push(c2, queue, is_queued, counters)
-    _push(d1, queue, is_queued, counters)
-    _push(d2, queue, is_queued, counters)
-    _push(behind, queue, is_queued, counters)
-    return added - removed
+    change = 0.0
+    for tail, head, sign in (
+        (before, d1, 1.0),
+        (d2, c1, 1.0),
+        (c2, b1, 1.0),
+        (b2, behind, 1.0),
+        (before, b1, -1.0),
+        (b2, c1, -1.0),
+        (c2, d1, -1.0),
+        (d2, behind, -1.0),
+    ):
+        change += sign * distance(metric, coords, matrix, tail, head)
+    view = False
+    for a, z in ((b1, d2), (d2, d1), (c2, c1), (b2, b1)):
+        view = _reverse(order, position, journal, counters, a, z, view)
+    for city in (before, b1, b2, c1, c2, d1, d2, behind):
+        _push(city, queue, is_queued, counters)
+    return change
 
 
 @jit

@@ -20,6 +20,10 @@ MAX_CITIES = 5_000
 _MAX_LENGTH = 2e7
 
 
+#: Runs per call, at most: LKH refuses numbers that do not fit into 32 bits.
+_MAX_RUNS = 1_000
+
+
 @dataclass(frozen=True)
 class LKHOptions:
     """
@@ -34,8 +38,8 @@ class LKHOptions:
     runs: int = 1
 
     def __post_init__(self) -> None:
-        if self.runs < 1:
-            raise ValueError(f"runs must be >= 1, got {self.runs}.")
+        if not 1 <= self.runs <= _MAX_RUNS:
+            raise ValueError(f"runs must be in 1..{_MAX_RUNS}, got {self.runs}.")
 
 
 class LKH(Solver):
@@ -86,7 +90,7 @@ class LKH(Solver):
             order = cities.solve_tsp(runs=runs)[:-1]  # it repeats the first city at the end
             monitor.report(Tour(order=order))
             calls += 1
-            runs *= 2
+            runs = min(2 * runs, _MAX_RUNS)
         return Outcome(stats={"calls": calls})
 
 

@@ -15,6 +15,7 @@ import cosolve
 from cosolve.cli.info import conflicts
 from cosolve.cli.progress import sparkline
 from cosolve.cli.values import guess, split_pairs
+from cosolve.instances.distances import Distances
 from cosolve.instances.formats.base import Format, formats
 from cosolve.instances.generators import Generator, generators
 from cosolve.instances.tsp import TSPInstance
@@ -28,16 +29,14 @@ def families(monkeypatch):
 
     def line(*, seed: int, size: int = 5, scale: float = 1.0, name: str = "") -> TSPInstance:
         coords = np.random.default_rng(seed).integers(0, 1000, (size, 2)) * scale
-        distances = cosolve.instances.distances.Distances.from_coords(coords)  # type: ignore[attr-defined]
-        return TSPInstance(name=name or f"line{size}", distances=distances, meta={"optimum": 7.0, "comment": "x"})
+        meta = {"optimum": 7.0, "comment": "x"}
+        return TSPInstance(name=name or f"line{size}", distances=Distances.from_coords(coords), meta=meta)
 
     parameters = {
         "size": (int, 5, "number of cities"),
         "scale": (float, 1.0, "factor"),
         "name": (str, "", "a name"),
     }
-    import cosolve.instances.distances
-
     monkeypatch.setitem(generators._loaded, "tsp/line", Generator("tsp", "line", "on a line", line, parameters))
     fixed = Generator("tsp", "fixed", "always one", lambda seed: line(seed=1), {})
     monkeypatch.setitem(generators._loaded, "tsp/fixed", fixed)
@@ -236,7 +235,7 @@ def test_generate_named_instance(cli, folder, families):
 
 
 def test_generate_published_instance(cli, folder):
-    """The whole DIMACS-8 test set can be made again: first coordinates of E1k.0 as published."""
+    """The DIMACS-8 test set can be made again by name."""
     assert cli("generate", "tsp", "--distribution", "dimacs", "--name", "E1k.0", "--out", "E1k.0").code == 0
     instance = cosolve.read("E1k.0", format="tsplib")
     assert (instance.name, instance.size) == ("E1k.0", 1000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -101,9 +101,9 @@ def test_ten_million_cities_are_judged_in_about_a_second():
     instance = TSPInstance(distances=Distances.from_coords(coords))
     tour = Tour(order=np.arange(10_000_000))
     cosolve.judge(SQUARE, Tour(order=[0, 1, 2, 3]))
-    start = perf_counter()
+    start = process_time()
     assert cosolve.judge(instance, tour).feasible
-    assert perf_counter() - start < 5
+    assert process_time() - start < 5
 
 
 @pytest.mark.parametrize("metric", [m for m in Metric if m is not Metric.MATRIX])

@@ -5,29 +5,30 @@ from __future__ import annotations
 import pytest
 
 import cosolve
+from cosolve.core.solver import solvers
 from cosolve.testing import check_solver, tiny_instances
 
 CASES = [
     pytest.param(name, problem, id=f"{name}-{problem}")
-    for name in cosolve.solvers.names()
-    for problem in sorted(cosolve.solvers.get(name).problems)
+    for name in solvers.names()
+    for problem in sorted(solvers.get(name).problems)
 ]
 
 
 @pytest.mark.parametrize(("name", "problem"), CASES)
 def test_solver_keeps_its_contract(name, problem):
     """A solver that breaks a promise would make every comparison with it worthless."""
-    availability = cosolve.solvers.get(name)().available()
+    availability = solvers.get(name)().available()
     if not availability.ok:
         pytest.skip(availability.reason)
     for instance, optimum in tiny_instances(problem):
         check_solver(name, instance, optimum, time_limit=5.0)
 
 
-@pytest.mark.parametrize("name", cosolve.solvers.names())
+@pytest.mark.parametrize("name", solvers.names())
 def test_solver_says_what_it_is(name):
     """The listing for people would have holes."""
-    adapter = cosolve.solvers.get(name)
+    adapter = solvers.get(name)
     assert adapter.name == name
     assert adapter.title
     assert adapter.problems <= set(cosolve.problems.names())

@@ -49,7 +49,7 @@ def run(code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("order", ["as listed", "reversed", "shuffled"])
+@pytest.mark.parametrize("order", ["as listed", "reversed", pytest.param("shuffled", marks=pytest.mark.slow)])
 def test_all_backends_import_and_solve_in_one_process(order):
     """
     Two shared libraries under one name in one process break whichever comes second.

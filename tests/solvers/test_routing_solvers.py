@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ OWN = [available("local-search"), available("cpsat")]
 def route_cost(instance, route):
     d = instance.distances.between
     stops = [instance.depot, *route, instance.depot]
-    return sum(d(a, b) for a, b in zip(stops[:-1], stops[1:], strict=True))
+    return sum(d(a, b) for a, b in pairwise(stops))
 
 
 def brute_force(instance):

@@ -10,7 +10,7 @@ import pytest
 
 import cosolve
 from cosolve.core.metric import Metric
-from cosolve.core.metric import Metric
+from cosolve.core.solver import solvers
 from cosolve.instances.distances import Distances
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
 
@@ -114,3 +114,15 @@ def test_larger_circuit_models_have_candidate_arcs_only_and_no_bound(problem: st
     assert model.encode is not None
     assert sum(model.encode(start)) == instance.size
     assert cosolve.judge(instance, model.decode(model.encode(start))).feasible
+
+
+@pytest.mark.parametrize("problem", ["tsp", "atsp"])
+@pytest.mark.parametrize("n", [2, 7])
+def test_lkh_runs_apart_until_the_limit_and_keeps_its_best(problem: str, n: int):
+    """On tiny instances it is called thousands of times, with more runs than it takes if nobody counts."""
+    if not solvers.get("lkh")().available().ok:
+        pytest.skip("elkai is not installed")
+    instance = tiny(problem, n)
+    result = cosolve.solve(instance, "lkh", time_limit=3)
+    assert result.status is cosolve.Status.FEASIBLE, result.message
+    assert result.objective == optimum(instance)

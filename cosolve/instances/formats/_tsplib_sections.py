@@ -240,7 +240,11 @@ def require_end(source: Source, position: int, what: str) -> None:
         position += 1
     if position < size:
         word = bytes(source.data[position : position + 40]).decode("latin-1").split()[0]
-        if not word[0].isalpha():
+        start = position
+        while start > 0 and source.data[start - 1] != 10 and source.data[start - 1] <= 32:
+            start -= 1
+        is_new_line = start == 0 or source.data[start - 1] == 10
+        if not (word[0].isalpha() and is_new_line):
             source.fail(f"expected the end of the section after {what}, got {word!r}.", position)
 
 

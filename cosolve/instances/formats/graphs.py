@@ -235,7 +235,7 @@ def read_edge_list(source: Source, problem: str) -> GraphInstance:
     width = len(words) if len(words) in (2, 3) else 2
     tails, heads = parse_edges(source, 0, comments="#%", columns=(width, width))
     n, m = int(tails[0]), int(heads[0])
-    if width == 2 and len(tails) == m + 1 and 0 < len(tails) - 1 and max(tails[1:].max(), heads[1:].max()) < n:
+    if width == 2 and len(tails) == m + 1 and len(tails) > 1 and max(tails[1:].max(), heads[1:].max()) < n:
         check_sizes(source, n, m, position)
         return make_instance(problem, Graph.from_edges(n, tails[1:], heads[1:]), source.stem, {})
     ids, inverse = np.unique(np.concatenate((tails, heads)), return_inverse=True)

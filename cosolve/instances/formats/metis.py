@@ -70,9 +70,7 @@ def read_metis(source: Source, problem: str) -> MISInstance | MDSInstance:
     check_sizes(source, n, m, position, least=2)
     tails = np.empty(2 * m, np.int64)
     heads = np.empty(2 * m, np.int64)
-    filled, kind, place = _parse(
-        source.data, next_line(source, position), n, node_weights, edge_weight, tails, heads
-    )
+    filled, kind, place = _parse(source.data, next_line(source, position), n, node_weights, edge_weight, tails, heads)
     if kind:
         place = min(place, max(len(source.data) - 1, 0))
         source.fail(_MESSAGES[kind].format(token=source._token(place)[:80], n=n), place)
@@ -101,10 +99,7 @@ def _is_symmetric(n: int, tails: np.ndarray, heads: np.ndarray, indptr: np.ndarr
     for k in range(len(tails)):
         lines[tails[k]] += 1
         mentions[heads[k]] += 1
-    for v in range(n):
-        if lines[v] != indptr[v + 1] - indptr[v] or mentions[v] != lines[v]:
-            return False
-    return True
+    return np.array_equal(lines, np.diff(indptr)) and np.array_equal(lines, mentions)
 
 
 @jit

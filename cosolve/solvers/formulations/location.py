@@ -67,6 +67,10 @@ def relax(
     count = 0 if p is None else p
     even = np.divide(fixed, capacity, out=np.zeros(m), where=capacity > 0)
     u = (cost + np.outer(even, demand)).min(axis=0)
+    if p is not None:
+        # A node is its own cheapest median; about as far as 1 in 2p is a fair guess of what it costs.
+        near = min(m - 1, m // (2 * p) + 1)
+        u = np.partition(cost, near, axis=0)[near]
     best_u, direction, share = u.copy(), np.zeros(n), np.zeros(m)
     state = np.array([2.0, 0.0, -np.inf])
     size = max(1, min(_SLICE, 20_000_000 // cost.size))
@@ -81,6 +85,4 @@ def relax(
     bound = price_out(cost, demand, capacity, fixed, count, best_u, np.empty(n), reduced_y, rent, np.empty(m))
     reduced = cost - best_u + np.outer(rent, demand)
     facility, customer = np.nonzero(reduced < 1e-9 * (1.0 + np.abs(best_u)))
-    return Relaxation(
-        bound - 1e-9 * abs(bound), np.maximum(reduced, 0.0), reduced_y, facility, customer, share
-    )
+    return Relaxation(bound - 1e-9 * abs(bound), np.maximum(reduced, 0.0), reduced_y, facility, customer, share)

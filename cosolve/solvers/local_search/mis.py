@@ -142,10 +142,15 @@ def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.rand
 
 
 def cover_bound(indptr: np.ndarray, indices: np.ndarray, rng: np.random.Generator) -> int:
-    """Number of cliques of the best of several greedy clique covers, rearranged by iterated greedy."""
+    """Number of cliques that :func:`cover_cliques` finds: an upper bound."""
+    return cover_cliques(indptr, indices, rng)[1]
+
+
+def cover_cliques(indptr: np.ndarray, indices: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """Partition into few cliques (number of each node's, count): the best of several greedy ones, rearranged."""
     n = len(indptr) - 1
     if n == 0:
-        return 0
+        return np.empty(0, np.int32), 0
     degrees = np.diff(indptr)
     orders = (np.arange(n), np.argsort(degrees, kind="stable"), np.argsort(-degrees, kind="stable"))
     covers = [mis_reduce.clique_cover(indptr, indices, order.astype(np.int32)) for order in orders]
@@ -156,4 +161,4 @@ def cover_bound(indptr: np.ndarray, indices: np.ndarray, rng: np.random.Generato
         keys = (-np.arange(count), -sizes, rng.permutation(count))[step % 3]
         order = mis_reduce.regroup(clique, count, keys.astype(np.int64))
         clique, count = mis_reduce.clique_cover(indptr, indices, order)
-    return int(count)
+    return clique, int(count)

@@ -1,0 +1,107 @@
+"""Facility location: instance, judge, files, generator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cosolve.core.errors import InvalidInstanceError
+from cosolve.instances.cflp import CFLPInstance, Supply, evaluate
+from cosolve.instances.formats import cflp as files
+from cosolve.instances.formats.source import Source
+from cosolve.instances.generators.cflp import cornuejols
+
+
+def small() -> CFLPInstance:
+    return CFLPInstance(capacity=[5, 10], fixed_cost=[3, 4], demand=[4, 3, 0], cost=np.array([[8.0, 3, 9], [4, 6, 9]]))
+
+
+def supply(amount: list[float], is_open: tuple[int, int] = (1, 1)) -> Supply:
+    return Supply(is_open=is_open, facility=[0, 0, 1], customer=[0, 1, 0], amount=amount)
+
+
+def test_split_demand_pays_its_shares_and_open_facilities_pay_always():
+    """2 of 4 units at 8 and 2 at 4 cost 6; 3 more for customer 1; 7 for the facilities."""
+    verdict = evaluate(small(), supply([2, 3, 2]))
+    assert verdict.feasible and verdict.objective == pytest.approx(16)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        supply([2, 3, 1.99]),
+        supply([2, 3, 2.01]),
+        supply([-1, 3, 5]),
+        supply([3, 3, 1]),
+        supply([2, 3, 2], (0, 1)),
+        supply([np.nan, 3, 2]),
+        supply([2, np.inf, 2]),
+        Supply(is_open=[1], facility=[], customer=[], amount=[]),
+        Supply(is_open=[1, 1], facility=[7], customer=[0], amount=[4]),
+        Supply(is_open=[1, 1], facility=[0], customer=[-1], amount=[4]),
+        Supply(is_open=[1, 1], facility=[0, 1, 0], customer=[1, 0, 2], amount=[3, 4, 1]),
+    ],
+)
+def test_judge_finds_every_broken_rule(bad):
+    """NaN passes every comparison of the FrontierCO harness."""
+    assert not evaluate(small(), bad).feasible
+    evaluate(small(), bad, "frontierco")
+
+
+@pytest.mark.parametrize("name", ["orlib", "holmberg"])
+def test_files_read_back_what_was_written(name, tmp_path):
+    """A writer that loses digits or mixes up the layouts would change the instance."""
+    instance = cornuejols(seed=3, facilities=7, customers=12)
+    path = tmp_path / "x"
+    getattr(files, f"write_{name}")(instance, path)
+    source = Source.open(path)
+    formats = [f for f in (files.ORLIB, files.HOLMBERG, files.AVELLA) if f.sniff(source)]
+    assert [f.name for f in formats] == [f"cflp-{name}"]
+    assert formats[0].read(source, "cflp") == instance
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2 2\n1 2\n1 2\n1 1\n1 2\n", "2 2\n1 2\n1 -2\n1 1\n1 2\n3 4\n", "99999999 99999999\n1 2\n", "2 2\nnan 2\n1 2\n1 1\n",
+     "0 2\n", "2 2\n1 2\n1 2\n1 1\n1 2\n3 4\n5\n", "2.5 2\n1 2\n"],
+)  # fmt: skip
+@pytest.mark.parametrize("read", [files.read_orlib, files.read_holmberg, files.read_avella])
+def test_malformed_files_are_refused(text, read, tmp_path):
+    """Anything but an error that names the file would be a crash or a wrong instance."""
+    path = tmp_path / "x"
+    path.write_text(text)
+    with pytest.raises(InvalidInstanceError, match="x"):
+        read(Source.open(path), "cflp")
+
+
+def test_capa_asks_for_its_capacity(data):
+    """The word 'capacity' stands in place of a number in OR-Library's capa."""
+    source = Source.open(data / "cflp/orlib/capa.txt")
+    with pytest.raises(InvalidInstanceError, match="capacity=8000"):
+        files.read_orlib(source, "cflp")
+    assert (files.read_orlib(source, "cflp", capacity=8000).capacity == 8000).all()
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("orlib/cap61.txt", "orlib"), ("orlib/capa.txt", "orlib"), ("holmberg/p1", "holmberg"),
+     ("holmberg/p67", "holmberg"), ("yang/p11", "holmberg"), ("tbed1/p1", "avella"), ("tbed1/p6", "avella")],
+)  # fmt: skip
+def test_published_files_are_told_apart(path, name, data):
+    """All three layouts hold the same count of numbers."""
+    source = Source.open(data / "cflp" / path)
+    formats = [f.name for f in (files.ORLIB, files.HOLMBERG, files.AVELLA) if f.sniff(source)]
+    assert formats == [f"cflp-{name}"]
+
+
+def test_solutions_read_back(tmp_path):
+    """A lost digit would break a demand."""
+    solution = supply([2, 3, 1 / 3])
+    path = tmp_path / "x.sol"
+    files.write_solution(small(), solution, 16.0, path)
+    assert files.read_solution(Source.open(path), small()) == solution
+
+
+def test_generator_repeats_itself():
+    """Equal seeds must give equal instances."""
+    assert cornuejols(seed=1) == cornuejols(seed=1) != cornuejols(seed=2)

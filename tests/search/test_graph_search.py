@@ -1,0 +1,150 @@
+"""Kernels for independent and dominating sets against brute force."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cosolve.instances.generators import generate
+from cosolve.instances.graphs import Graph
+from cosolve.search import mds, mds_reduce, mis, mis_reduce, numvc
+from cosolve.solvers.local_search.mds import make_cover
+from cosolve.solvers.local_search.mis import cover_cliques, make_kernel
+
+graphs = st.integers(1, 9).flatmap(
+    lambda n: st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=3 * n).map(
+        lambda edges: Graph.from_edges(n, *np.array(edges, np.int64).reshape(-1, 2).T)
+    )
+)
+
+
+def closed(graph):
+    return [{v, *graph.neighbours(v).tolist()} for v in range(graph.num_nodes)]
+
+
+def independence_number(graph):
+    near = closed(graph)
+    n = graph.num_nodes
+    return max(k for k in range(n + 1) for s in combinations(range(n), k) if all(near[v] & set(s) == {v} for v in s))
+
+
+def domination_number(graph):
+    near = closed(graph)
+    n = graph.num_nodes
+    return min(
+        k for k in range(n + 1) for s in combinations(range(n), k) if len(set().union(*(near[v] for v in s))) == n
+    )
+
+
+def check_independent(graph, nodes):
+    assert len(set(nodes)) == len(nodes)
+    near = closed(graph)
+    assert all(near[v] & set(nodes) == {v} for v in nodes)
+
+
+@settings(deadline=None, max_examples=150)
+@given(graphs)
+def test_mis_reductions_keep_an_optimum_and_covers_bound_it(graph):
+    """A rule that cuts off all optima, or a bound below the optimum, would make false proofs."""
+    optimum = independence_number(graph)
+    kernel = make_kernel(graph)
+    inner = 0
+    if len(kernel.kept):
+        inner = independence_number(Graph(kernel.indptr, kernel.indices))
+    assert len(kernel.taken) + inner == optimum
+    clique, count = cover_cliques(kernel.indptr, kernel.indices, np.random.default_rng(0))
+    assert len(kernel.taken) + count >= optimum
+    for c in range(count):
+        members = kernel.kept[clique == c].tolist()
+        assert len(members) > 0
+        assert all(b in closed(graph)[a] for a in members for b in members)
+
+
+@settings(deadline=None, max_examples=100)
+@given(graphs)
+def test_edge_cliques_are_cliques_and_hold_every_edge(graph):
+    """A missing edge makes the model accept wrong sets, a false clique cuts off good ones."""
+    ptr, members = mis_reduce.edge_clique_cover(graph.indptr, graph.indices)
+    held = set()
+    for row in range(len(ptr) - 1):
+        clique = sorted(members[ptr[row] : ptr[row + 1]].tolist())
+        assert len(set(clique)) == len(clique)
+        held |= set(combinations(clique, 2))
+    assert held == {tuple(e) for e in graph.edges().tolist()}
+
+
+@settings(deadline=None, max_examples=60)
+@given(graphs, st.integers(0, 2**40))
+def test_independent_set_searches_find_the_optimum_of_tiny_graphs(graph, seed):
+    """Both searches keep their books right: the set is independent and, this small, largest."""
+    optimum = independence_number(graph)
+    n = graph.num_nodes
+    start = mis_reduce.greedy(graph.indptr, graph.indices, np.arange(n, dtype=np.int32))
+    check_independent(graph, start.tolist())
+    state = mis.make_state(n, seed)
+    mis.load(graph.indptr, graph.indices, state, start)
+    mis.run(graph.indptr, graph.indices, state, 300, optimum)
+    check_independent(graph, np.flatnonzero(state.best).tolist())
+    assert state.best.sum() == state.counts[mis.BEST] == optimum
+    if graph.num_edges:
+        cover = numvc.make_state(graph.indptr, graph.indices, start, seed)
+        numvc.run(graph.indptr, graph.indices, cover, 300, optimum, 1000)
+        check_independent(graph, np.flatnonzero(cover.best).tolist())
+        assert cover.best.sum() == optimum
+
+
+@settings(deadline=None, max_examples=150)
+@given(graphs)
+def test_mds_reductions_keep_an_optimum_and_packing_bounds_it(graph):
+    """A reduced set cover with another optimum would make every proof on it false."""
+    optimum = domination_number(graph)
+    cover = make_cover(graph)
+    rows = [set(cover.row_columns[a:b].tolist()) for a, b in zip(cover.row_ptr, cover.row_ptr[1:], strict=False)]
+    inner = min(
+        k
+        for k in range(cover.num_columns + 1)
+        for s in combinations(range(cover.num_columns), k)
+        if all(row & set(s) for row in rows)
+    )
+    assert len(cover.taken) + inner == optimum
+    assert mds_reduce.pack(cover.row_ptr, cover.row_columns, cover.num_columns) <= inner
+
+
+@settings(deadline=None, max_examples=60)
+@given(graphs, st.integers(0, 2**40))
+def test_dominating_set_search_finds_the_optimum_of_tiny_graphs(graph, seed):
+    """The search on the unreduced problem keeps its books right."""
+    optimum = domination_number(graph)
+    n = graph.num_nodes
+    everything = np.ones(n, np.bool_)
+    ptr, columns, _ = mds_reduce.extract(graph.indptr, graph.indices, everything, everything)
+    chosen = mds_reduce.greedy(ptr, columns, ptr, columns, np.arange(n, dtype=np.int32), ~everything)
+    state = mds.make_state(ptr, columns, n, chosen, seed)
+    mds.run(ptr, columns, ptr, columns, state, 300, optimum, 100)
+    nodes = np.flatnonzero(state.best)
+    assert len(set().union(*(closed(graph)[v] for v in nodes))) == n
+    assert len(nodes) == optimum
+
+
+def test_slices_do_not_change_the_path():
+    """A path that depends on how often the clock is looked at can't be repeated."""
+    graph = generate("mis", "er", nodes=200, probability=0.05).graph
+    n = graph.num_nodes
+    start = mis_reduce.greedy(graph.indptr, graph.indices, np.arange(n, dtype=np.int32))
+    everything = np.ones(n, np.bool_)
+    ptr, columns, _ = mds_reduce.extract(graph.indptr, graph.indices, everything, everything)
+    results = []
+    for slices in ([600], [1] * 100 + [250, 250]):
+        arw = mis.make_state(n, 3)
+        mis.load(graph.indptr, graph.indices, arw, start)
+        vc = numvc.make_state(graph.indptr, graph.indices, start, 3)
+        ds = mds.make_state(ptr, columns, n, everything, 3)
+        for length in slices:
+            mis.run(graph.indptr, graph.indices, arw, length, n)
+            numvc.run(graph.indptr, graph.indices, vc, length, n, 1000)
+            mds.run(ptr, columns, ptr, columns, ds, length, 0, 30)
+        results.append([arw.order.tolist(), vc.score.tolist(), ds.score.tolist(), int(ds.random[0])])
+    assert results[0] == results[1]

@@ -1,0 +1,86 @@
+"""Facility location and capacitated p-median: bound <= optimum <= heuristic, and published optima."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from cosolve.core.monitor import Monitor
+from cosolve.core.problem import judge
+from cosolve.core.stop import Stop
+from cosolve.instances.cflp import CFLPInstance
+from cosolve.instances.formats import cflp as cflp_files
+from cosolve.instances.formats import cpmp as cpmp_files
+from cosolve.instances.formats.source import Source
+from cosolve.instances.generators.cflp import cornuejols
+from cosolve.instances.generators.cpmp import osman
+from cosolve.solvers.formulations import location
+from cosolve.solvers.greedy import Greedy
+from cosolve.solvers.highs import Highs, HighsOptions
+from cosolve.solvers.local_search import LocalSearch
+
+
+def brute_force(instance: CFLPInstance) -> float:
+    """Cheapest over all sets of open facilities, each supply by a general linear program."""
+    from scipy.optimize import linprog
+
+    best, (m, n) = np.inf, instance.cost.shape
+    for count in range(1, m + 1):
+        for chosen in map(list, combinations(range(m), count)):
+            if instance.capacity[chosen].sum() < instance.total_demand:
+                continue
+            serve = np.tile(np.eye(n), count)
+            load = np.kron(np.eye(count), instance.demand)
+            answer = linprog(instance.cost[chosen].ravel(), load, instance.capacity[chosen], serve, np.ones(n))
+            best = min(best, answer.fun + instance.fixed_cost[chosen].sum())
+    return best
+
+
+def run(adapter, instance, iterations=None, options=None):
+    monitor = Monitor(instance, Stop(20.0, iterations))
+    adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=options)
+    return monitor
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_facilities_bound_optimum_and_heuristic_are_in_order(seed):
+    """A bound above the optimum, or a supply that isn't optimal, would show here."""
+    instance = cornuejols(seed=seed, facilities=6, customers=8, ratio=2.5)
+    optimum = brute_force(instance)
+    root = location.relax(instance.cost, instance.demand, instance.capacity, instance.fixed_cost, None, None)
+    assert root.bound <= optimum * (1 + 1e-9)
+    assert run(Greedy(), instance).best.objective >= optimum * (1 - 1e-6)
+    assert run(LocalSearch(), instance, 300).best.objective == pytest.approx(optimum, rel=1e-6)
+    exact = run(Highs(), instance, options=HighsOptions())
+    assert exact.best.objective == pytest.approx(optimum, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_medians_bound_optimum_and_heuristic_are_in_order(seed):
+    """The search must not beat a proof, nor the relaxation the optimum."""
+    instance = osman(seed=seed, n=20, p=4)
+    exact = run(Highs(), instance, options=HighsOptions())
+    optimum = exact.best.objective
+    cost = instance.distances.dense()
+    root = location.relax(cost, instance.demand, instance.capacity, np.zeros(20), 4, None)
+    assert root.bound <= optimum * (1 + 1e-9)
+    assert run(LocalSearch(), instance, 500).best.objective == pytest.approx(optimum, rel=1e-6)
+
+
+@pytest.mark.parametrize("make", [lambda: cornuejols(seed=5, facilities=20, customers=30), lambda: osman(n=60, p=6)])
+def test_same_seed_and_iterations_give_the_same_answer(make):
+    """The path must not depend on the clock."""
+    first, second = (run(LocalSearch(), make(), 100).best for _ in range(2))
+    assert first.objective == second.objective and first.solution == second.solution
+
+
+def test_published_optima_are_reached(data):
+    """cap61: 932615.75 (capopt.txt of OR-Library); pmedcap1(1): 713 (header of the file)."""
+    instance = cflp_files.read_orlib(Source.open(data / "cflp/orlib/cap61.txt"), "cflp")
+    assert run(LocalSearch(), instance, 20).best.objective == pytest.approx(932615.75)
+    instance = cpmp_files.read_orlib(Source.open(data / "cpmp/pmedcap/pmedcap1(1).txt"), "cpmp")
+    monitor = run(LocalSearch(), instance, 3000)
+    assert monitor.best.objective <= 720
+    assert judge(instance, monitor.best.solution).feasible
