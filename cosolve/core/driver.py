@@ -54,7 +54,8 @@ def solve(
     solver
         Registered name; ``None`` is "auto", the documented choice for this problem and size.
     time_limit
-        Wall-clock seconds from this call, model building included.
+        Wall-clock seconds from this call, model building included; only the compilation of our own kernels,
+        on their first use on a machine, comes before.
     seed
         Seed of all random choices.
     threads
@@ -93,6 +94,7 @@ def solve(
     if not availability.ok:
         raise SolverUnavailableError(f"solver {adapter.name!r} is not available: {availability.reason}")
     chosen = make_options(adapter.options_type, options)
+    adapter.warm_up(instance)
     monitor = Monitor(instance, stop, on_incumbent=on_incumbent, on_bound=on_bound)
     if initial is not None and not monitor.report(initial):
         raise ValueError(f"initial solution is infeasible: {judge(instance, initial).violations[0]}")

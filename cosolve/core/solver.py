@@ -113,6 +113,13 @@ class Solver(ABC):
     def available(self) -> Availability:
         """Whether it can run here; never imports more than it must."""
 
+    def warm_up(self, instance: Instance) -> None:  # noqa: B027  (most have nothing to prepare)
+        """
+        Compile or load what the first run on a machine would otherwise spend its time limit on.
+
+        The driver calls it before the clock starts; it must not work on the instance itself.
+        """
+
     @abstractmethod
     def solve(
         self,

@@ -134,7 +134,7 @@ def serve(
         end = -1
         for a in opened:
             if slack[a] > _EPS * total and (end < 0 or dist[a] < dist[end]):
-                end = a
+                end = int(a)
         if end < 0:
             return False
         part = _room_on_path(end, min(amount, slack[end]), before, flow, via)
@@ -142,7 +142,7 @@ def serve(
             return False
         first = end
         while before[first] >= 0:
-            first = before[first]
+            first = int(before[first])
         flow[first, j] += part
         slack[end] -= part
         _push(end, part, before, unit, flow, is_open, arc, via)
@@ -151,7 +151,7 @@ def serve(
         best = -1
         for a in opened:
             if flow[a, j] > 0 and (best < 0 or flow[a, j] > flow[best, j]):
-                best = a
+                best = int(a)
         flow[best, j] += amount
         slack[best] -= amount
     return True
@@ -220,8 +220,7 @@ def open_up(
         if slack[k] <= _EPS * capacity[k]:
             return
         before[:] = -1
-        for a in opened:
-            dist[a] = 0.0
+        dist[:] = 0.0
         dist[k] = 1e300
         _shortest(dist, before, arc, opened, scale)
         if dist[k] >= -1e-9 * scale or before[k] < 0:
@@ -327,7 +326,7 @@ def improve(
     float
         Cost of the new state.
     """
-    m, n = flow.shape
+    m = len(fixed)
     arc, via = np.full((m, m), np.inf), np.zeros((m, m), np.int64)
     scale = max(unit.max(), 1e-300)
     _all_arcs(unit, flow, is_open, arc, via)
@@ -336,12 +335,12 @@ def improve(
         opened = np.flatnonzero(is_open)
         drop, add = -1, -1
         if draw[0] < 0.6:
-            drop = opened[min(int(draw[1] * len(opened)), len(opened) - 1)]
-            add = near[drop, min(int(draw[2] * near.shape[1]), near.shape[1] - 1)]
+            drop = int(opened[min(int(draw[1] * len(opened)), len(opened) - 1)])
+            add = int(near[drop, min(int(draw[2] * near.shape[1]), near.shape[1] - 1)])
             if draw[0] < 0.2:
                 add = int(np.searchsorted(total_weight, draw[2] * total_weight[m - 1]))
         elif draw[0] < 0.8:
-            drop = opened[min(int(draw[1] * len(opened)), len(opened) - 1)]
+            drop = int(opened[min(int(draw[1] * len(opened)), len(opened) - 1)])
         else:
             add = int(np.searchsorted(total_weight, draw[1] * total_weight[m - 1]))
         if add >= m or (add >= 0 and is_open[add]) or (add < 0 and len(opened) == 1):

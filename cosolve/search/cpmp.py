@@ -184,14 +184,14 @@ def _better_medians(
                 if total >= best:
                     break
             if total < best - 1e-9:
-                best, chosen = total, node
+                best, chosen = total, int(node)
         if chosen >= 0:
             is_median[medians[k]] = False
             is_median[chosen] = True
             medians[k] = chosen
             capacity[k] = all_capacity[chosen]
-            for i in range(s):
-                cost[i, k] = distance(metric, coords, matrix, nodes[i], chosen)
+            for x in range(s):
+                cost[x, k] = distance(metric, coords, matrix, nodes[x], chosen)
             changed = True
     return changed
 

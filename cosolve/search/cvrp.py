@@ -36,8 +36,8 @@ SPLIT_DEPTH = 0.01
 BLINK = 0.01
 
 #: First and last temperature of a cycle, in units of the average edge of the start.
-HOT = 0.25
-COLD = 0.004
+HOT = 0.5
+COLD = 0.01
 
 #: Iterations of the first cycle: a constant, and so many per customer.
 FIRST_CYCLE = 50_000

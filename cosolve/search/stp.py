@@ -253,8 +253,8 @@ class SteinerSearch:
             self.nodes += 1
             self._node_bound = bound
             self._saturated = None
-            for reduced in self._dual_rounds(simplify(graph), False):
-                graph = reduced
+            graph = simplify(graph)  # may solve it, and then there are no rounds
+            for graph in self._dual_rounds(graph, False):  # noqa: B020  (each round starts from the last)
                 yield
             if self._is_exhausted(graph) or self._node_bound == np.inf or self._slack(self._node_bound) < 0:
                 continue

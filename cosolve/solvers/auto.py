@@ -99,6 +99,14 @@ class Auto(Solver):
         """Always: every part of a plan is a dependency of the package."""
         return Availability(True, cosolve.__version__)
 
+    def warm_up(self, instance: Instance) -> None:
+        """Warm up every part of the plan."""
+        chosen = plan(instance)
+        for stage in (*chosen.chain, *chosen.beside):
+            adapter = solvers.get(stage.solver)()
+            if instance.problem in adapter.problems:
+                adapter.warm_up(instance)
+
     def solve(
         self,
         instance: Instance,

@@ -10,11 +10,12 @@ import cosolve
 from cosolve.core.instance import Solution
 from cosolve.core.metric import Metric
 from cosolve.core.monitor import Monitor
-from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.tsp import Tour, TSPInstance, evaluate
 from cosolve.search import held_karp
 from cosolve.search.atsp import assignment, patch
 from cosolve.search.tours import candidates, frozen, greedy_edge, shortest_tour
+from cosolve.solvers.compiled import CompiledSolver
 
 #: Up to this many cities every 1-tree of the last phase is taken over the complete graph.
 MAX_DENSE = 3_000
@@ -29,7 +30,7 @@ _CANDIDATES = 10
 _PAIRS = 5_000_000
 
 
-class HeldKarp(Solver):
+class HeldKarp(CompiledSolver):
     """
     Held-Karp bound by subgradient ascent over 1-trees, about 0.7 % below the optimum for uniform points.
 

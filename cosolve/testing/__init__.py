@@ -9,6 +9,6 @@ Contract checks for solvers, formats and judges, for our own tests and those of 
 """
 
 from cosolve.testing.contract import check_format, check_judge, check_solution_format, check_solver
-from cosolve.testing.tiny import tiny_instances
+from cosolve.instances.tiny import tiny_instances
 
 __all__ = ["check_format", "check_judge", "check_solution_format", "check_solver", "tiny_instances"]

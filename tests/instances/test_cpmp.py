@@ -38,7 +38,8 @@ def test_a_median_need_not_serve_itself():
 
 @pytest.mark.parametrize(
     ("medians", "assignment"),
-    [([0, 0], [0, 0, 0, 0]), ([0], [0, 0, 0, 0]), ([0, 2], [0, 0, 0, 2]), ([0, 2], [0, 1, 2, 2]), ([0, 9], [0, 0, 0, 0]),
+    [([0, 0], [0, 0, 0, 0]), ([0], [0, 0, 0, 0]), ([0, 2], [0, 0, 0, 2]), ([0, 2], [0, 1, 2, 2]),
+     ([0, 9], [0, 0, 0, 0]),
      ([0, 2], [0, 0, -1, 2]), ([0, 2], [0, 0, 2])],
 )  # fmt: skip
 def test_judge_finds_every_broken_rule(medians, assignment):
@@ -64,7 +65,7 @@ def test_files_read_back_what_was_written(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["2 1\n0 0 1 1\n", "2 3\n0 0 1 1\n1 1 1 1\n", "2 1\n0 0 1 -1\n1 1 1 1\n", "999999999 1\n"]
+    "text", ["2 1\n0 0 1 1\n", "2 3\n0 0 1 1\n1 1 1 1\n", "2 1\n0 0 -1 -1\n1 1 1 1\n", "999999999 1\n"]
 )
 @pytest.mark.parametrize("read", [files.read_orlib, files.read_lorena, files.read_matrix])
 def test_malformed_files_are_refused(text, read, tmp_path):

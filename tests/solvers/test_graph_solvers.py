@@ -50,7 +50,8 @@ def test_solvers_handle_small_and_degenerate_graphs(solver, problem):
     for name, graph, mis, mds in todo:
         instance = MISInstance(graph=graph) if problem == "mis" else MDSInstance(graph=graph)
         optimum = mis if problem == "mis" else mds
-        result = cosolve.solve(instance, solver, time_limit=1.5 if solver == "kamis" else 20, iterations=None)
+        limit = 2000 if solver == "local-search" else None
+        result = cosolve.solve(instance, solver, time_limit=1.5 if solver == "kamis" else 20, iterations=limit)
         assert result.is_feasible, (name, result.message)
         worse = optimum - result.objective if problem == "mis" else result.objective - optimum
         assert worse >= 0

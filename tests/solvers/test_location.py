@@ -73,7 +73,8 @@ def test_medians_bound_optimum_and_heuristic_are_in_order(seed):
 def test_same_seed_and_iterations_give_the_same_answer(make):
     """The path must not depend on the clock."""
     first, second = (run(LocalSearch(), make(), 100).best for _ in range(2))
-    assert first.objective == second.objective and first.solution == second.solution
+    assert first.objective == second.objective
+    assert first.solution == second.solution
 
 
 def test_published_optima_are_reached(data):

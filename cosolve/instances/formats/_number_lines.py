@@ -18,7 +18,7 @@ _NUMERIC = b"0123456789+-.eE, \t\r\n\f\v"
 @dataclass(frozen=True)
 class NumberLines:
     """
-    Line structure of a file whose first line holds two positive integers and nothing else.
+    Line structure of a file whose first line holds two integers >= 0 and nothing else.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def number_lines(source: Source, word: bytes = b"") -> NumberLines | None:
         return None
     lines = source.head_lines
     words = lines[0].split() if lines else []
-    if len(words) != 2 or not all(w.isdigit() and len(w) < 10 and int(w) > 0 for w in words):
+    if len(words) != 2 or not all(w.isdigit() and len(w) < 10 for w in words):
         return None
     is_whole = len(source.data) <= _SCANNED
     starts = _line_starts(source.data[:_SCANNED])

@@ -30,6 +30,8 @@ def _layouts(source: Source) -> set[str]:
         return set()
     m, n = lines.first, lines.second
     total = 2 * m + n + m * n
+    if m < 1 or n < 1:
+        return set()
     if lines.is_whole and lines.starts[-1] != total:
         return set()
     # A number takes a digit and a separator.

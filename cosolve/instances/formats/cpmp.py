@@ -23,7 +23,7 @@ def _layout(source: Source) -> str | None:
     num_lines = len(lines.starts) - 1
     if lines.num_rows_of(3) >= 1 and lines.starts[1] == 3 and lines.num_rows_of(4, 1) == num_lines - 1 > 0:
         return "orlib"
-    if p > n:
+    if not 1 <= p <= n:
         return None
     if seen <= 4 * n and lines.num_rows_of(4) == num_lines and (seen == 4 * n or not lines.is_whole):
         return None if _is_job_shop(source, p) else "lorena"

@@ -92,7 +92,7 @@ def _model(
     indices = [x.T.ravel(), np.column_stack([x, np.arange(k)]).ravel(), np.arange(k)]
     capacity_rows = np.column_stack([np.tile(demand, (k, 1)), -capacity])
     data = [np.ones(k * n), capacity_rows.ravel(), capacity]
-    lengths = [np.full(n, k), np.full(k, n + 1), [k], np.full(num_strong, 2)]
+    lengths: list[np.ndarray | list[int]] = [np.full(n, k), np.full(k, n + 1), [k], np.full(num_strong, 2)]
     if num_strong:
         indices.append(np.column_stack([x[strong[0], strong[1]], strong[0]]).ravel())
         data.append(np.tile([1.0, -1.0], num_strong))

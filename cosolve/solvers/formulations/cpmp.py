@@ -79,7 +79,7 @@ def formulate(instance: CPMPInstance, monitor: Monitor | None = None) -> Formula
         np.ones(k),
         np.tile([1.0, -1.0], len(tight)),
     ]
-    lengths = [
+    lengths: list[np.ndarray | list[int]] = [
         np.bincount(j, minlength=n),
         np.bincount(position[i], minlength=k) + 1,
         [k],

@@ -10,10 +10,11 @@ import numpy as np
 import cosolve
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
-from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.core.solver import Availability, Feature, Outcome
+from cosolve.solvers.compiled import CompiledSolver
 
 
-class Greedy(Solver):
+class Greedy(CompiledSolver):
     """
     Construction heuristic: one solution, fast, feasible wherever that is easy.
 

@@ -11,10 +11,11 @@ import cosolve
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
-from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.core.solver import Availability, Feature, Outcome
+from cosolve.solvers.compiled import CompiledSolver
 
 
-class LocalSearch(Solver):
+class LocalSearch(CompiledSolver):
     """
     Start (given, or from "greedy"), then local search with perturbation until the limit.
 
@@ -25,7 +26,7 @@ class LocalSearch(Solver):
     name = "local-search"
     title = "cosolve's own iterated local search"
     problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp"})
-    features = Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
+    features = Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
     limits = frozenset({Limit.ITERATION})
 
     def available(self) -> Availability:

@@ -16,8 +16,8 @@ from cosolve.solvers.greedy.fjsp import prepare, to_schedule
 
 #: Schedules that the restarts choose from.
 _POOL = 10
-#: Moves without improvement before a restart.
-_PATIENCE = 6000
+#: Moves without improvement before a restart, at least; four for each operation if that is more.
+_PATIENCE = 2000
 #: Moves times operations in one slice between two looks at the clock: below 0.1 s.
 _SLICE = 300_000
 
@@ -81,6 +81,7 @@ class _Run:
         )
         self.best = None if monitor.best is None else int(np.ceil(monitor.best.objective))
         self.slice = max(10, _SLICE // max(1, instance.num_ops))
+        self.patience = max(_PATIENCE, 4 * instance.num_ops)
         self.failures = 0
         self.is_over = False
 
@@ -99,7 +100,7 @@ class _Run:
                 self.is_over = True
                 break
             moves = self.slice if left is None else min(self.slice, left)
-            stagnates = kernel.run(data, state, moves, _PATIENCE, self.bound)
+            stagnates = kernel.run(data, state, moves, self.patience, self.bound)
             self._report()
             if stagnates:
                 break

@@ -1,0 +1,57 @@
+"""What solvers over compiled kernels share: compilation happens before the clock starts."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, ClassVar
+
+from cosolve.core.instance import Instance
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit
+from cosolve.core.solver import Solver
+from cosolve.core.stop import Stop
+from cosolve.instances.generators import generate
+
+#: Small instances that between them reach every kernel of their problem: sparse and dense graphs have their own.
+_FAMILIES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "tsp": (("uniform", {"size": 60}),),
+    "atsp": (("uniform", {"size": 40}),),
+    "cvrp": (("uniform", {"n": 20}),),
+    "mis": (("er", {"nodes": 120, "probability": 0.03}), ("er", {"nodes": 40, "probability": 0.6})),
+    "mds": (("ba", {"nodes": 80}),),
+    "cflp": (("cornuejols", {"facilities": 8, "customers": 12}),),
+    "cpmp": (("osman", {"n": 30, "p": 4}),),
+    "fjsp": (("sd2", {"jobs": 4, "machines": 3, "operations": 3}),),
+    "stp": (("hypercube", {"dimensions": 5, "perturbed": True}), ("random", {"num_nodes": 60, "num_edges": 90, "num_terminals": 15})),
+}
+
+
+@cache
+def small_instances(problem: str) -> tuple[Instance, ...]:
+    """Instances that :meth:`CompiledSolver.warm_up` runs on; empty where there are no kernels."""
+    return tuple(generate(problem, family, seed=1, **parameters) for family, parameters in _FAMILIES.get(problem, ()))
+
+
+class CompiledSolver(Solver):
+    """
+    Base of solvers that run kernels compiled by numba.
+
+    The first use of a kernel on a machine compiles it, for seconds to half a minute; the result is kept on
+    disk. That is no search, so it happens before the time limit starts to count.
+    """
+
+    #: Iterations that reach every kernel, perturbation and restarts included.
+    warm_up_iterations: ClassVar[int] = 300
+
+    def warm_up(self, instance: Instance) -> None:
+        """Compile, or load from disk, what this instance's problem needs."""
+        _warm_up(type(self), instance.problem)
+
+
+@cache
+def _warm_up(solver: type[CompiledSolver], problem: str) -> None:
+    adapter = solver()
+    iterations = adapter.warm_up_iterations if Limit.ITERATION in adapter.limits else None
+    for instance in small_instances(problem):
+        monitor = Monitor(instance, Stop(time_limit=120.0, iterations=iterations))
+        adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())
