@@ -15,20 +15,30 @@ import cosolve
 FOLDER = Path(__file__).parent.parent / "instances"
 
 DIMACS = "8th DIMACS Implementation Challenge; reached by LKH, optimal by its challenge page"
-PROVEN = "own run, proven: cosolve solve FILE --solver {} --threads 2, {}"
+PROVEN = "own run, proven: cosolve solve FILE --threads 2, 2026-11-21"
 
 #: name, suffix, problem, distribution, seed, parameters, reference, where the reference is from, shown by `demo`
 INSTANCES: list[tuple[str, str, str, str, int, dict, float, str, bool]] = [
     ("E1k.0", "", "tsp", "dimacs", 0, {"name": "E1k.0"}, 23360648, DIMACS, True),
-    ("uniform-n20-s1", ".vrp", "cvrp", "uniform", 1, {"n": 20}, 0, PROVEN.format("highs", "2026-11-21"), False),
-    ("uniform-n40-s1", ".vrp", "cvrp", "uniform", 1, {"n": 40}, 0, PROVEN.format("highs", "2026-11-21"), True),
+    ("uniform-n20-s1", ".vrp", "cvrp", "uniform", 1, {"n": 20}, 461.30592879589665, PROVEN, False),
+    ("uniform-n40-s1", ".vrp", "cvrp", "uniform", 1, {"n": 40}, 632.9209273574701, PROVEN, True),
     ("hamming6-2", ".mis", "mis", "hamming", 0, {"n": 6, "d": 2}, 32, "DIMACS clique benchmark", False),
     ("hamming8-4", ".mis", "mis", "hamming", 0, {"n": 8, "d": 4}, 16, "DIMACS clique benchmark", True),
     ("keller4", ".mis", "mis", "keller", 0, {"d": 4}, 11, "DIMACS clique benchmark", False),
     ("grid-20x20", ".gr", "mds", "grid", 0, {"rows": 20, "columns": 20}, 92, "Goncalves et al. 2011", True),
-    ("cornuejols-50x50-s1", ".txt", "cflp", "cornuejols", 1, {"facilities": 50, "customers": 50}, 0, PROVEN.format("highs", "2026-11-21"), True),
-    ("osman-n100-p10-s1", ".txt", "cpmp", "osman", 1, {"n": 100, "p": 10}, 0, PROVEN.format("highs", "2026-11-21"), True),
-    ("sd2-10x5-s1", ".fjs", "fjsp", "sd2", 1, {"jobs": 10, "machines": 5, "operations": 5}, 0, PROVEN.format("cpsat", "2026-11-21"), True),
+    (
+        "cornuejols-50x50-s1",
+        ".txt",
+        "cflp",
+        "cornuejols",
+        1,
+        {"facilities": 50, "customers": 50},
+        9391.61002896838,
+        PROVEN,
+        True,
+    ),
+    ("osman-n60-p6-s1", ".dat", "cpmp", "osman", 1, {"n": 60, "p": 6}, 838.4352125602376, PROVEN, True),
+    ("sd2-10x5-s1", ".fjs", "fjsp", "sd2", 1, {"jobs": 10, "machines": 5, "operations": 5}, 366, PROVEN, True),
     ("hc6u", ".stp", "stp", "hypercube", 0, {"dimensions": 6}, 39, "SteinLib PUC", True),
     ("hc7u", ".stp", "stp", "hypercube", 0, {"dimensions": 7}, 77, "SteinLib PUC", False),
 ]

@@ -54,7 +54,11 @@ def main() -> None:
     for name, order in (("random order", rng.permutation(n)), ("order of x", np.argsort(coords[:, 0]))):
         tour = Tour(order=order)
         floor = best_of_three(lambda order=order: coords[order])
-        line(f"judge a tour of {n:,} cities, {name}", best_of_three(lambda tour=tour: cosolve.judge(instance, tour)), floor)
+        line(
+            f"judge a tour of {n:,} cities, {name}",
+            best_of_three(lambda tour=tour: cosolve.judge(instance, tour)),
+            floor,
+        )
 
     num_nodes = arguments.edges // 4
     tails, heads = rng.integers(0, num_nodes, (2, arguments.edges))
@@ -83,7 +87,11 @@ def main() -> None:
             cosolve.write(part, path)
             written = perf_counter() - start
             floor = best_of_three(lambda path=path: np.fromfile(path, np.uint8).sum())
-            line(f"read {size:,} cities ({path.stat().st_size / 1e6:.0f} MB)", best_of_three(lambda p=path: cosolve.read(p)), floor)
+            line(
+                f"read {size:,} cities ({path.stat().st_size / 1e6:.0f} MB)",
+                best_of_three(lambda p=path: cosolve.read(p)),
+                floor,
+            )
             line(f"write {size:,} cities", written, floor)
     print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
 

@@ -65,23 +65,20 @@ def convert(
 
 def _write_instance(instance: object, target: Path, to: str | None) -> str:
     import cosolve
-    from cosolve.instances.files import writing_format
 
     assert isinstance(instance, cosolve.Instance)
-    chosen = writing_format(instance.problem, target, to)
-    text = f"{instance.problem} {instance.name}, size {instance.size}, format {chosen.name}"
+    text = f"{instance.problem} {instance.name}, size {instance.size}, format "
     if _is_special(target):
-        cosolve.write(instance, target, format=chosen.name)
-        return text
+        return text + cosolve.write(instance, target, format=to)
     with tempfile.TemporaryDirectory(prefix=".convert.", dir=target.parent) as folder:
         draft = Path(folder) / target.name
-        cosolve.write(instance, draft, format=chosen.name)
-        if cosolve.read(draft, problem=instance.problem, format=chosen.name) != instance:
+        chosen = cosolve.write(instance, draft, format=to)
+        if cosolve.read(draft, problem=instance.problem, format=chosen) != instance:
             raise UsageError(
-                f"format {chosen.name!r} can't hold all of {instance.name or 'this instance'}: not written."
+                f"format {chosen!r} can't hold all of {instance.name or 'this instance'}: not written."
             )
         os.replace(draft, os.path.realpath(target))
-    return text
+    return text + chosen
 
 
 def _write_solution(instance: object, source: Path, target: Path, from_: str | None, to: str | None) -> str:

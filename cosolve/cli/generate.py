@@ -119,12 +119,12 @@ def _seeds(seed: int, count: int) -> list[int]:
 
 def _write(instance: Instance, out: Path, in_folder: bool, format: str | None, index: int | None, family: str) -> Path:
     import cosolve
-    from cosolve.instances.files import writing_format
+    from cosolve.instances.files import writing_formats
 
     if not in_folder:
         cosolve.write(instance, out, format=format)
         return out
-    chosen = writing_format(instance.problem, "", format)
+    chosen = writing_formats(instance.problem, "", format)[0]
     suffix = next((s for s, keys in chosen.suffixes.items() if instance.problem in keys), ".txt")
     name = instance.name or family if index is None else f"{family}-{index:04d}"
     path = out / f"{name}{suffix}"

@@ -95,7 +95,7 @@ def _recognise(source: Source, problem: str | None, format: str | None) -> tuple
     raise InvalidInstanceError(f"fits several formats; say which with format= (--format): {names}.", source.path)
 
 
-def write(instance: Instance, path: str | os.PathLike[str], *, format: str | None = None) -> None:
+def write(instance: Instance, path: str | os.PathLike[str], *, format: str | None = None) -> str:
     """
     Write an instance file, whole or not at all.
 
@@ -104,23 +104,37 @@ def write(instance: Instance, path: str | os.PathLike[str], *, format: str | Non
     instance
         Any instance.
     path
-        Target; the format follows its suffix unless ``format`` is given.
+        Target; unless ``format`` is given, the first format of its suffix that can hold the instance, or of
+        all formats if none has that suffix.
+
+    Returns
+    -------
+    str
+        Name of the format.
 
     Raises
     ------
     ValueError
-        If no format writes this problem under that suffix.
+        If no format writes this problem under that suffix, or the format can't hold this instance.
     """
     path = Path(path)
-    chosen = writing_format(instance.problem, path, format)
-    assert chosen.write is not None
-    with replacing(path) as temporary:
-        chosen.write(instance, temporary)
+    refused: ValueError | None = None
+    for chosen in writing_formats(instance.problem, path, format):
+        assert chosen.write is not None
+        try:
+            with replacing(path) as temporary:
+                chosen.write(instance, temporary)
+        except ValueError as error:
+            refused = refused or error
+        else:
+            return chosen.name
+    assert refused is not None
+    raise refused
 
 
-def writing_format(problem: str, path: str | os.PathLike[str], format: str | None = None) -> Format:
+def writing_formats(problem: str, path: str | os.PathLike[str], format: str | None = None) -> list[Format]:
     """
-    The format in which :func:`write` writes a file.
+    The formats that :func:`write` tries in turn.
 
     Raises
     ------
@@ -139,7 +153,7 @@ def writing_format(problem: str, path: str | os.PathLike[str], format: str | Non
         which = "no format writes" if format is None else f"format {format!r} does not write"
         allowed = ", ".join(f.name for f in writers) or "none"
         raise ValueError(f"{which} {problem} instances; allowed: {allowed}.")
-    return chosen[0]
+    return chosen
 
 
 def read_solution(path: str | os.PathLike[str], instance: Instance, *, format: str | None = None) -> Solution:

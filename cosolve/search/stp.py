@@ -254,7 +254,8 @@ class SteinerSearch:
             self._node_bound = bound
             self._saturated = None
             graph = simplify(graph)  # may solve it, and then there are no rounds
-            for graph in self._dual_rounds(graph, False):  # noqa: B020  (each round starts from the last)
+            for reduced in self._dual_rounds(graph, False):
+                graph = reduced
                 yield
             if self._is_exhausted(graph) or self._node_bound == np.inf or self._slack(self._node_bound) < 0:
                 continue

@@ -66,23 +66,28 @@ def plan(instance: Instance) -> Plan:
     """The fixed choice for this problem and size."""
     n = instance.size
     match instance.problem:
+        case "tsp" if 3 <= n <= 150:
+            return Plan((Stage("greedy"), Stage("local-search", 0.1), Stage("scip")), (Stage("held-karp", 0.2),))
         case "tsp":
-            bound = (Stage("held-karp", 0.2),) if n <= 20_000 else ()
-            return Plan((Stage("greedy"), Stage("local-search")), bound)
+            return Plan((Stage("greedy"), Stage("local-search")), (Stage("held-karp", 0.2),) if n <= 20_000 else ())
         case "atsp":
             return Plan((Stage("greedy"), Stage("local-search")), (Stage("held-karp", 0.2),))
+        case "cvrp" if n <= 450 and getattr(instance, "max_length", None) is None:
+            return Plan((Stage("greedy"), Stage("local-search")), (Stage("scip", 0.2),))
         case "cvrp":
-            return Plan((Stage("greedy"), Stage("pyvrp" if n <= 1500 else "local-search")))
+            return Plan((Stage("greedy"), Stage("local-search")), (Stage("pyvrp", 0.2),) if n <= 1500 else ())
         case "mis":
-            return Plan((Stage("greedy"), Stage("local-search", 0.5), Stage("cpsat")))
+            return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("cpsat")))
         case "mds":
-            return Plan((Stage("greedy"), Stage("local-search", 0.3), Stage("highs")))
+            return Plan((Stage("greedy"), Stage("local-search", 0.15), Stage("highs")), (Stage("local-search", 0.3),))
         case "cflp" | "cpmp":
             return Plan((Stage("greedy"), Stage("local-search", 0.2), Stage("highs")))
+        case "fjsp" if n <= 1000:
+            return Plan((Stage("greedy"), Stage("local-search", 0.1), Stage("cpsat")), (Stage("local-search", 0.5),))
         case "fjsp":
-            return Plan((Stage("greedy"), Stage("local-search", 0.2), Stage("cpsat")))
+            return Plan((Stage("greedy"), Stage("local-search", 0.85), Stage("cpsat")))
         case "stp":
-            return Plan((Stage("greedy"), Stage("local-search", 0.4), Stage("highs")))
+            return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("scip")))
         case _:
             return Plan((Stage("highs"),))
 
@@ -144,10 +149,11 @@ class _Run:
         self._outcomes: list[tuple[str, float, Outcome]] = []
 
     def side(self, stages: tuple[Stage, ...]) -> None:
+        """Run what stands beside the chain, with a seed of its own so that it does not search the same way."""
         for stage in stages:
-            self.stage(stage, 1, _SideMonitor(self))
+            self.stage(stage, 1, _SideMonitor(self), self.seed + 1)
 
-    def stage(self, stage: Stage, threads: int, monitor: Monitor | None = None) -> None:
+    def stage(self, stage: Stage, threads: int, monitor: Monitor | None = None, seed: int | None = None) -> None:
         if self.is_over or self.monitor.should_stop() or any(o.status in _PROOFS for _, _, o in self._outcomes):
             return
         adapter = solvers.get(stage.solver)()
@@ -163,7 +169,7 @@ class _Run:
                 adapter,
                 self.instance,
                 monitor,
-                seed=self.seed if Feature.SEED in adapter.features else 0,
+                seed=(self.seed if seed is None else seed) if Feature.SEED in adapter.features else 0,
                 threads=threads if Feature.THREADS in adapter.features else 1,
                 initial=initial,
                 options=make_options(adapter.options_type, stage.options),

@@ -15,7 +15,7 @@ import pytest
 import cosolve
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError, UnsupportedProblemError
 from cosolve.instances.distances import Distances
-from cosolve.instances.files import replacing, writing_format
+from cosolve.instances.files import replacing, writing_formats
 from cosolve.instances.tsp import Tour, TSPInstance
 
 
@@ -126,7 +126,7 @@ def test_refused_write_leaves_the_old_file(tmp_path, square):
 
 def test_instance_and_solution_round_trip_by_suffix(tmp_path, square):
     """The suffix chooses the field's own format, .json the generic one."""
-    assert writing_format("tsp", "x.tsp").name == "tsplib"
+    assert [f.name for f in writing_formats("tsp", "x.tsp")] == ["tsplib"]
     cosolve.write(square, tmp_path / "x.tsp")
     assert cosolve.read(tmp_path / "x.tsp", format="tsplib") == square
     tour = Tour(order=np.array([2, 1, 0, 3]))

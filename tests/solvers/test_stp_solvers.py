@@ -100,3 +100,12 @@ def test_published_optima_are_proven(data, name, best):
     instance = STEINLIB.read(Source.open(data / "stp" / f"{name}.stp"), "stp")
     result = solve(instance, "local-search", time_limit=200)
     assert (result.status, result.objective) == (Status.OPTIMAL, best)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_branching_goes_on_where_simplification_solves_a_subproblem(seed):
+    """A node solved by reductions alone has no dual ascent; the search once stopped there with an error."""
+    instance = random_graph(seed=seed, num_nodes=60, num_edges=90, num_terminals=15)
+    result = solve(instance, "local-search", time_limit=60)
+    assert result.status is Status.OPTIMAL
+    assert result.objective == solve(instance, "highs", time_limit=60).objective
