@@ -3,8 +3,9 @@ How fast judges and readers are at FrontierCO's largest sizes, beside what the m
 
     python benchmarks/judge_and_read.py [--cities 10000000] [--edges 4000000]
 
-Each line is the best of three after a warm-up. The floor of a judge is one pass over the data it has to touch, measured in
-the same run: a copy of a tour's coordinates in tour order (a gather), a sum over the adjacency array of a graph.
+Each line is the best of three after a warm-up. The floor of a judge is one pass over the data it has to touch,
+measured in the same run: a copy of a tour's coordinates in tour order (a gather), a sum over the adjacency
+array of a graph.
 The floor of a reader is one pass over the bytes of the file.
 """
 

@@ -74,9 +74,7 @@ def _write_instance(instance: object, target: Path, to: str | None) -> str:
         draft = Path(folder) / target.name
         chosen = cosolve.write(instance, draft, format=to)
         if cosolve.read(draft, problem=instance.problem, format=chosen) != instance:
-            raise UsageError(
-                f"format {chosen!r} can't hold all of {instance.name or 'this instance'}: not written."
-            )
+            raise UsageError(f"format {chosen!r} can't hold all of {instance.name or 'this instance'}: not written.")
         os.replace(draft, os.path.realpath(target))
     return text + chosen
 

@@ -53,7 +53,7 @@ def demo(
         gap = None
         if result.objective is not None:
             sign = 1.0 if instance.sense == "min" else -1.0
-            gap = sign * (result.objective - entry.reference) / abs(entry.reference)
+            gap = sign * (result.objective - entry.reference) / abs(entry.reference) + 0.0  # no "-0.00 %"
         row = [entry.problem, entry.name, str(instance.size), number(result.objective), number(entry.reference)]
         row += [percent(gap), number(result.bound), result.status.value]
         cells.append([*row, "feasible" if is_good else "NO", seconds(result.runtime)])

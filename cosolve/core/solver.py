@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cosolve.core.errors import SolverUnavailableError
-from cosolve.core.instance import Solution
+from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.registry import Registry
 from cosolve.core.result import Limit, Status
@@ -21,7 +21,7 @@ class Feature(enum.Flag):
 
     NONE = 0
     EXACT = enum.auto()
-    """Given time, it proves optimality."""
+    """Given time, it proves optimality, unless its backend has to round the instance's data."""
     BOUND = enum.auto()
     """It reports proven bounds."""
     TRAJECTORY = enum.auto()

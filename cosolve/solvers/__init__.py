@@ -7,6 +7,7 @@ for _name, _target in (
     ("greedy", "greedy:Greedy"),
     ("local-search", "local_search:LocalSearch"),
     ("held-karp", "held_karp:HeldKarp"),
+    ("lagrangian", "lagrangian:Lagrangian"),
     ("cpsat", "cpsat:CpSat"),
     ("routing", "routing:Routing"),
     ("pyvrp", "pyvrp:PyVRP"),

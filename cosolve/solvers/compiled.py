@@ -22,7 +22,10 @@ _FAMILIES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "cflp": (("cornuejols", {"facilities": 8, "customers": 12}),),
     "cpmp": (("osman", {"n": 30, "p": 4}),),
     "fjsp": (("sd2", {"jobs": 4, "machines": 3, "operations": 3}),),
-    "stp": (("hypercube", {"dimensions": 5, "perturbed": True}), ("random", {"num_nodes": 60, "num_edges": 90, "num_terminals": 15})),
+    "stp": (
+        ("hypercube", {"dimensions": 5, "perturbed": True}),
+        ("random", {"num_nodes": 60, "num_edges": 90, "num_terminals": 15}),
+    ),
 }
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
-from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
-from cosolve.solvers.formulations import PROBLEMS, Formulation, Rows, formulate
+from cosolve.solvers.formulations import PROBLEMS, Formulation, FormulationSolver, Rows, formulate
 from cosolve.solvers.mip import (
     Answer,
     Incumbents,
@@ -91,7 +91,7 @@ class HighsOptions:
             raise ValueError(f"heuristic_effort must be in [0, 1], got {self.heuristic_effort}.")
 
 
-class Highs(Solver):
+class Highs(FormulationSolver):
     """
     HiGHS, in this process; its callbacks carry incumbents, bounds and the wish to stop.
 

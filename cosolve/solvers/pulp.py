@@ -16,9 +16,9 @@ from cosolve.core.errors import SolverUnavailableError
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
-from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
-from cosolve.solvers.formulations import PROBLEMS, Formulation, Rows, formulate
+from cosolve.solvers.formulations import PROBLEMS, Formulation, FormulationSolver, Rows, formulate
 from cosolve.solvers.mip import (
     Answer,
     Incumbents,
@@ -59,7 +59,7 @@ class PulpOptions:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Pulp(Solver):
+class Pulp(FormulationSolver):
     """
     A solver driven by PuLP, in a child process that can be killed.
 

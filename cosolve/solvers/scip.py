@@ -14,9 +14,9 @@ import numpy as np
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
-from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
-from cosolve.solvers.formulations import PROBLEMS, Formulation, formulate
+from cosolve.solvers.formulations import PROBLEMS, Formulation, FormulationSolver, formulate
 from cosolve.solvers.mip import Incumbents, csr, is_unbounded, solve_trivial, start_values
 from cosolve.solvers.packages import availability
 
@@ -90,7 +90,7 @@ class ScipOptions:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}.")
 
 
-class Scip(Solver):
+class Scip(FormulationSolver):
     """
     SCIP, sequential, in this process; an event handler carries incumbents and bounds.
 

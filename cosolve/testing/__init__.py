@@ -8,7 +8,7 @@ Contract checks for solvers, formats and judges, for our own tests and those of 
             check_solver("my-solver", instance, optimum)
 """
 
-from cosolve.testing.contract import check_format, check_judge, check_solution_format, check_solver
 from cosolve.instances.tiny import tiny_instances
+from cosolve.testing.contract import check_format, check_judge, check_solution_format, check_solver
 
 __all__ = ["check_format", "check_judge", "check_solution_format", "check_solver", "tiny_instances"]

@@ -20,7 +20,9 @@ from cosolve.core.solver import Feature, solvers
 GRACE = 15.0
 
 
-def check_solver(name: str, instance: Instance, optimum: float, *, time_limit: float = 10.0) -> SolveResult:
+def check_solver(
+    name: str, instance: Instance, optimum: float, *, time_limit: float = 10.0, proves: bool = True
+) -> SolveResult:
     """
     Run a solver on a small instance and check everything that its features promise.
 
@@ -34,6 +36,8 @@ def check_solver(name: str, instance: Instance, optimum: float, *, time_limit: f
         Its optimum, known from elsewhere.
     time_limit
         Seconds for the main run.
+    proves
+        False excuses a solver with ``Feature.EXACT`` from the proof: where its backend has to round the data.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def check_solver(name: str, instance: Instance, optimum: float, *, time_limit: f
     if result.objective is not None:
         assert seen, f"{name} gave a solution without telling on_incumbent"
         assert seen[-1] == result.objective, f"{name}: the last incumbent is not the result"
-    if Feature.EXACT in adapter.features:
+    if Feature.EXACT in adapter.features and proves:
         assert result.status is Status.OPTIMAL, f"{name} says EXACT, but ended with {result.status}: {result.message}"
         assert result.objective is not None
         assert is_close(result.objective, optimum), f"{name} proved {result.objective}, the optimum is {optimum}"

@@ -34,7 +34,7 @@ def test_every_problem_of_frontierco_is_in_the_demo():
 
 def test_unknown_name_lists_the_known_ones():
     """A typo should be answered with what there is."""
-    with pytest.raises(ValueError, match="E1k.0"):
+    with pytest.raises(ValueError, match=r"E1k\.0"):
         load("E1k")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_a_route_above_capacity_is_always_separated(seed):
     rng = np.random.default_rng(seed)
     order = rng.permutation(8)
     weights = np.zeros((8, 8))
-    for a, b in zip(order, order[1:], strict=False):
+    for a, b in pairwise(order):
         weights[a, b] = weights[b, a] = 1.0
     assert len(capacity_cuts(weights, np.full(8, 2.0), 15.0, 1e-4)) > 0
     assert len(capacity_cuts(weights, np.full(8, 2.0), 16.0, 1e-4)) == 0

@@ -21,8 +21,10 @@ def test_solver_keeps_its_contract(name, problem):
     availability = solvers.get(name)().available()
     if not availability.ok:
         pytest.skip(availability.reason)
+    # CP-SAT knows integers only: shares of demand and real distances are rounded, and nothing is proven by that.
+    proves = name != "cpsat" or problem not in ("cflp", "cpmp")
     for instance, optimum in tiny_instances(problem):
-        check_solver(name, instance, optimum, time_limit=5.0)
+        check_solver(name, instance, optimum, time_limit=5.0, proves=proves)
 
 
 @pytest.mark.parametrize("name", solvers.names())

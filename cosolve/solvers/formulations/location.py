@@ -29,6 +29,8 @@ class Relaxation:
         Pairs that pay at these prices: where rows x_ij <= y_i bind.
     share
         (m,) how far each facility was open on the average.
+    multipliers
+        (n,).
     """
 
     bound: float
@@ -37,6 +39,7 @@ class Relaxation:
     facility: np.ndarray
     customer: np.ndarray
     share: np.ndarray
+    multipliers: np.ndarray
 
 
 def relax(
@@ -73,16 +76,28 @@ def relax(
         u = np.partition(cost, near, axis=0)[near]
     best_u, direction, share = u.copy(), np.zeros(n), np.zeros(m)
     state = np.array([2.0, 0.0, -np.inf])
+    status, need = np.zeros(m, np.int8), 0 if count else least_number(capacity, float(demand.sum()))
     size = max(1, min(_SLICE, 20_000_000 // cost.size))
     for _ in range(0, iterations, size):
         guess = upper if upper is not None else 1.03 * max(state[2], float(u.sum())) + 1e-9
-        ascend(cost, demand, capacity, fixed, count, guess, size, state, u, direction, best_u, share)
+        ascend(
+            cost, demand, capacity, fixed, count, need, status, guess, np.inf, size, state, u, direction, best_u, share
+        )
         if state[0] < 1e-3 or (monitor is not None and monitor.should_stop()):
             break
         if upper is not None and state[2] >= upper - 1e-9 * abs(upper):
             break
     reduced_y, rent = np.empty(m), np.empty(m)
-    bound = price_out(cost, demand, capacity, fixed, count, best_u, np.empty(n), reduced_y, rent, np.empty(m))
+    bound = price_out(
+        cost, demand, capacity, fixed, count, need, status, best_u, np.empty(n), reduced_y, rent, np.empty(m)
+    )
     reduced = cost - best_u + np.outer(rent, demand)
     facility, customer = np.nonzero(reduced < 1e-9 * (1.0 + np.abs(best_u)))
-    return Relaxation(bound - 1e-9 * abs(bound), np.maximum(reduced, 0.0), reduced_y, facility, customer, share)
+    return Relaxation(bound - 1e-9 * abs(bound), np.maximum(reduced, 0.0), reduced_y, facility, customer, share, best_u)
+
+
+def least_number(capacity: np.ndarray, total: float) -> int:
+    """Fewest facilities whose capacity can meet a total demand; all of them if none can."""
+    largest = np.cumsum(-np.sort(-capacity))
+    # Rounding must not ask for one facility too many.
+    return int(min(np.searchsorted(largest, total * (1 - 1e-9)) + 1, len(capacity))) if total > 0 else 0

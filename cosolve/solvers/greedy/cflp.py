@@ -29,7 +29,7 @@ def construct(instance: CFLPInstance, monitor: Monitor, rng: np.random.Generator
         instance.capacity,
         instance.fixed_cost,
         None,
-        None,
+        monitor,
         iterations=iterations,
     )
     order = np.lexsort((root.reduced_y, -np.round(root.share, 6)))

@@ -38,10 +38,11 @@ def search(instance: CFLPInstance, start: Supply, monitor: Monitor, rng: np.rand
         instance.capacity,
         instance.fixed_cost,
         None,
-        None,
+        monitor,
         best,
         iterations=int(np.clip(3e8 / instance.cost.size, 20, 200)),
     )
+    monitor.report_bound(root.bound)
     # Facilities whose reduced cost fills the gap are in no better solution; the others by how little they lack.
     room = max(best - root.bound, 1e-9 * abs(best))
     weight = np.exp(-3.0 * np.maximum(root.reduced_y, 0.0) / room) * (instance.capacity > 0) + 1e-12
