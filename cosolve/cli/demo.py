@@ -29,7 +29,7 @@ def demo(
     """Solve one bundled instance of every problem and compare with its reference."""
     import cosolve
     from cosolve.cli.console import number, percent, print_table, seconds, stdout_to_stderr
-    from cosolve.cli.progress import Progress
+    from cosolve.cli.progress import Progress, prepare
     from cosolve.core.result import Limit
     from cosolve.instances.catalogue import entries, load
 
@@ -38,6 +38,8 @@ def demo(
     for entry in (e for e in entries() if e.demo):
         instance = load(entry.name)
         progress = Progress(f"{entry.name} ({entry.problem})", time_limit)
+        with stdout_to_stderr():
+            prepare("auto", instance)
         with stdout_to_stderr(), progress:
             result = cosolve.solve(
                 instance,

@@ -7,9 +7,15 @@ import threading
 from collections.abc import Sequence
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cosolve.cli.console import number, percent
+
+if TYPE_CHECKING:
+    from cosolve.core.instance import Instance
+
+#: Seconds of compilation after which it is said that it goes on.
+NOTICE_AFTER = 2.0
 
 #: Least seconds between two lines where stderr is no terminal.
 LINE_PAUSE = 1.0
@@ -131,6 +137,24 @@ class Progress:
         if bars and self._has_bars:
             text.append(f"\n{bars}", style="cyan")
         return text
+
+
+def prepare(solver: str, instance: Instance, *, quiet: bool = False) -> None:
+    """Have a solver compile what it needs, and say so if that takes a while: it does once on a machine."""
+    from cosolve.core.solver import solvers
+
+    adapter = solvers.get(solver)()
+    if not adapter.available().ok or instance.problem not in adapter.problems:
+        return  # the call of solve says it better
+    text = "compiling the search kernels (only on their first use on this machine) ..."
+    notice = threading.Timer(NOTICE_AFTER, lambda: print(text, file=sys.stderr, flush=True))
+    notice.daemon = True
+    if not quiet:
+        notice.start()
+    try:
+        adapter.warm_up(instance)
+    finally:
+        notice.cancel()
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

@@ -165,7 +165,7 @@ def _solve_one(file: str, target: Path | None, request: _Request) -> _Done:
     import cosolve
     from cosolve.cli.console import stdout_to_stderr
     from cosolve.cli.keeper import Keeper
-    from cosolve.cli.progress import Progress
+    from cosolve.cli.progress import Progress, prepare
     from cosolve.core.result import Limit
 
     path, bundled_problem = locate(file)
@@ -198,6 +198,8 @@ def _solve_one(file: str, target: Path | None, request: _Request) -> _Done:
             **request.limits,
         )
 
+    with stdout_to_stderr():
+        prepare(request.solver, instance, quiet=not request.show_progress)
     with stdout_to_stderr(), progress:
         if keeper is None:
             result = run()

@@ -80,7 +80,9 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("cpsat")))
         case "mds":
             return Plan((Stage("greedy"), Stage("local-search", 0.15), Stage("highs")), (Stage("local-search", 0.3),))
-        case "cflp" | "cpmp":
+        case "cflp":
+            return Plan((Stage("greedy"), Stage("lagrangian")))
+        case "cpmp":
             return Plan((Stage("greedy"), Stage("local-search", 0.2), Stage("highs")))
         case "fjsp" if n <= 1000:
             return Plan((Stage("greedy"), Stage("local-search", 0.1), Stage("cpsat")), (Stage("local-search", 0.5),))

@@ -23,10 +23,10 @@ from cosolve.solvers.formulations.location import least_number, relax
 from cosolve.solvers.greedy.cflp import construct, supply_of
 
 #: Iterations at the root, and at a node: its multipliers start from those of its parent.
-_ROOT, _NODE = 600, 60
+_ROOT, _NODE = 600, 30
 
 #: Step factor at the start of a node; at the root it is 2.
-_STEP = 0.5
+_STEP = 1.0
 
 #: A solution must be better by this part of the objective to be looked for; far below what a proof may leave open.
 _MARGIN = 1e-8
@@ -236,7 +236,7 @@ class _Search:
                 break
             likely = np.append(likely, i)
             total += float(self.instance.capacity[i])
-        # A supply takes about 3 n q^2 steps, the bound of a node about 60 n m: neither should outweigh the other.
+        # A supply takes about 3 n q^2 steps, the bound of a node about 30 n m: neither should outweigh the other.
         period = 1 + 3 * len(likely) ** 2 // (_NODE * len(status))
         if not len(free) or self.nodes % period == 0:
             is_served = self.supply(np.sort(likely))

@@ -41,6 +41,7 @@ def search(instance: FJSPInstance, start: Schedule, monitor: Monitor, rng: np.ra
     worst member. When the pool has become one schedule in many copies, all but the best are made anew.
     """
     run = _Run(instance, monitor, rng)
+    monitor.report_bound(run.bound)
     if instance.num_ops == 0:
         return Outcome()
     alt, order = _from_schedule(instance, start)
