@@ -158,12 +158,6 @@ def _as_pairs(edges: Any) -> np.ndarray:
     array = np.asarray(edges)
     if array.size == 0:
         return np.empty((0, 2), np.int64)
-    if array.dtype.kind not in "iu":
-        # A float pair such as (1.5, 2) must not become the edge (1, 2).
-        rounded = np.asarray(array, np.float64)
-        if not (np.isfinite(rounded).all() and (rounded == np.rint(rounded)).all()):
-            raise ValueError("nodes of edges must be integers.")
-    array = np.ascontiguousarray(array, np.int64)
     if array.ndim != 2 or array.shape[1] != 2:
         raise ValueError(f"edges must have shape (number, 2), got {array.shape}.")
     return array

@@ -21,6 +21,10 @@ import numpy as np
 
 from cosolve.core.jit import jit
 from cosolve.core.metric import distance
+from cosolve.search.neighbours import build_tree, points_of, query
+
+#: Pairs that one call of :func:`shift_and_swap` looks at for exchanges, at most: a few milliseconds.
+_PAIRS = 5_000_000
 
 
 @jit
@@ -108,8 +112,13 @@ def assign(cost: np.ndarray, demand: np.ndarray, capacity: np.ndarray, place: np
 def shift_and_swap(
     cost: np.ndarray, demand: np.ndarray, capacity: np.ndarray, place: np.ndarray, load: np.ndarray
 ) -> bool:
-    """Move nodes to better medians and exchange pairs until neither helps; whether anything changed."""
+    """
+    Move nodes to better medians and exchange pairs until neither helps; whether anything changed.
+
+    After :data:`_PAIRS` pairs there are no more exchanges, so that regions of large clusters take no minutes.
+    """
     s, q = cost.shape
+    left = _PAIRS
     any_change = False
     changed = True
     while changed:
@@ -123,6 +132,9 @@ def shift_and_swap(
                 if load[b] + demand[i] <= capacity[b]:
                     best, other, gain = b, -1, cost[i, a] - cost[i, b]
                     continue
+                if left <= 0:
+                    continue
+                left -= s
                 room_a = capacity[a] - load[a] + demand[i]
                 room_b = capacity[b] - load[b] - demand[i]
                 for j in range(s):
@@ -384,22 +396,33 @@ def assign_all(
     label: np.ndarray,
 ) -> bool:
     """
-    Assign all nodes to medians by regret (or largest first) with little memory; O(n p) time, O(n near) space.
+    Assign all nodes to medians by regret (or largest first) with little memory: O(n near) space.
 
-    Nodes that find none of their nearest medians free go to the nearest that is.
+    Nodes that find none of their nearest medians free go to the nearest that is. With coordinates the nearest come
+    from a k-d tree over the medians, O(n (near + log p)) on the average; with a matrix the search takes O(n p).
     """
     n, p = len(demand), len(medians)
     near = min(near, p)
     found = np.empty((n, near), np.int32)
     cost = np.empty((n, near))
-    gap = np.empty(p)
     key = np.empty(n)
+    if metric == 0:
+        gap = np.empty(p)
+        for i in range(n):
+            for k in range(p):
+                gap[k] = distance(metric, coords, matrix, i, medians[k]) if i != medians[k] else 0.0
+            found[i] = _nearest(gap, near)
+    else:
+        places = points_of(metric, coords)
+        points = np.concatenate((places[medians], places))
+        order, axis, value = build_tree(points[:p])
+        stack, offsets, squares = np.empty((128, 3), np.int64), np.empty(128), np.empty(near)
+        for i in range(n):
+            query(points, order, axis, value, p + i, found[i], squares, stack, offsets)
     for i in range(n):
-        for k in range(p):
-            gap[k] = distance(metric, coords, matrix, i, medians[k]) if i != medians[k] else 0.0
-        found[i] = _nearest(gap, near)
         for x in range(near):
-            cost[i, x] = gap[found[i, x]]
+            k = medians[found[i, x]]
+            cost[i, x] = distance(metric, coords, matrix, i, k) if i != k else 0.0
         key[i] = -demand[i] if by_size else cost[i, 0] - cost[i, min(1, near - 1)]
     load = np.zeros(p)
     for i in np.argsort(key, kind="mergesort"):

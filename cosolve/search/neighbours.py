@@ -108,7 +108,7 @@ def build_tree(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @jit
-def _query(
+def query(
     points: np.ndarray,
     order: np.ndarray,
     axis: np.ndarray,
@@ -177,7 +177,7 @@ def nearest_points(points: np.ndarray, k: int) -> np.ndarray:
     offsets = np.empty(128)
     squares = np.empty(k)
     for p in range(n):  # in the order of the leaves: consecutive queries touch the same memory
-        _query(points, order, axis, value, order[p], neighbours[order[p]], squares, stack, offsets)
+        query(points, order, axis, value, order[p], neighbours[order[p]], squares, stack, offsets)
     return neighbours
 
 

@@ -82,8 +82,10 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search", 0.15), Stage("highs")), (Stage("local-search", 0.3),))
         case "cflp":
             return Plan((Stage("greedy"), Stage("lagrangian")))
+        case "cpmp" if n <= 3000:
+            return Plan((Stage("greedy"), Stage("local-search", 0.1 if n <= 300 else 0.6), Stage("highs")))
         case "cpmp":
-            return Plan((Stage("greedy"), Stage("local-search", 0.2), Stage("highs")))
+            return Plan((Stage("greedy"), Stage("local-search")))
         case "fjsp" if n <= 1000:
             return Plan((Stage("greedy"), Stage("local-search", 0.1), Stage("cpsat")), (Stage("local-search", 0.5),))
         case "fjsp":

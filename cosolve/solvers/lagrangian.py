@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import cosolve
-from cosolve.core.instance import Solution
+from cosolve.core.instance import Solution, frozen_array
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
@@ -108,8 +108,8 @@ class _Search:
         self.monitor = monitor
         self.threads = threads
         self.customers = np.flatnonzero(instance.demand > 0)
-        self.demand = instance.demand[self.customers]
-        self.cost = np.ascontiguousarray(instance.cost[:, self.customers])
+        self.demand = frozen_array(instance.demand[self.customers])
+        self.cost = frozen_array(instance.cost[:, self.customers])
         self.unit = np.ascontiguousarray((self.cost / self.demand).T)
         self.need = least_number(instance.capacity, instance.total_demand)
         self.best = np.inf if monitor.best is None else monitor.best.objective
@@ -258,7 +258,7 @@ class _Search:
         key = opened.tobytes()
         if key in self.tried:
             return True
-        capacity = instance.capacity[opened]
+        capacity = frozen_array(instance.capacity[opened])
         if capacity.sum() < instance.total_demand * (1 - 1e-9):
             # No solution opens these alone: there is nothing to decide.
             return True

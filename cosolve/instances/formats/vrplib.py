@@ -295,7 +295,18 @@ def read_routes(source: Source, instance: CVRPInstance) -> Routes:
 
 
 def write_routes(instance: CVRPInstance, solution: Routes, objective: float | None, path: Path) -> None:
-    """Write the routes as CVRPLIB does; empty ones are left out."""
+    """
+    Write the routes as CVRPLIB does; empty ones are left out.
+
+    Raises
+    ------
+    ValueError
+        If a node is none of the instance, for it has no customer number.
+    """
+    nodes, _ = solution.flat
+    unknown = nodes[(nodes < 0) | (nodes >= instance.distances.num_nodes)]
+    if len(unknown):
+        raise ValueError(f"format 'routes' holds nodes in 0..{instance.distances.num_nodes - 1}, got {unknown[0]}.")
     node_to_number = np.empty(instance.distances.num_nodes, np.int64)
     node_to_number[instance.depot] = 0
     node_to_number[instance.customers] = np.arange(1, instance.size + 1)

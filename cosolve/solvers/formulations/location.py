@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosolve.core.instance import frozen_array
 from cosolve.core.monitor import Monitor
 from cosolve.search.location import ascend, price_out
 
@@ -67,6 +68,8 @@ def relax(
         Objective of a solution, if one is known.
     """
     m, n = cost.shape
+    # One memory layout and no way to write, so that the kernels are compiled once.
+    cost, demand, capacity, fixed = (frozen_array(a) for a in (cost, demand, capacity, fixed))
     count = 0 if p is None else p
     even = np.divide(fixed, capacity, out=np.zeros(m), where=capacity > 0)
     u = (cost + np.outer(even, demand)).min(axis=0)

@@ -9,11 +9,14 @@ from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.search.cpmp import link, rebuild_regions
+from cosolve.solvers.formulations.location import relax
 
 #: Clusters of a region, at most; members tried as new medians.
 _WIDTH, _MOST = 6, 60
 #: Moves of one cooling per median, and the temperatures as parts of the mean cost of a cluster.
 _CYCLE, _HOT, _COLD = 60, 0.08, 0.001
+#: Nodes up to which there is a bound, and iterations for it: half a second.
+_BOUND_NODES, _BOUND_ITERATIONS = 500, 200
 #: Seconds between two reports for large instances.
 _PAUSE = 0.5
 
@@ -30,6 +33,10 @@ def search(instance: CPMPInstance, start: Clustering, monitor: Monitor, rng: np.
     assert monitor.best is not None
     cost = best = monitor.best.objective
     kept = start
+    if n <= _BOUND_NODES:
+        matrix = instance.distances.dense().T
+        root = relax(matrix, instance.demand, instance.load_limit, np.zeros(n), p, monitor, best, _BOUND_ITERATIONS)
+        monitor.report_bound(root.bound)
     # About 20 ms each: a region of clusters of n / p nodes takes about its square.
     per_cluster = n / p
     size = int(np.clip(2e5 / (per_cluster * per_cluster * _WIDTH), 1, 50))
@@ -50,10 +57,13 @@ def search(instance: CPMPInstance, start: Clustering, monitor: Monitor, rng: np.
         done += count
         if cost < best - 1e-9 * max(1.0, abs(best)):
             best = cost
-            kept = Clustering(medians=medians.copy(), assignment=medians[label])
+            # Large instances never get worse, so that what they have at the end is their best.
             if not is_large or monitor.elapsed() - last > _PAUSE:
+                kept = Clustering(medians=medians.copy(), assignment=medians[label])
                 monitor.report(kept)
                 last = monitor.elapsed()
+    if is_large:
+        kept = Clustering(medians=medians.copy(), assignment=medians[label])
     monitor.report(kept)
     stats["iterations"] = done
     return Outcome(limit=ended, stats=stats)

@@ -1,0 +1,153 @@
+"""Branch and bound over Lagrangian bounds: right optima, honest bounds and statuses, published instances."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cosolve
+from cosolve.core.result import Limit, Status
+from cosolve.instances.cflp import CFLPInstance
+from cosolve.instances.formats import cflp as files
+from cosolve.instances.formats.source import Source
+from cosolve.instances.generators.cflp import cornuejols
+from cosolve.instances.tiny import tiny_instances
+from cosolve.solvers.formulations.location import least_number, relax
+
+
+def brute_force(instance: CFLPInstance) -> float:
+    """Cheapest over all sets of open facilities, each supply by a general linear program."""
+    from scipy.optimize import linprog
+
+    best, (m, n) = np.inf, instance.cost.shape
+    for count in range(1, m + 1):
+        for chosen in map(list, combinations(range(m), count)):
+            if instance.capacity[chosen].sum() < instance.total_demand:
+                continue
+            serve = np.tile(np.eye(n), count)
+            load = np.kron(np.eye(count), instance.demand)
+            answer = linprog(instance.cost[chosen].ravel(), load, instance.capacity[chosen], serve, np.ones(n))
+            best = min(best, answer.fun + instance.fixed_cost[chosen].sum())
+    return best
+
+
+whole = st.integers(0, 20).map(float)
+
+
+@st.composite
+def instances(draw) -> CFLPInstance:
+    """Up to five facilities and customers, zeros and ties included; feasible."""
+    m, n = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    demand = np.array(draw(st.lists(whole, min_size=n, max_size=n)))
+    is_equal = draw(st.booleans())
+    capacity = np.array([draw(whole)] * m if is_equal else draw(st.lists(whole, min_size=m, max_size=m)))
+    capacity[0] += max(0.0, demand.sum() - capacity.sum())
+    fixed = np.array(draw(st.lists(whole, min_size=m, max_size=m)))
+    cost = np.array(draw(st.lists(whole, min_size=m * n, max_size=m * n))).reshape(m, n)
+    cost[:, demand == 0] = 0.0
+    return CFLPInstance(name="drawn", capacity=capacity, fixed_cost=fixed, demand=demand, cost=cost)
+
+
+@settings(max_examples=40, deadline=None)
+@given(instances())
+def test_bound_optimum_and_heuristic_are_in_order(instance):
+    """A pruned optimum, an unproven claim or a relaxation above the optimum would show here."""
+    optimum = brute_force(instance) if instance.total_demand > 0 else 0.0
+    result = cosolve.solve(instance, solver="lagrangian", time_limit=20)
+    assert result.status is Status.OPTIMAL
+    assert result.objective == pytest.approx(optimum, rel=1e-6, abs=1e-6)
+    assert result.bound <= optimum + 1e-6 * max(1.0, optimum)
+    if (instance.demand > 0).all():
+        root = relax(instance.cost, instance.demand, instance.capacity, instance.fixed_cost, None, None)
+        assert root.bound <= optimum + 1e-6 * max(1.0, optimum)
+    heuristic = cosolve.solve(instance, solver="local-search", iterations=20, time_limit=20)
+    assert heuristic.objective >= optimum - 1e-6 * max(1.0, optimum)
+
+
+@pytest.mark.parametrize("ratio", [1.5, 3.0, 10.0])
+def test_two_threads_and_another_solver_agree(ratio):
+    """Nodes bounded at the same time must not disturb each other."""
+    instance = cornuejols(seed=3, facilities=12, customers=25, ratio=ratio)
+    results = [cosolve.solve(instance, solver="lagrangian", threads=threads, time_limit=20) for threads in (1, 2)]
+    exact = cosolve.solve(instance, solver="highs", time_limit=20)
+    assert exact.status is Status.OPTIMAL
+    for result in results:
+        assert result.status is Status.OPTIMAL
+        assert result.objective == pytest.approx(exact.objective, rel=1e-6)
+
+
+def test_too_little_capacity_is_infeasible():
+    """Neither an error nor an endless search."""
+    instance = CFLPInstance(
+        name="short",
+        capacity=np.array([1.0, 2.0]),
+        fixed_cost=np.ones(2),
+        demand=np.array([4.0]),
+        cost=np.ones((2, 1)),
+    )
+    assert cosolve.solve(instance, solver="lagrangian", time_limit=5).status is Status.INFEASIBLE
+
+
+def test_node_limit_leaves_a_valid_bound():
+    """A search cut short must not claim what it has not proven."""
+    instance = cornuejols(seed=1, facilities=40, customers=60, ratio=4.0)
+    optimum = cosolve.solve(instance, solver="lagrangian", time_limit=20)
+    assert optimum.status is Status.OPTIMAL
+    cut = cosolve.solve(instance, solver="lagrangian", nodes=2, time_limit=20)
+    assert cut.bound <= optimum.objective * (1 + 1e-9)
+    assert cut.status is Status.OPTIMAL or cut.limit is Limit.NODE
+
+
+def test_open_nodes_beyond_the_memory_are_searched_depth_first(monkeypatch):
+    """The stack's nodes count for the bound and for the proof like those of the heap."""
+    from cosolve.solvers import lagrangian
+
+    instance = cornuejols(seed=1, facilities=40, customers=60, ratio=4.0)
+    best_first = cosolve.solve(instance, solver="lagrangian", time_limit=20)
+    monkeypatch.setattr(lagrangian, "_MEMORY", 0)
+    depth_first = cosolve.solve(instance, solver="lagrangian", time_limit=20)
+    assert depth_first.status is Status.OPTIMAL
+    assert depth_first.objective == pytest.approx(best_first.objective, rel=1e-6)
+
+
+def test_least_number_counts_the_largest_first():
+    """Rounding must not ask for one facility more than needed."""
+    assert least_number(np.array([1.0, 5.0, 3.0]), 8.0) == 2
+    assert least_number(np.array([0.1, 0.1, 0.1]), 0.1 + 0.1 + 0.1) == 3
+    assert least_number(np.array([0.7, 0.1]), 0.1 + 0.1 + 0.5) == 1
+    assert least_number(np.array([2.0, 2.0]), 0.0) == 0
+
+
+@pytest.mark.parametrize("problem", ["cflp", "cpmp"])
+def test_constraint_programming_solves_what_fits_on_a_page(problem):
+    """The model must be right where the optimum is known by hand."""
+    for instance, optimum in tiny_instances(problem):
+        result = cosolve.solve(instance, solver="cpsat", time_limit=20)
+        assert result.objective == pytest.approx(optimum, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "optimum"),
+    [(8000, 19240822.449), (10000, 18438046.543), (12000, 17765201.949), (14000, 17160439.012)],
+)
+def test_large_published_instances_are_proven_optimal(data, capacity, optimum):
+    """OR-Library's capopt.txt, capa: 100 facilities and 1000 customers; without a solver named."""
+    instance = files.read_orlib(Source.open(data / "cflp/orlib/capa.txt"), "cflp", capacity=capacity)
+    result = cosolve.solve(instance, time_limit=30)
+    assert result.status is Status.OPTIMAL
+    assert result.objective == pytest.approx(optimum, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("name", "optimum"), [("yang/p1", 30128.2596), ("holmberg/p56", 21000.6996), ("tbed1/p1", 16350.6606)]
+)
+def test_published_instances_are_proven_optimal(data, name, optimum):
+    """Optima with split demands, proven by linear-programming based branch and bound."""
+    read = files.read_avella if name.startswith("tbed1") else files.read_holmberg
+    result = cosolve.solve(read(Source.open(data / "cflp" / name), "cflp"), time_limit=30)
+    assert result.status is Status.OPTIMAL
+    assert result.objective == pytest.approx(optimum, abs=0.001)
