@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first example may have to compile a kernel; a loaded machine makes any deadline a lottery.
+settings.register_profile("cosolve", deadline=None)
+settings.load_profile("cosolve")
 
 
 @pytest.fixture(scope="session")

@@ -46,10 +46,10 @@ def convert(
 ) -> int:
     """Convert an instance file, or with --instance a solution file."""
     import cosolve
-    from cosolve.cli.values import guess, split_pairs
+    from cosolve.cli.values import reader_options
 
     check_writable(target)
-    options = {key: guess(text) for key, text in split_pairs(set_ or [], "--set").items()}
+    options = reader_options(set_ or [])
     path, bundled_problem = locate(instance or source)
     problem = problem or bundled_problem
     if instance is None:

@@ -68,7 +68,7 @@ def solve(
     progress: Annotated[bool, typer.Option("--progress/--no-progress", help="Progress on stderr.")] = True,
 ) -> int:
     """Solve instance files, of any problem and format that cosolve knows."""
-    from cosolve.cli.values import guess, solver_options, split_pairs
+    from cosolve.cli.values import reader_options, solver_options
     from cosolve.core.solver import solvers
 
     name = solver or "auto"
@@ -88,11 +88,7 @@ def solve(
         },
         seed=seed,
         threads=threads,
-        reading={
-            "problem": problem,
-            "format": format,
-            **{key: guess(text) for key, text in split_pairs(set_ or [], "--set").items()},
-        },
+        reading={"problem": problem, "format": format, **reader_options(set_ or [])},
         options=solver_options(solvers.get(name).options_type, name, options_file, option or []),
         initial=initial,
         into_folder=out is not None and (len(files) > 1 or out.is_dir()),

@@ -46,13 +46,13 @@ def validate(
     """Read an instance, describe it, and judge a solution."""
     import cosolve
     from cosolve.cli.console import number, print_facts, print_json, print_table
-    from cosolve.cli.values import guess, split_pairs
+    from cosolve.cli.values import reader_options
     from cosolve.core.result import jsonable
 
     if mode not in ("strict", "frontierco"):
         raise UsageError(f"--mode must be strict or frontierco, got {mode!r}.")
     path, bundled_problem = locate(file)
-    options = {key: guess(text) for key, text in split_pairs(set_ or [], "--set").items()}
+    options = reader_options(set_ or [])
     instance = cosolve.read(path, problem=problem or bundled_problem, format=format, **options)
     facts = describe(instance)
     report: dict[str, Any] = {"file": str(path), **facts}

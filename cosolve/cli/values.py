@@ -46,6 +46,23 @@ def guess(text: str) -> Any:
     return _WORDS.get(text.lower(), text)
 
 
+def reader_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """
+    Options of a file's reader from ``--set`` arguments.
+
+    Raises
+    ------
+    UsageError
+        If one is malformed, or no option of a reader but an argument of its own.
+    """
+    options = {key: guess(text) for key, text in split_pairs(pairs, "--set").items()}
+    for key in ("path", "problem", "format"):
+        if key in options:
+            instead = "FILE" if key == "path" else f"--{key}"
+            raise UsageError(f"--set {key}: this is no option of a reader; use {instead}.")
+    return options
+
+
 def convert_value(text: str, hint: Any, name: str) -> Any:
     """
     Value of a declared type.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 
+_MAX_LENGTH = 500
+
 
 class CosolveError(Exception):
     """Base class of every error raised on purpose by cosolve."""
@@ -24,7 +26,8 @@ class InvalidFileError(CosolveError, ValueError):
     """
 
     def __init__(self, message: str, path: str | PathLike[str] | None = None, line: int | None = None) -> None:
-        self.message = message
+        # What a file holds may be quoted, and a single word of it may be megabytes long.
+        self.message = message = message if len(message) <= _MAX_LENGTH else f"{message[:_MAX_LENGTH]} ..."
         self.path = None if path is None else fspath(path)
         self.line = line
         place = "" if self.path is None else self.path if line is None else f"{self.path}:{line}"

@@ -156,6 +156,10 @@ def evaluate(instance: FJSPInstance, schedule: Schedule, mode: JudgeMode = "stri
         return Verdict(None, (Violation("machine not eligible", f"machine {machine[op]} for operation {op}"),))
     if not np.isfinite(start).all():
         return Verdict(None, (Violation("start is not finite", f"operation {np.flatnonzero(~np.isfinite(start))[0]}"),))
+    far = np.flatnonzero(np.abs(start) > MAX_HORIZON)
+    if len(far):
+        # There doubles are too coarse to add a time to: operations at once would seem to follow each other.
+        return Verdict(None, (Violation("start is beyond 2^52", f"operation {far[0]}"),))
     end = start + duration
     violations = []
     if n and mode == "strict" and start.min() < 0:

@@ -52,9 +52,9 @@ class STPInstance(Instance):
         object.__setattr__(self, "num_nodes", n)
         if n < 1:
             raise ValueError(f"num_nodes must be >= 1, got {n}.")
-        edges = _as_pairs(self.edges)
+        edges = frozen_array(_as_pairs(self.edges), np.int64, ndim=2, what="edges")
         weights = np.ascontiguousarray(self.weights, np.float64)
-        terminals = frozen_array(np.sort(np.asarray(self.terminals, np.int64)), np.int64, ndim=1, what="terminals")
+        terminals = frozen_array(np.sort(frozen_array(self.terminals, np.int64, ndim=1, what="terminals")))
         if weights.shape != (len(edges),):
             raise ValueError(f"weights must have one entry for each of {len(edges)} edges, got shape {weights.shape}.")
         if len(edges) and not (edges.min() >= 0 and edges.max() < n):

@@ -13,6 +13,8 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cosolve.core.jit import jit
@@ -123,6 +125,22 @@ def serve(
     """Serve ``amount`` more of customer j at least cost; False if there is no capacity left."""
     m = len(slack)
     opened = np.flatnonzero(is_open)
+    if len(opened) == 0:
+        return False
+    # No path into a facility with room costs less than nothing, or the supply so far would not be optimal: a
+    # customer whose cheapest facility has room goes there.
+    cheapest = opened[0]
+    for a in opened:
+        if unit[j, a] < unit[j, cheapest]:
+            cheapest = a
+    if slack[cheapest] >= amount:
+        flow[cheapest, j] += amount
+        slack[cheapest] -= amount
+        for b in opened:
+            if b != cheapest and unit[j, b] - unit[j, cheapest] < arc[cheapest, b]:
+                arc[cheapest, b] = unit[j, b] - unit[j, cheapest]
+                via[cheapest, b] = j
+        return True
     before = np.empty(m, np.int64)
     dist = np.empty(m)
     total = amount
@@ -247,20 +265,86 @@ def supply_cost(unit: np.ndarray, flow: np.ndarray, fixed: np.ndarray, is_open: 
 
 
 @jit
-def transport(
-    unit: np.ndarray, demand: np.ndarray, capacity: np.ndarray, is_open: np.ndarray, flow: np.ndarray, slack: np.ndarray
+def serve_some(
+    first: int,
+    last: int,
+    unit: np.ndarray,
+    demand: np.ndarray,
+    flow: np.ndarray,
+    slack: np.ndarray,
+    is_open: np.ndarray,
+    arc: np.ndarray,
+    via: np.ndarray,
+    scale: float,
+    at_once: bool,
 ) -> bool:
-    """Optimal supply from the open facilities, from nothing; False if their capacity is too small."""
+    """Serve customers ``first`` to ``last - 1``; with ``at_once`` wherever there is room now, not optimally."""
+    for j in range(first, last):
+        if demand[j] <= 0:
+            continue
+        if not at_once:
+            if not serve(j, demand[j], unit, flow, slack, is_open, arc, via, scale):
+                return False
+            continue
+        left = demand[j]
+        while left > 0:
+            best = -1
+            for a in range(len(slack)):
+                if is_open[a] and slack[a] > 0 and (best < 0 or unit[j, a] < unit[j, best]):
+                    best = a
+            if best < 0:
+                return left <= _EPS * demand[j]
+            part = min(left, slack[best])
+            flow[best, j] += part
+            slack[best] -= part
+            left -= part
+    return True
+
+
+def transport(
+    unit: np.ndarray,
+    demand: np.ndarray,
+    capacity: np.ndarray,
+    is_open: np.ndarray,
+    flow: np.ndarray,
+    slack: np.ndarray,
+    should_stop: Callable[[], bool] | None = None,
+) -> tuple[bool, bool]:
+    """
+    Optimal supply from the open facilities, from nothing.
+
+    Parameters
+    ----------
+    unit, demand, capacity, is_open
+        (n, m), (n,), (m,), (m,).
+    flow, slack
+        (m, n), (m,) out.
+    should_stop
+        Asked now and then; once it says so, the customers left go to the cheapest facilities that have room.
+
+    Returns
+    -------
+    bool
+        Whether all are served; False if the open capacity is too small.
+    bool
+        Whether that is optimal.
+    """
     m, n = flow.shape
     flow[:] = 0.0
     slack[:] = np.where(is_open, capacity, 0.0)
     arc, via = np.full((m, m), np.inf), np.zeros((m, m), np.int64)
-    scale = max(unit.max(), 1e-300)
-    # Customers that find room at their cheapest place need no path; the rest come after.
-    for j in range(n):
-        if demand[j] > 0 and not serve(j, demand[j], unit, flow, slack, is_open, arc, via, scale):
-            return False
-    return True
+    scale = max(float(unit.max()), 1e-300) if unit.size else 1.0
+    # Some 50 ms each.
+    size = max(1, 10_000_000 // max(1, int(is_open.sum()) ** 2))
+    is_exact = True
+    for first in range(0, n, size):
+        is_exact = is_exact and not (should_stop is not None and should_stop())
+        last = n if not is_exact else min(n, first + size)
+        if not serve_some(first, last, unit, demand, flow, slack, is_open, arc, via, scale, not is_exact):
+            return False, is_exact
+        if not is_exact:
+            break
+    return True, is_exact
 
 
 @jit

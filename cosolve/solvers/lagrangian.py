@@ -152,8 +152,7 @@ class _Search:
                     self.best = min(self.best, monitor.best.objective)
                 chosen = [self.pop() for _ in range(min(self.threads, len(self.heap) + len(self.stack)))]
                 chosen = [node for node in chosen if node.bound < self.cutoff]
-                cutoff = self.cutoff
-                results = list(pool.map(lambda node: self.bound(node, cutoff), chosen))
+                results = list(pool.map(self.bound, chosen, [self.cutoff] * len(chosen)))
                 self.nodes += len(chosen)
                 for node, is_done in zip(chosen, results, strict=True):
                     if not is_done:
@@ -253,7 +252,7 @@ class _Search:
             self.push(_Node(node.bound, child, node.multipliers, node.share.copy()))
 
     def supply(self, opened: np.ndarray) -> bool:
-        """Optimal supply from these facilities; False if rounding stands against it."""
+        """Optimal supply from these facilities; False if rounding or the clock stands against it."""
         instance = self.instance
         key = opened.tobytes()
         if key in self.tried:
@@ -265,9 +264,11 @@ class _Search:
         unit = np.ascontiguousarray(self.unit[:, opened])
         flow, slack = np.zeros((len(opened), len(self.demand))), np.zeros(len(opened))
         is_open = np.ones(len(opened), np.bool_)
-        if not transport(unit, self.demand, capacity, is_open, flow, slack):
+        is_served, is_exact = transport(unit, self.demand, capacity, is_open, flow, slack, self.monitor.should_stop)
+        if not is_served:
             return False
-        self.tried.add(key)
+        if is_exact:
+            self.tried.add(key)
         cost = supply_cost(unit, flow, instance.fixed_cost[opened], is_open)
         if cost < self.best:
             everywhere = np.zeros((instance.num_facilities, instance.num_customers))
@@ -277,6 +278,4 @@ class _Search:
             if self.monitor.report(supply_of(instance, flags, everywhere), cost):
                 assert self.monitor.best is not None
                 self.best = self.monitor.best.objective
-        return True
-
-
+        return is_exact

@@ -16,6 +16,7 @@ from cosolve.instances.formats import cpmp as cpmp_files
 from cosolve.instances.formats.source import Source
 from cosolve.instances.generators.cflp import cornuejols
 from cosolve.instances.generators.cpmp import osman
+from cosolve.search.cflp import transport
 from cosolve.solvers.formulations import location
 from cosolve.solvers.greedy import Greedy
 from cosolve.solvers.highs import Highs, HighsOptions
@@ -85,3 +86,27 @@ def test_published_optima_are_reached(data):
     monitor = run(LocalSearch(), instance, 3000)
     assert monitor.best.objective <= 720
     assert judge(instance, monitor.best.solution).feasible
+
+
+def test_many_nodes_and_medians_take_no_quadratic_time_or_memory():
+    """Seeds from a sample and medians found by a tree; the full matrix would take 7 GB."""
+    instance = osman(seed=2, n=30_000, p=3_000, tightness=0.85)
+    monitor = run(Greedy(), instance)
+    assert judge(instance, monitor.best.solution).feasible
+
+
+def test_stop_leaves_a_feasible_supply():
+    """Once time is up, customers go wherever there is room instead of to the optimal place."""
+    instance = cornuejols(seed=1, facilities=30, customers=80, ratio=2.0)
+    unit = np.ascontiguousarray(instance.unit_cost.T)
+    costs = []
+    for should_stop in (None, lambda: True):
+        flow, slack = np.zeros(instance.cost.shape), np.zeros(30)
+        is_open = np.ones(30, bool)
+        is_served, is_exact = transport(unit, instance.demand, instance.capacity, is_open, flow, slack, should_stop)
+        assert is_served
+        assert is_exact == (should_stop is None)
+        assert flow.sum(axis=0) == pytest.approx(instance.demand)
+        assert (flow.sum(axis=1) <= instance.capacity * (1 + 1e-9)).all()
+        costs.append((flow.T * unit).sum())
+    assert costs[0] <= costs[1] * (1 + 1e-9)

@@ -77,7 +77,8 @@ def _split(values: np.ndarray, m: int, n: int, name: str) -> tuple[np.ndarray, n
     """Capacity, fixed cost, demand and cost of the whole demand."""
     if name == "avella":
         demand, capacity, fixed = values[:n], values[n : n + m], values[n + m : n + 2 * m]
-        return capacity, fixed, demand, values[n + 2 * m :].reshape(m, n) * demand
+        with np.errstate(over="ignore"):  # the instance refuses what is not finite
+            return capacity, fixed, demand, values[n + 2 * m :].reshape(m, n) * demand
     capacity, fixed = values[: 2 * m : 2], values[1 : 2 * m : 2]
     if name == "orlib":
         blocks = values[2 * m :].reshape(n, m + 1)
@@ -104,7 +105,9 @@ def _make(
         source.fail(f"expected the end after {len(values)} numbers, got {word!r}.", end)
     negative = np.flatnonzero(values < 0)
     if len(negative):
-        source.fail(f"all numbers must be >= 0, got {values[negative[0]]:g} as number {negative[0] + 3}.")
+        # The word "capacity" stands where a number would.
+        place = source.place(2 + int(negative[0]))
+        source.fail(f"all numbers must be >= 0, got {values[negative[0]]:g} as number {negative[0] + 3}.", place)
     capacity, fixed, demand, cost = _split(values, m, n, name)
     return CFLPInstance(
         name=source.stem, meta=meta, capacity=capacity, fixed_cost=fixed, demand=demand, cost=np.ascontiguousarray(cost)

@@ -70,7 +70,10 @@ def read_orlib(source: Source, problem: str) -> CPMPInstance:
     table = values.reshape(n, 4)
     if not np.array_equal(table[:, 0], np.arange(1, n + 1)):
         row = int(np.flatnonzero(table[:, 0] != np.arange(1, n + 1))[0])
-        source.fail(f"nodes must be numbered 1..{n} in order, got {table[row, 0]:g} in place {row + 1}.")
+        source.fail(
+            f"nodes must be numbered 1..{n} in order, got {table[row, 0]:g} in place {row + 1}.",
+            source.place(5 + 4 * row),
+        )
     return CPMPInstance(
         name=source.stem,
         meta={"number": int(number), "optimum": float(value)},

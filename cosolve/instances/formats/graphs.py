@@ -19,6 +19,7 @@ from cosolve.instances.formats._edge_lines import (
     next_line,
     parse_edges,
 )
+from cosolve.instances.formats._integer_rows import integer_rows
 from cosolve.instances.formats.base import Format, SolutionFormat
 from cosolve.instances.formats.metis import METIS
 from cosolve.instances.formats.source import Source
@@ -89,9 +90,7 @@ def _write_edges(instance: GraphInstance, path: Path, header: str, prefix: str) 
     with path.open("w", encoding="utf-8") as file:
         file.writelines(f"c {line}\n" for line in str(instance.meta.get("comment", "")).splitlines())
         file.write(header + "\n")
-        for start in range(0, len(edges), 100_000):
-            rows = (edges[start : start + 100_000] + 1).tolist()
-            file.write("".join(f"{prefix}{i} {j}\n" for i, j in rows))
+        file.writelines(integer_rows(edges + 1, prefix))
 
 
 def sniff_pace(source: Source) -> tuple[str, ...]:
@@ -179,7 +178,7 @@ def write_matrix_market(instance: GraphInstance, path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write("%%MatrixMarket matrix coordinate pattern symmetric\n")
         file.write(f"{graph.num_nodes} {graph.num_nodes} {graph.num_edges}\n")
-        file.writelines(f"{j} {i}\n" for i, j in (graph.edges() + 1).tolist())
+        file.writelines(integer_rows(graph.edges()[:, ::-1] + 1))
 
 
 def sniff_edge_list(source: Source) -> tuple[str, ...]:
@@ -251,7 +250,8 @@ def write_edge_list(instance: GraphInstance, path: Path) -> None:
         raise ValueError("an edge list can't hold a graph without edges; write it as DIMACS (.gph).")
     with path.open("w", encoding="utf-8") as file:
         file.write(f"{graph.num_nodes} {graph.num_edges}\n")
-        file.writelines(f"{i} {j} 1\n" for i, j in graph.edges().tolist())
+        edges = graph.edges()
+        file.writelines(integer_rows(np.column_stack([edges, np.ones(len(edges), edges.dtype)])))
 
 
 def read_node_set(source: Source, instance: GraphInstance) -> NodeSet:
@@ -279,7 +279,7 @@ def write_node_set(instance: GraphInstance, solution: NodeSet, objective: float 
     """Write the number of nodes, then one id from 1 in each line."""
     with path.open("w", encoding="utf-8") as file:
         file.write(f"{len(solution.nodes)}\n")
-        file.writelines(f"{node}\n" for node in (np.asarray(solution.nodes) + 1).tolist())
+        file.writelines(integer_rows(np.asarray(solution.nodes)[:, None] + 1))
 
 
 @jit

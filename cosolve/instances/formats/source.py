@@ -133,6 +133,10 @@ class Source:
             line = self.line_number(position)
         raise self.error_type(message, self.path, line)
 
+    def place(self, index: int, start: int = 0) -> int:
+        """Byte position of the word number ``index`` (from 0) behind ``start``, for errors about a value."""
+        return int(_find_token(self.data, start, index))
+
     def numbers(
         self, start: int = 0, count: int | None = None, *, what: str = "number", finite: bool = True
     ) -> tuple[np.ndarray, int]:
@@ -182,7 +186,7 @@ class Source:
         values = values[:filled]
         if finite and not np.isfinite(values).all():
             bad = int(np.flatnonzero(~np.isfinite(values))[0])
-            self.fail(f"{what} number {bad + 1} is not finite.", int(_find_token(self.data, start, bad)))
+            self.fail(f"{what} number {bad + 1} is not finite.", self.place(bad, start))
         return values, position
 
     def integers(self, start: int = 0, count: int | None = None, *, what: str = "number") -> tuple[np.ndarray, int]:
@@ -191,7 +195,7 @@ class Source:
         rounded = np.rint(values)
         if np.any(rounded != values) or np.any(np.abs(values) > 2**53):
             bad = int(np.flatnonzero((rounded != values) | (np.abs(values) > 2**53))[0])
-            place = int(_find_token(self.data, start, bad))
+            place = self.place(bad, start)
             self.fail(f"{what} number {bad + 1} must be an integer, got {self._token(place)}.", place)
         return values.astype(np.int64), end
 
@@ -228,6 +232,10 @@ def _read_stream(path: Path, opener: Any, size: int, error_type: type[InvalidFil
         if isinstance(error, error_type) or (isinstance(error, OSError) and error.errno is not None):
             raise
         raise error_type(f"broken compressed file: {error}.", path) from error
+    except MemoryError:
+        grown = len(content)
+        del content
+        raise error_type(f"does not fit into memory: {grown} bytes so far.", path) from None
     data = np.frombuffer(content, np.uint8)
     data.flags.writeable = False
     return data

@@ -21,6 +21,7 @@ import numpy as np
 
 from cosolve.core.metric import Metric
 from cosolve.instances.distances import Distances
+from cosolve.instances.formats._integer_rows import integer_rows, is_whole
 from cosolve.instances.formats._tsplib_sections import (
     Header,
     explicit_matrix,
@@ -133,15 +134,17 @@ def write(instance: TSPInstance, path: Path) -> None:
                 file.write(" ".join(map(_number, row.tolist())) + "\n")
         if len(distances.coords):
             file.write("DISPLAY_DATA_SECTION\n" if is_matrix else "NODE_COORD_SECTION\n")
-            for begin, rows in _chunks(distances.coords):
-                lines = [f"{k} {_number(x)} {_number(y)}\n" for k, (x, y) in enumerate(rows.tolist(), begin + 1)]
-                file.write("".join(lines))
+            file.writelines(_coordinate_rows(distances.coords))
         file.write("EOF\n")
 
 
-def _chunks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    for begin in range(0, len(array), _CHUNK):
-        yield begin, array[begin : begin + _CHUNK]
+def _coordinate_rows(coords: np.ndarray) -> Iterator[str]:
+    if is_whole(coords):
+        yield from integer_rows(np.column_stack([np.arange(1, len(coords) + 1), coords.astype(np.int64)]))
+        return
+    for begin in range(0, len(coords), _CHUNK):
+        rows = coords[begin : begin + _CHUNK].tolist()
+        yield "".join(f"{k} {_number(x)} {_number(y)}\n" for k, (x, y) in enumerate(rows, begin + 1))
 
 
 def _one_line(text: str) -> str:
@@ -179,8 +182,7 @@ def write_tour(instance: TSPInstance, tour: Tour, objective: float | None, path:
         if objective is not None:
             file.write(f"COMMENT : Length {_number(float(objective))}\n")
         file.write(f"DIMENSION : {len(tour.order)}\nTOUR_SECTION\n")
-        for _, cities in _chunks(tour.order):
-            file.write("\n".join(map(str, (cities + 1).tolist())) + "\n")
+        file.writelines(integer_rows(tour.order[:, None] + 1))
         file.write("-1\nEOF\n")
 
 

@@ -101,6 +101,8 @@ def relax(
 
 def least_number(capacity: np.ndarray, total: float) -> int:
     """Fewest facilities whose capacity can meet a total demand; all of them if none can."""
-    largest = np.cumsum(-np.sort(-capacity))
+    if total <= 0:
+        return 0
     # Rounding must not ask for one facility too many.
-    return int(min(np.searchsorted(largest, total * (1 - 1e-9)) + 1, len(capacity))) if total > 0 else 0
+    needed = 1 + int(np.searchsorted(np.cumsum(-np.sort(-capacity)), total * (1 - 1e-9)))
+    return min(needed, len(capacity))

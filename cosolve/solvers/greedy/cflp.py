@@ -32,6 +32,7 @@ def construct(instance: CFLPInstance, monitor: Monitor, rng: np.random.Generator
         monitor,
         iterations=iterations,
     )
+    monitor.report_bound(root.bound)
     order = np.lexsort((root.reduced_y, -np.round(root.share, 6)))
     order = order[instance.capacity[order] > 0]
     total = np.cumsum(instance.capacity[order])
@@ -41,9 +42,9 @@ def construct(instance: CFLPInstance, monitor: Monitor, rng: np.random.Generator
     is_open[order[: max(enough, likely)]] = True
     flow, slack = np.zeros(instance.cost.shape), np.zeros(m)
     unit = np.ascontiguousarray(instance.unit_cost.T)
-    if not transport(unit, instance.demand, instance.capacity, is_open, flow, slack):
+    if not transport(unit, instance.demand, instance.capacity, is_open, flow, slack, monitor.should_stop)[0]:
         is_open[:] = instance.capacity > 0
-        if not transport(unit, instance.demand, instance.capacity, is_open, flow, slack):
+        if not transport(unit, instance.demand, instance.capacity, is_open, flow, slack, monitor.should_stop)[0]:
             return None
     return supply_of(instance, is_open & (flow.sum(axis=1) > 0), flow)
 

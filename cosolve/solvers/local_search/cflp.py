@@ -26,10 +26,15 @@ def search(instance: CFLPInstance, start: Supply, monitor: Monitor, rng: np.rand
         return Outcome()
     unit = np.ascontiguousarray(instance.unit_cost.T)
     flow, slack = np.zeros(instance.cost.shape), np.zeros(m)
-    if not transport(unit, instance.demand, instance.capacity, is_open, flow, slack):
+    is_served, is_exact = transport(
+        unit, instance.demand, instance.capacity, is_open, flow, slack, monitor.should_stop
+    )
+    if not is_served:
         return Outcome(message="the start has too little capacity for an exact supply.")
     first = supply_of(instance, is_open, flow)
     monitor.report(first)
+    if not is_exact:
+        return Outcome()
     cost = best = float((flow.T * unit).sum() + instance.fixed_cost[is_open].sum())
     customers = np.flatnonzero(instance.demand > 0)
     root = relax(
