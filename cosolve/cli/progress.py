@@ -118,6 +118,8 @@ class Progress:
         with self._lock:
             state = (len(self._objectives), self._bound)
         if state != self._printed:
+            if self._printed_at is None:
+                print(self.title, file=sys.stderr)
             self._printed, self._printed_at = state, monotonic()
             print(self.line(), file=sys.stderr, flush=True)
 

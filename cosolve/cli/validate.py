@@ -51,8 +51,8 @@ def validate(
 
     if mode not in ("strict", "frontierco"):
         raise UsageError(f"--mode must be strict or frontierco, got {mode!r}.")
-    path, bundled_problem = locate(file)
     options = reader_options(set_ or [])
+    path, bundled_problem = locate(file)
     instance = cosolve.read(path, problem=problem or bundled_problem, format=format, **options)
     facts = describe(instance)
     report: dict[str, Any] = {"file": str(path), **facts}

@@ -259,7 +259,8 @@ def price_out(
                     left -= part
                     if left <= 0:
                         break
-    return u.sum() + chosen
+    # Large multipliers cancel out here: what rounding may have added does not count.
+    return u.sum() + chosen - 1e-13 * np.abs(u).sum()
 
 
 @jit
@@ -326,11 +327,13 @@ def ascend(
             u[:] = best_u
             direction[:] = 0.0
             continue
-        norm = 0.0
+        norm, violated = 0.0, 0.0
         for j in range(n):
+            violated += (1.0 - served[j]) ** 2
             direction[j] = 0.3 * direction[j] + 1.0 - served[j]
             norm += direction[j] * direction[j]
-        if norm < 1e-12:
+        # Without a violated demand the bound is at its best; what is left of the direction must not be followed.
+        if violated < 1e-12 or norm < 1e-12:
             state[0] = 0.0
             return
         step = state[0] * max(upper - bound, 1e-4 * abs(upper)) / norm

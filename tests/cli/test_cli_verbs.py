@@ -314,3 +314,12 @@ def test_sparkline_shows_the_way_down():
     """One bar for each improvement."""
     assert sparkline([8, 4, 1]) == "█▄▁"
     assert sparkline([5]) == sparkline([5, 5]) == ""
+
+
+@pytest.mark.parametrize("key", ["path", "problem", "format"])
+@pytest.mark.parametrize("words", [("validate", "x.tsp"), ("solve", "x.tsp"), ("convert", "x.tsp", "y.tsp")])
+def test_arguments_of_read_are_no_options_of_a_reader(cli, words, key):
+    """--set path=1 ended in a TypeError, and --set problem=... went past --problem."""
+    answer = cli(*words, "--set", f"{key}=tsp")
+    assert answer.code == 2
+    assert f"--set {key}: this is no option of a reader" in answer.err

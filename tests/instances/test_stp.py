@@ -326,3 +326,19 @@ def test_generators_refuse_what_they_cannot_make(family, parameters):
     """The message names the parameter instead of a numpy error."""
     with pytest.raises(ValueError, match=r"must be (in|>=)"):
         family(**parameters)
+
+
+def test_a_tree_of_one_terminal_is_written_and_read(tmp_path):
+    """It has no edges, and without an objective its file was empty, which no reader takes for an answer."""
+    instance = STPInstance(num_nodes=2, edges=[[0, 1]], weights=[1.0], terminals=[0])
+    SOLUTION.write(instance, EdgeSet(edges=[]), None, path := tmp_path / "x.sol")
+    assert judge(instance, SOLUTION.read(Source.open(path, InvalidSolutionError), instance)).objective == 0
+
+
+def test_fractions_are_no_nodes():
+    """Terminal 1.5 became terminal 1, and edge (0, 1e300) an edge to a negative node."""
+    with pytest.raises(ValueError, match="terminals must hold integers"):
+        STPInstance(num_nodes=2, edges=[[0, 1]], weights=[1.0], terminals=[0.5])
+    for pair in ([0, 1.5], [0, 1e300], [0, float("nan")], ["0", "1"]):
+        with pytest.raises(ValueError, match="edges must hold integers"):
+            EdgeSet(edges=[pair])

@@ -236,6 +236,14 @@ def test_routes_with_unknown_customers_are_left_to_the_judge(tmp_path):
         assert not judge(instance, read_routes(Source.open(path), instance)).feasible
 
 
+@pytest.mark.parametrize("node", [-1, 5, -(2**63)])
+def test_nodes_that_do_not_exist_are_never_written(tmp_path, node):
+    """NumPy takes -1 for the last node: the file would hold another solution, and larger ones ended in IndexError."""
+    instance = parse(tmp_path, TINY)
+    with pytest.raises(ValueError, match=rf"nodes in 0\.\.4, got {node}"):
+        write_routes(instance, Routes(routes=([1, node],)), None, tmp_path / "y.sol")
+
+
 numbers = st.floats(-1e6, 1e6).map(lambda v: v + 0.0)
 
 

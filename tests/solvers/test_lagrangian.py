@@ -80,6 +80,14 @@ def test_two_threads_and_another_solver_agree(ratio):
         assert result.objective == pytest.approx(exact.objective, rel=1e-6)
 
 
+def test_multipliers_do_not_run_away_once_all_demands_are_met():
+    """Steps along what is left of an old direction once made them so large that rounding lifted the bound."""
+    one = np.ones(1)
+    root = relax(2.0 * one.reshape(1, 1), one, one, 0.0 * one, None, None, iterations=200)
+    assert root.bound == pytest.approx(2.0)
+    assert root.bound <= 2.0
+
+
 def test_too_little_capacity_is_infeasible():
     """Neither an error nor an endless search."""
     instance = CFLPInstance(

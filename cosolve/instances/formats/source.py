@@ -25,6 +25,9 @@ _MAX_RATIO, _RATIO_FROM = 500, 256 << 20
 
 _CHUNK = 16 << 20
 
+#: No double needs more digits (767 tell any two apart), and a word may be as long as the file.
+_MAX_DIGITS = 1200
+
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -206,10 +209,11 @@ class Source:
 
     def _parse_slow(self, begin: int, what: str) -> float:
         # More digits than a double holds exactly: leave the rounding to Python.
-        end = begin
-        while end < len(self.data) and self.data[end] > 32 and self.data[end] != 44:
-            end += 1
-        token = bytes(self.data[begin:end]).decode("latin-1")
+        token = bytes(self.data[begin : begin + _MAX_DIGITS + 1]).decode("latin-1")
+        stop = next((k for k, character in enumerate(token) if character <= " " or character == ","), len(token))
+        if stop > _MAX_DIGITS:
+            self.fail(f"expected a {what}, got one of more than {_MAX_DIGITS} characters.", begin)
+        token = token[:stop]
         try:
             return float(token)
         except ValueError:

@@ -20,6 +20,9 @@ from cosolve.instances.stp import EdgeSet, STPInstance
 
 _MAGIC = "33d32945"
 
+#: Characters of a line whose weight is not cut off by this limit, but refused.
+_LONGEST = 2000
+
 #: What the edge kernel may object to, by its code.
 _FAULTS = {
     1: "expected 'E node node weight'",
@@ -131,8 +134,11 @@ class _Reader:
         for k in np.flatnonzero(np.isnan(self.weights)):
             # More digits than a double holds exactly: leave the rounding to Python.
             line = int(begins[k])
+            text = _text(data, line, _LONGEST)
+            if len(text) == _LONGEST:
+                source.fail(f"an edge must stand in a line of less than {_LONGEST} characters.", line)
             try:
-                self.weights[k] = float(_text(data, line).split("#")[0].split()[3])
+                self.weights[k] = float(text.split("#")[0].split()[3])
             except ValueError:
                 source.fail(f"{_FAULTS[3]}, got {_text(data, line)!r}.", line)
             if not 0 <= self.weights[k] < np.inf:
@@ -247,8 +253,8 @@ def _raw_line(data: np.ndarray, start: int) -> bytes:
     return bytes(data[start:end])
 
 
-def _text(data: np.ndarray, start: int) -> str:
-    return bytes(data[start : start + 80]).decode("latin-1").split("\n")[0].strip()
+def _text(data: np.ndarray, start: int, length: int = 80) -> str:
+    return bytes(data[start : start + length]).decode("latin-1").split("\n")[0].rstrip()
 
 
 @jit
@@ -391,6 +397,8 @@ def read_solution(source: Source, instance: STPInstance) -> EdgeSet:
 def write_solution(instance: STPInstance, solution: EdgeSet, objective: float | None, path: Path) -> None:
     """Write a PACE 2018 answer."""
     with path.open("w") as file:
+        if objective is None and not len(solution.edges):
+            objective = 0.0  # an empty file would be no answer
         if objective is not None:
             file.write(f"VALUE {_plain(objective)}\n")
         file.writelines(f"{u} {v}\n" for u, v in (solution.edges + 1).tolist())

@@ -26,9 +26,7 @@ def search(instance: CFLPInstance, start: Supply, monitor: Monitor, rng: np.rand
         return Outcome()
     unit = np.ascontiguousarray(instance.unit_cost.T)
     flow, slack = np.zeros(instance.cost.shape), np.zeros(m)
-    is_served, is_exact = transport(
-        unit, instance.demand, instance.capacity, is_open, flow, slack, monitor.should_stop
-    )
+    is_served, is_exact = transport(unit, instance.demand, instance.capacity, is_open, flow, slack, monitor.should_stop)
     if not is_served:
         return Outcome(message="the start has too little capacity for an exact supply.")
     first = supply_of(instance, is_open, flow)
