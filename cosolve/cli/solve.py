@@ -22,7 +22,7 @@ Examples:
   cosolve solve X-n101-k25.vrp --time-limit 300 --threads 4 --out X-n101-k25.sol
   cosolve solve capa.txt --set capacity=8000 --solver scip --gap 0.01
   cosolve solve graph.gr --problem mds --json > result.json
-  cosolve solve *.tsp --iterations 1000 --seed 7 --out solutions/
+  cosolve solve *.tsp --solver local-search --iterations 1000 --seed 7 --out solutions/
 
 While it runs, the best solution so far stands in the file given by --out. Ctrl-C (or SIGTERM) stops and keeps
 it; a second Ctrl-C ends at once. FILE may also be relative to a folder in COSOLVE_DATA, or the name of a

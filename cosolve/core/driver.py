@@ -86,6 +86,8 @@ def solve(
         If it is unknown or its package is missing.
     ValueError
         If an argument is out of range, or ``initial`` is infeasible.
+    TypeError
+        If ``initial`` is a solution of another problem.
     """
     stop = Stop(time_limit, iterations, nodes, gap, target, solutions)
     adapter = solvers.get(solver or "auto")()
@@ -165,6 +167,8 @@ def solve_batch(
     if not availability.ok:
         raise SolverUnavailableError(f"solver {adapter.name!r} is not available: {availability.reason}")
     chosen = make_options(adapter.options_type, options)
+    for instance in instances:
+        adapter.warm_up(instance)
     monitors = [Monitor(instance, stop) for instance in instances]
 
     def work() -> list[Outcome]:

@@ -229,6 +229,14 @@ def test_too_little_memory_is_an_error_of_the_file(tmp_path, monkeypatch):
         cosolve.read(path)
 
 
+def test_a_device_without_end_is_refused_at_its_beginning():
+    """/dev/zero was read up to 8 GiB before anybody looked."""
+    if not Path("/dev/zero").exists():
+        pytest.skip("there is no /dev/zero")
+    with pytest.raises(InvalidInstanceError, match="not text"):
+        cosolve.read("/dev/zero")
+
+
 def test_a_folder_is_an_error_of_the_operating_system(tmp_path):
     """Not a crash in the sniffers."""
     with pytest.raises(OSError, match="directory"):

@@ -244,6 +244,13 @@ def test_nodes_that_do_not_exist_are_never_written(tmp_path, node):
         write_routes(instance, Routes(routes=([1, node],)), None, tmp_path / "y.sol")
 
 
+def test_a_solution_without_routes_is_written_and_read(tmp_path):
+    """The file was empty, and reading it back an error instead of a verdict."""
+    instance = parse(tmp_path, TINY)
+    write_routes(instance, Routes(routes=()), None, path := tmp_path / "y.sol")
+    assert not judge(instance, read_routes(Source.open(path, InvalidSolutionError), instance)).feasible
+
+
 numbers = st.floats(-1e6, 1e6).map(lambda v: v + 0.0)
 
 

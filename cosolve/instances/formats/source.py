@@ -25,6 +25,8 @@ _MAX_RATIO, _RATIO_FROM = 500, 256 << 20
 
 _CHUNK = 16 << 20
 
+_NO_TEXT = "the file is not text (it holds NUL bytes)."
+
 #: No double needs more digits (767 tell any two apart), and a word may be as long as the file.
 _MAX_DIGITS = 1200
 
@@ -77,7 +79,7 @@ class Source:
         if not len(data) or not source.head.strip():
             raise error_type("the file is empty.", path)
         if 0 in data[:65536]:
-            raise error_type("the file is not text (it holds NUL bytes).", path)
+            raise error_type(_NO_TEXT, path)
         return source
 
     @property
@@ -226,6 +228,8 @@ def _read_stream(path: Path, opener: Any, size: int, error_type: type[InvalidFil
     try:
         with (opener or open)(path, "rb") as file:
             while chunk := file.read(_CHUNK):
+                if not content and 0 in chunk[:65536]:  # before a device without end fills the memory
+                    raise error_type(_NO_TEXT, path)
                 content += chunk
                 if len(content) > MAX_BYTES or (
                     opener is not None and len(content) > max(_RATIO_FROM, _MAX_RATIO * size)

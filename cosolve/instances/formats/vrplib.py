@@ -310,7 +310,8 @@ def write_routes(instance: CVRPInstance, solution: Routes, objective: float | No
     node_to_number = np.empty(instance.distances.num_nodes, np.int64)
     node_to_number[instance.depot] = 0
     node_to_number[instance.customers] = np.arange(1, instance.size + 1)
-    used = [route for route in solution.routes if len(route)]
+    # A file without any route could not be told from one that is no solution.
+    used = [route for route in solution.routes if len(route)] or [nodes]
     lines = [f"Route #{k}: {' '.join(map(str, node_to_number[r].tolist()))}" for k, r in enumerate(used, 1)]
     if objective is not None:
         lines.append(f"Cost {_number(float(objective))}")
