@@ -34,7 +34,7 @@ _PACKAGES = {
     "scikit-learn": "BSD-3-Clause",
     "torch": "BSD-3-Clause",
     "torch-geometric": "MIT",
-    "hygese": "MIT",
+    "hygese": "none stated (HGS-CVRP: MIT)",
     "chszlablib": "MIT",
     "elkai": "LKH inside: non-commercial use only",
     "pystreed": "MIT",
