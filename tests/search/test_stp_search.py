@@ -93,7 +93,7 @@ def engine(instance: STPInstance, seed: int = 0, keeps_best: bool = False) -> St
 
 
 @given(instances())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_bound_optimum_heuristic_are_in_order(instance):
     """A dual bound above the optimum would prove wrong trees optimal."""
     best = optimum(instance)
@@ -113,7 +113,7 @@ def test_bound_optimum_heuristic_are_in_order(instance):
 
 
 @given(instances())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_reductions_keep_the_optimum_and_the_way_back(instance):
     """A test that removes one edge too many shows here; so does a tree that does not expand to a tree."""
     best = optimum(instance)
@@ -133,7 +133,7 @@ def test_reductions_keep_the_optimum_and_the_way_back(instance):
 
 
 @given(instances(), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_search_proves_the_optimum_of_small_graphs(instance, keeps_best):
     """Reductions by bound, branching and the population must agree with the dynamic program."""
     search = engine(instance, keeps_best=keeps_best)

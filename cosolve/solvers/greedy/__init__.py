@@ -16,7 +16,7 @@ from cosolve.solvers.compiled import CompiledSolver
 
 class Greedy(CompiledSolver):
     """
-    Construction heuristic: one solution, fast, feasible wherever that is easy.
+    Construction heuristic: one solution, fast, feasible wherever that is easy; with a bound where one falls off (cflp).
 
     Each module here has ``construct(instance, monitor, rng) -> Solution | None``.
     """
@@ -24,7 +24,7 @@ class Greedy(CompiledSolver):
     name = "greedy"
     title = "fast construction heuristic of the problem"
     problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp"})
-    features = Feature.SEED | Feature.DETERMINISTIC
+    features = Feature.BOUND | Feature.SEED | Feature.DETERMINISTIC
 
     def available(self) -> Availability:
         """Always."""
