@@ -185,8 +185,8 @@ def shortest_path_tree_heuristic(
 @jit
 def prune(
     indptr: np.ndarray, neighbours: np.ndarray, edge_ids: np.ndarray, in_tree: np.ndarray, is_terminal: np.ndarray
-) -> None:
-    """Remove leaves that are no terminals, again and again, from the flags of tree edges; O(n + m)."""
+) -> np.ndarray:
+    """Remove leaves that are no terminals, again and again, from flags of edges; the degrees left over. O(n + m)."""
     n = len(indptr) - 1
     degree = np.zeros(n, np.int64)
     stack = np.empty(n, np.int64)
@@ -211,6 +211,7 @@ def prune(
                 if degree[u] == 1 and not is_terminal[u]:
                     stack[top] = u
                     top += 1
+    return degree
 
 
 @jit

@@ -13,7 +13,7 @@ import numpy as np
 
 from cosolve.core.jit import jit
 from cosolve.search.stp_dual import useless_edges
-from cosolve.search.stp_graph import Adjacency, ascending, csr, heap_pop, heap_push, voronoi
+from cosolve.search.stp_graph import Adjacency, ascending, csr, heap_pop, heap_push, prune, voronoi
 
 
 @dataclass(frozen=True)
@@ -255,27 +255,7 @@ def _peel(
                             reached[neighbours[k]] = True
                             stack[top] = neighbours[k]
                             top += 1
-    degree = np.zeros(n, np.int64)
-    for v in range(n):
-        for k in range(indptr[v], indptr[v + 1]):
-            if alive[edge_ids[k]]:
-                degree[v] += 1
-        if degree[v] == 1 and not is_terminal[v]:
-            stack[top] = v
-            top += 1
-    while top > 0:
-        top -= 1
-        v = stack[top]
-        for k in range(indptr[v], indptr[v + 1]):
-            e = edge_ids[k]
-            if alive[e]:
-                alive[e] = False
-                u = neighbours[k]
-                degree[v] -= 1
-                degree[u] -= 1
-                if degree[u] == 1 and not is_terminal[u]:
-                    stack[top] = u
-                    top += 1
+    degree = prune(indptr, neighbours, edge_ids, alive, is_terminal)
     if num_terminals > 1:
         for v in range(n):
             if is_terminal[v] and degree[v] == 1:

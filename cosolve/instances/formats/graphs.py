@@ -29,7 +29,6 @@ __all__ = ["DIMACS", "EDGE_LIST", "MATRIX_MARKET", "METIS", "NODE_SET", "PACE"]
 
 _DIMACS_KINDS = ("edge", "col", "edges")
 _PACE_KINDS = {"td": BOTH, "vc": ("mis",), "ds": ("mds",)}
-_MAX_COMMENT = 10_000
 
 GraphInstance = MISInstance | MDSInstance
 
