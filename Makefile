@@ -43,8 +43,8 @@ gpu:  ## environment with the CUDA build of PyTorch (several GB)
 	if [ -x $(BIN)/pip ]; then $(BIN)/pip uninstall --quiet --yes torch; fi
 	$(MAKE) install-dev TORCH=cuda
 
-peers: $(VENV)/.installed-dev  ## add the optional solvers that some tests and benchmarks compare with
-	$(PIP) --editable '.[peers]'
+peers: $(VENV)/.installed-dev  ## add the optional packages that some tests and benchmarks use: other solvers, Ray
+	$(PIP) --editable '.[peers,ray]'
 
 demo: $(VENV)/.installed  ## solve one bundled instance of every problem, with live progress
 	$(BIN)/cosolve demo

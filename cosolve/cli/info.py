@@ -49,6 +49,7 @@ class Topic(enum.StrEnum):
     INSTANCES = "instances"
     PROBLEMS = "problems"
     GENERATORS = "generators"
+    SUITES = "suites"
     ENVIRONMENT = "environment"
 
 
@@ -62,7 +63,7 @@ def info(
     problem: Annotated[str | None, typer.Option(help="Only what concerns this problem.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object or list, nothing else.")] = False,
 ) -> int:
-    """List solvers, formats, bundled instances, problems, generators, or the environment."""
+    """List solvers, formats, bundled instances, problems, generators, suites, or the environment."""
     from cosolve.cli.console import print_json
     from cosolve.core.problem import problems
     from cosolve.core.result import jsonable
@@ -187,6 +188,28 @@ def _generators(problem: str | None) -> list[dict[str, Any]]:
     ]
 
 
+def _suites(problem: str | None) -> list[dict[str, Any]]:
+    from cosolve.evaluation.load import list_suites, load_suite
+
+    rows = []
+    for name, title in list_suites().items():
+        suite = load_suite(name)
+        problems = sorted({case.problem for case in suite.cases})
+        if problem is None or problem in problems:
+            rows.append(
+                {
+                    "name": name,
+                    "title": title,
+                    "problems": problems,
+                    "instances": len(suite.cases),
+                    "missing": sum(case.is_missing for case in suite.cases),
+                    "solvers": [entrant.label for entrant in suite.entrants],
+                    "time_limit": suite.stop.time_limit,
+                }
+            )
+    return rows
+
+
 def _environment(problem: str | None) -> dict[str, Any]:
     from cosolve import __version__
 
@@ -235,6 +258,7 @@ _COLLECT = {
     Topic.INSTANCES: _instances,
     Topic.PROBLEMS: _problems,
     Topic.GENERATORS: _generators,
+    Topic.SUITES: _suites,
     Topic.ENVIRONMENT: _environment,
 }
 
@@ -299,5 +323,18 @@ def _print(topic: str, found: Any) -> None:
             ]
             rows.append([row["problem"], row["distribution"], " ".join(parameters), row["title"]])
         print_table(["problem", "distribution", "--param", ""], rows)
+    elif topic == Topic.SUITES:
+        rows = [
+            [
+                row["name"],
+                str(row["instances"]),
+                str(row["missing"]),
+                number(row["time_limit"]),
+                " ".join(row["solvers"]),
+                row["title"],
+            ]
+            for row in found
+        ]
+        print_table(["suite", "instances", "missing", "limit s", "solvers", ""], rows)
     else:
         print_table(["problem", "sense", ""], [[row["name"], row["sense"], row["title"]] for row in found])

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from cosolve.core.problem import judge
 from cosolve.core.result import Incumbent, Limit, SolveResult, Status, jsonable
 from cosolve.core.solver import Feature, Outcome, Solver, make_options, solvers
 from cosolve.core.stop import Stop
+from cosolve.core.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ def solve(
     initial: Solution | None = None,
     on_incumbent: Callable[[Incumbent], None] | None = None,
     on_bound: Callable[[float, float], None] | None = None,
+    on_rejected: Callable[[Verdict], None] | None = None,
     options: Mapping[str, Any] | Any = None,
 ) -> SolveResult:
     """
@@ -68,6 +71,8 @@ def solve(
         Called with each :class:`Incumbent` the moment it is verified, from whichever thread found it.
     on_bound
         Called with (seconds, bound) at each better bound.
+    on_rejected
+        Called with the verdict on each solution that turns out to be infeasible.
     options
         The solver's own options: a mapping or its options dataclass.
 
@@ -97,7 +102,7 @@ def solve(
         raise SolverUnavailableError(f"solver {adapter.name!r} is not available: {availability.reason}")
     chosen = make_options(adapter.options_type, options)
     adapter.warm_up(instance)
-    monitor = Monitor(instance, stop, on_incumbent=on_incumbent, on_bound=on_bound)
+    monitor = Monitor(instance, stop, on_incumbent=on_incumbent, on_bound=on_bound, on_rejected=on_rejected)
     if initial is not None and not monitor.report(initial):
         raise ValueError(f"initial solution is infeasible: {judge(instance, initial).violations[0]}")
 
@@ -119,6 +124,9 @@ def solve_batch(
     seed: int = 0,
     threads: int = 1,
     iterations: int | None = None,
+    on_incumbent: Callable[[int, Incumbent], None] | None = None,
+    on_bound: Callable[[int, float, float], None] | None = None,
+    on_rejected: Callable[[int, Verdict], None] | None = None,
     options: Mapping[str, Any] | Any = None,
 ) -> list[SolveResult]:
     """
@@ -130,6 +138,8 @@ def solve_batch(
         Instances of one problem.
     time_limit
         Wall-clock seconds for each instance; for a batch solver, for the batch.
+    on_incumbent, on_bound, on_rejected
+        As for :func:`solve`, with the position of the instance as first argument.
     solver, seed, threads, iterations, options
         As for :func:`solve`.
 
@@ -144,9 +154,13 @@ def solve_batch(
         As for :func:`solve`.
     """
     adapter = solvers.get(solver or "auto")()
+    given = {"on_incumbent": on_incumbent, "on_bound": on_bound, "on_rejected": on_rejected}
+    callbacks: list[dict[str, Any]] = [
+        {name: partial(call, i) for name, call in given.items() if call is not None} for i in range(len(instances))
+    ]
     if Feature.BATCH not in adapter.features:
         results = []
-        for instance in instances:
+        for instance, calls in zip(instances, callbacks, strict=True):
             result = solve(
                 instance,
                 solver,
@@ -155,6 +169,7 @@ def solve_batch(
                 threads=threads,
                 iterations=iterations,
                 options=options,
+                **calls,
             )
             results.append(result)
             if result.limit is Limit.INTERRUPTED:
@@ -169,7 +184,7 @@ def solve_batch(
     chosen = make_options(adapter.options_type, options)
     for instance in instances:
         adapter.warm_up(instance)
-    monitors = [Monitor(instance, stop) for instance in instances]
+    monitors = [Monitor(instance, stop, **calls) for instance, calls in zip(instances, callbacks, strict=True)]
 
     def work() -> list[Outcome]:
         return adapter.solve_batch(instances, monitors, seed=seed, threads=threads, options=chosen)
@@ -179,6 +194,9 @@ def solve_batch(
         outcomes = [outcomes] * len(instances)
     for monitor in monitors:
         monitor.close()
+    for monitor in monitors:
+        if monitor.callback_error is not None:
+            raise monitor.callback_error
     return [
         _conclude(adapter, availability.version, instance, monitor, outcome, seed, threads, chosen)
         for instance, monitor, outcome in zip(instances, monitors, outcomes, strict=True)
@@ -284,10 +302,16 @@ def _run_in_thread(work: Callable[[], T], monitors: Sequence[Monitor], name: str
     error = errors[0]
     if isinstance(error, CosolveError | KeyboardInterrupt | SystemExit):
         raise error
-    if isinstance(error, MemoryError):
+    if _is_out_of_memory(error):
         return Outcome(status=Status.ERROR, limit=Limit.MEMORY, message="out of memory.")
     logger.error("solver %s failed", name, exc_info=error)
     return Outcome(status=Status.ERROR, message=f"{type(error).__name__}: {error}")
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # A full GPU raises torch.OutOfMemoryError, which is a RuntimeError; torch itself may not be imported here.
+    names = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+    return isinstance(error, MemoryError) or "torch.OutOfMemoryError" in names
 
 
 def _conclude(

@@ -50,6 +50,7 @@ class Monitor:
         *,
         on_incumbent: Callable[[Incumbent], None] | None = None,
         on_bound: Callable[[float, float], None] | None = None,
+        on_rejected: Callable[[Verdict], None] | None = None,
     ) -> None:
         self.instance = instance
         self.stop = stop
@@ -63,6 +64,7 @@ class Monitor:
         self.callback_error: BaseException | None = None
         self._on_incumbent = on_incumbent
         self._on_bound = on_bound
+        self._on_rejected = on_rejected
         self._sign = 1.0 if instance.sense == "min" else -1.0
         self._is_integral = instance.is_integral
         self._lock = threading.RLock()
@@ -137,6 +139,7 @@ class Monitor:
             if not verdict.feasible:
                 self.rejected = verdict
                 logger.debug("solution rejected: %s", verdict.violations[0])
+                self._call(self._on_rejected, verdict)
                 return False
             value = verdict.objective
             assert value is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 from cosolve.core.errors import CosolveError
 
@@ -81,19 +81,29 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """
-        Object of that name, imported now if it was not yet.
+        Object of that name, imported now if it was not yet; one that is not registered by its "module:attribute".
 
         Raises
         ------
         CosolveError
             The registry's own error type, listing the known names.
+        ImportError
+            If its module can't be imported.
         """
         if name not in self._loaded:
             self._import_home()
             if name not in self._targets:
                 self._scan()
             if name not in self._targets:
+                if ":" in name:
+                    return self._import(name)
                 raise self._error(f"unknown {self.kind} {name!r}; known: {', '.join(self.names())}.")
-            module, _, attribute = self._targets[name].partition(":")
-            self._loaded[name] = cast(Any, getattr(importlib.import_module(module), attribute))
+            self._loaded[name] = self._import(self._targets[name])
         return self._loaded[name]
+
+    def _import(self, target: str) -> T:
+        module, _, attribute = target.partition(":")
+        found = getattr(importlib.import_module(module), attribute, None)
+        if found is None:
+            raise self._error(f"{self.kind} {target!r}: module {module!r} has no {attribute!r}.")
+        return cast(T, found)

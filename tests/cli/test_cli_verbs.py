@@ -105,7 +105,9 @@ def test_validate_refuses_bad_input_in_one_line(cli, folder, arguments):
 # -- info -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("topic", ["solvers", "formats", "problems", "generators", "environment", "instances"])
+@pytest.mark.parametrize(
+    "topic", ["solvers", "formats", "problems", "generators", "suites", "environment", "instances"]
+)
 def test_info_tells_people_and_machines_the_same(cli, topic):
     """Every topic has both faces, and none fails because a package is missing."""
     human, machine = cli("info", topic), cli("info", topic, "--json")

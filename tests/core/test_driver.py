@@ -179,6 +179,18 @@ def test_running_out_of_memory_is_a_limit(square, scripted):
     assert (result.status, result.limit) == (Status.ERROR, Limit.MEMORY)
 
 
+def test_full_gpu_is_a_memory_limit(square, scripted):
+    """torch raises a RuntimeError of its own there; a batch is halved only if that is told from a bug."""
+    torch = pytest.importorskip("torch")
+
+    def play(monitor):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    scripted(play)
+    result = cosolve.solve(square, "scripted")
+    assert (result.status, result.limit) == (Status.ERROR, Limit.MEMORY)
+
+
 def test_solver_that_overruns_is_left_behind(square, scripted, monkeypatch):
     """A thread can't be killed: the caller gets the result, and what the thread reports later does not count."""
     monkeypatch.setattr(driver, "GRACE", 0.2)
@@ -269,6 +281,39 @@ def test_batch_solver_gets_all_instances_together(square, scripted):
     failed = cosolve.solve_batch([square] * 3, "scripted")
     assert [r.status for r in failed] == [Status.ERROR] * 3
     assert calls == [2, 3]
+
+
+@pytest.mark.parametrize("features", [Feature.BATCH | Feature.BOUND, Feature.BOUND])
+def test_batch_tells_which_instance_a_solution_is_for(square, scripted, features):
+    """A long batch that is killed would lose everything if its solutions were known only at its end."""
+    seen: list = []
+
+    def play(monitor):
+        monitor.report(Tour(order=np.array([0, 0, 1, 2])))
+        monitor.report_bound(30.0)
+        monitor.report(tour(GOOD))
+        return Outcome()
+
+    scripted(play, features=features)
+    cosolve.solve_batch(
+        [square, square],
+        "scripted",
+        on_incumbent=lambda i, incumbent: seen.append((i, incumbent.objective)),
+        on_bound=lambda i, time, bound: seen.append((i, bound)),
+        on_rejected=lambda i, verdict: seen.append((i, verdict.feasible)),
+    )
+    assert seen == [(0, False), (0, 30), (0, 40), (1, False), (1, 30), (1, 40)]
+
+
+def test_error_in_the_callback_of_a_batch_reaches_the_caller(square, scripted):
+    """A full disk while a solution is handed over must not pass for a run without solutions."""
+
+    def fail(index, incumbent):
+        raise OSError(f"disk full at {index}")
+
+    scripted(claims(Status.FEASIBLE, GOOD), features=Feature.BATCH)
+    with pytest.raises(OSError, match="disk full at 0"):
+        cosolve.solve_batch([square, square], "scripted", on_incumbent=fail)
 
 
 def test_batch_of_an_ordinary_solver_is_a_loop(square, scripted):

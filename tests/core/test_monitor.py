@@ -44,6 +44,16 @@ def test_incumbents_come_in_order_with_verified_objectives(square):
     assert [point.objective for point in monitor.trajectory] == [48, 40]
 
 
+def test_refused_solutions_are_told_with_what_is_wrong(square):
+    """Who writes an adapter sees only a missing solution otherwise."""
+    seen = []
+    monitor = Monitor(square, Stop(60), on_rejected=seen.append)
+    assert monitor.report(tour(GOOD))
+    assert not monitor.report(tour(BROKEN))
+    assert not monitor.report(tour(BAD))  # worse is not wrong
+    assert [str(verdict.violations[0]) for verdict in seen] == ["city visited twice: city 0 at position 1"]
+
+
 def test_maximisation_improves_upwards(knapsack):
     """Signs are the oldest trap."""
     monitor = Monitor(knapsack, Stop(60, target=3.0))

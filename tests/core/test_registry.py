@@ -104,3 +104,16 @@ def test_every_public_name_resolves():
     assert set(cosolve.__all__) <= set(dir(cosolve))
     with pytest.raises(AttributeError, match="no_such_name"):
         cosolve.no_such_name  # noqa: B018
+
+
+def test_what_is_not_registered_is_found_by_module_and_attribute(tmp_path, monkeypatch):
+    """A solver of one's own takes part in a suite without a package around it; it is not listed for that."""
+    (tmp_path / "own_gadget.py").write_text("THING = 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    gadgets = registry()
+    assert gadgets.get("own_gadget:THING") == 42
+    assert gadgets.names() == []
+    with pytest.raises(UnsupportedProblemError, match="module 'own_gadget' has no 'OTHER'"):
+        gadgets.get("own_gadget:OTHER")
+    with pytest.raises(ImportError):
+        gadgets.get("nowhere_at_all:THING")

@@ -1,0 +1,261 @@
+"""The same instance and seed on two sides: which runs can be compared, and by how much they differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cosolve.evaluation.metrics import TIME_SHIFT, signed_gap
+from cosolve.evaluation.records import Record
+from cosolve.evaluation.references import Reference
+from cosolve.evaluation.scores import (
+    Metric,
+    instance_keys,
+    score,
+    solvers_with_one_seed,
+    took_place,
+    with_own_references,
+)
+
+
+class Measure(enum.StrEnum):
+    """What is compared; a difference above 0 means that B is worse."""
+
+    GAP = "gap"
+    """Difference of the primal gaps."""
+    TIME = "time"
+    """Relative change of the shifted run time: 0.1 means that B takes 10 % longer."""
+    PRIMAL_INTEGRAL = "primal-integral"
+    """Difference of the primal integrals divided by the time limit."""
+    OBJECTIVE = "objective"
+    """Signed gap of B's objective to A's; needs no reference."""
+
+
+_SCORED_BY = {
+    Measure.GAP: Metric.GAP,
+    Measure.TIME: Metric.TIME,
+    Measure.PRIMAL_INTEGRAL: Metric.PRIMAL_INTEGRAL,
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """
+    One instance that both ran.
+
+    Parameters
+    ----------
+    problem, group, case
+        The instance, as A names it.
+    runs
+        Pairs of runs, one per seed.
+    a, b
+        Means over the runs of gap, seconds, integral or objective; ``None`` for the objective of a run without one.
+    difference
+        What B adds, as its :class:`Measure` says; above 0 if B is worse.
+    """
+
+    problem: str
+    group: str
+    case: str
+    runs: int
+    a: float | None
+    b: float | None
+    difference: float
+
+
+@dataclass(frozen=True)
+class Unpaired:
+    """A run that has no partner, or cannot be measured, and why."""
+
+    problem: str
+    group: str
+    case: str
+    seed: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """
+    What :func:`pair_runs` found.
+
+    Parameters
+    ----------
+    pairs
+        One per instance that both ran.
+    unpaired
+        What was left out.
+    notes
+        What was not the same on both sides, for people.
+    """
+
+    pairs: tuple[Pair, ...]
+    unpaired: tuple[Unpaired, ...]
+    notes: tuple[str, ...]
+
+
+def pair_runs(a: Sequence[Record], b: Sequence[Record], measure: Measure) -> Pairing:
+    """
+    Pair the runs of one solver with those of another.
+
+    Parameters
+    ----------
+    a, b
+        Records of one solver each.
+    measure
+        What they differ in.
+
+    Raises
+    ------
+    ValueError
+        If a time is needed of a run that failed without a limit.
+    """
+    records, notes = _with_one_reference([*a, *b])
+    keys = instance_keys(records)
+    runs_a = _by_instance_and_seed(keys[: len(a)], records[: len(a)])
+    runs_b = _by_instance_and_seed(keys[len(a) :], records[len(a) :])
+    one_seed = bool(solvers_with_one_seed(a)), bool(solvers_with_one_seed(b))
+    pairs: list[Pair] = []
+    unpaired: list[Unpaired] = []
+    matched: list[tuple[Record, Record]] = []
+    for key in dict.fromkeys(keys):
+        usable = []
+        for seed, run_a, run_b in _match(runs_a.get(key, {}), runs_b.get(key, {}), one_seed):
+            if run_a is not None and run_b is not None and not (why := _why_not(run_a, run_b, measure)):
+                usable.append((run_a, run_b))
+                continue
+            known = run_a or run_b
+            assert known is not None
+            if run_a is None or run_b is None:
+                why = "only in B" if run_a is None else "only in A"
+            unpaired.append(Unpaired(known.problem, known.group, known.case, seed, why))
+        if usable:
+            pairs.append(_pair(usable, measure))
+            matched += usable
+    return Pairing(tuple(pairs), tuple(unpaired), (*notes, *_differences_of_setting(matched)))
+
+
+def _by_instance_and_seed(keys: Iterable[Hashable], records: Iterable[Record]) -> dict[Hashable, dict[int, Record]]:
+    runs: dict[Hashable, dict[int, Record]] = defaultdict(dict)
+    for key, record in zip(keys, records):
+        runs[key][record.seed] = record
+    return runs
+
+
+def _match(
+    a: Mapping[int, Record], b: Mapping[int, Record], one_seed: tuple[bool, bool]
+) -> list[tuple[int, Record | None, Record | None]]:
+    """Seed by seed; a side that knows one seed only is repeated for each of the other's."""
+    if one_seed[0] and a and b:
+        run = next(iter(a.values()))
+        return [(seed, run, other) for seed, other in b.items()]
+    if one_seed[1] and a and b:
+        run = next(iter(b.values()))
+        return [(seed, other, run) for seed, other in a.items()]
+    return [(seed, a.get(seed), b.get(seed)) for seed in sorted(a.keys() | b.keys())]
+
+
+def _why_not(a: Record, b: Record, measure: Measure) -> str:
+    """Why two runs can't be compared, empty if they can."""
+    for record, side in ((a, "A"), (b, "B")):
+        if not took_place(record):
+            return f"not run in {side}: {record.failure}"
+        if measure is Measure.OBJECTIVE:
+            if record.sense is None:
+                return f"not run in {side}: its sense is not known"
+            continue
+        value = score(record, _SCORED_BY[measure])
+        if math.isinf(value):
+            raise ValueError(
+                f"{record.case}, seed {record.seed}: the run in {side} failed without a time limit, "
+                f"so it has no time to compare; compare another measure."
+            )
+        if math.isnan(value):
+            return f"no {measure} known in {side}"
+    return ""
+
+
+def _pair(runs: Sequence[tuple[Record, Record]], measure: Measure) -> Pair:
+    first = runs[0][0]
+    values_a: list[float | None]
+    values_b: list[float | None]
+    if measure is Measure.OBJECTIVE:
+        values_a, values_b = [a.objective for a, _ in runs], [b.objective for _, b in runs]
+        difference = float(np.mean([_objective_difference(a, b) for a, b in runs]))
+    else:
+        scores_a = [score(a, _SCORED_BY[measure]) for a, _ in runs]
+        scores_b = [score(b, _SCORED_BY[measure]) for _, b in runs]
+        values_a, values_b = [*scores_a], [*scores_b]
+        mean_a, mean_b = float(np.mean(scores_a)), float(np.mean(scores_b))
+        is_time = measure is Measure.TIME
+        difference = (mean_b + TIME_SHIFT) / (mean_a + TIME_SHIFT) - 1.0 if is_time else mean_b - mean_a
+    return Pair(first.problem, first.group, first.case, len(runs), _mean(values_a), _mean(values_b), difference)
+
+
+def _objective_difference(a: Record, b: Record) -> float:
+    if a.objective is None or b.objective is None:
+        return float(b.objective is None) - float(a.objective is None)
+    assert a.sense is not None
+    return signed_gap(b.objective, a.objective, a.sense)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+# -- fairness ---------------------------------------------------------------------------------------------
+
+
+def _with_one_reference(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """Both sides measured against the same value: the best that either knows, else the better of their objectives."""
+    keys = instance_keys(records)
+    best: dict[Hashable, Reference] = {}
+    values: dict[Hashable, set[float]] = defaultdict(set)
+    for key, record in zip(keys, records):
+        reference = record.reference
+        if reference is None:
+            continue
+        values[key].add(reference.value)
+        if key not in best or _is_better(reference.value, best[key].value, record):
+            best[key] = reference
+    notes = []
+    num_different = sum(len(known) > 1 for known in values.values())
+    if num_different:
+        notes.append(f"{num_different} instances have different references in A and B: the better one is used.")
+    shared = [dataclasses.replace(record, reference=best.get(key)) for key, record in zip(keys, records)]
+    filled = with_own_references(shared)
+    num_own = len({key for key, old, new in zip(keys, shared, filled) if old.reference is not new.reference})
+    if num_own:
+        notes.append(f"{num_own} instances have no reference: gaps there are to the better of the two.")
+    return filled, notes
+
+
+def _is_better(value: float, than: float, record: Record) -> bool:
+    return value > than if record.sense == "max" else value < than
+
+
+def _differences_of_setting(pairs: Sequence[tuple[Record, Record]]) -> list[str]:
+    """What was not the same on both sides."""
+    settings: dict[str, Callable[[Record], Any]] = {
+        "stopping criteria": lambda record: ", ".join(f"{k} {v}" for k, v in sorted(record.stop.items())) or "none",
+        "threads": lambda record: record.threads,
+        "memory caps": lambda record: record.memory_limit,
+        "judges": lambda record: record.judge,
+        "CPUs": lambda record: record.machine.get("cpu", "unknown"),
+    }
+    notes = []
+    for name, of in settings.items():
+        different = [(x, y) for a, b in pairs if (x := of(a)) != (y := of(b))]
+        if different:
+            x, y = different[0]
+            notes.append(f"{name} differ on {len(different)} of {len(pairs)} pairs of runs: {x} in A, {y} in B.")
+    return notes

@@ -1,0 +1,269 @@
+"""Records: what one run of one solver on one instance with one seed gave, one line of JSON each."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from cosolve.core.gap import relative_gap
+from cosolve.core.instance import Sense
+from cosolve.core.problem import JudgeMode
+from cosolve.core.result import Limit, Status, TracePoint, jsonable
+from cosolve.evaluation.metrics import is_new_best, primal_gap, signed_gap
+from cosolve.evaluation.references import Reference
+
+#: Version of the form of a record; raised when a field changes its meaning.
+SCHEMA = 1
+
+
+class Failure(enum.StrEnum):
+    """What went wrong; a record may have a failure and, from before it, a verified solution."""
+
+    MISSING = "missing"
+    """The instance is not here: no file of that name in any folder that was searched."""
+    UNREADABLE = "unreadable"
+    """The instance can't be read."""
+    UNAVAILABLE = "unavailable"
+    """The solver, its package or its device is not here."""
+    UNSUPPORTED = "unsupported"
+    """The solver does not handle this problem, or lacks a feature that was asked for."""
+    ERROR = "error"
+    """The solver raised an error, or its answer contradicts the judge."""
+    INVALID = "invalid"
+    """No solution stood up to the judge, and at least one did not."""
+    CRASH = "crash"
+    """The process was ended by a signal that we did not send."""
+    EXIT = "exit"
+    """The process ended by itself without an answer."""
+    HANG = "hang"
+    """It did not stop at its limit plus grace and was killed."""
+    MEMORY = "memory"
+    """It went over its memory cap, or ran out of memory."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """
+    Seconds spent.
+
+    Parameters
+    ----------
+    read
+        To read or generate the instance, once for all runs on it.
+    build
+        To set up the backend's model, part of ``solve``.
+    solve
+        From the call of the solver to its return, by the clock that the time limit uses.
+    best
+        From the same start to the best solution.
+    wall
+        From the start of the process to its end, warm-up and hand-over included.
+    """
+
+    read: float | None = None
+    build: float | None = None
+    solve: float | None = None
+    best: float | None = None
+    wall: float | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """
+    How a run shared its time with others of one batch.
+
+    Parameters
+    ----------
+    size
+        Instances in the batch that this run was part of.
+    latency
+        Seconds from the batch's start to its end, device synchronised; ``Times.solve`` is the same number.
+    amortised
+        ``latency / size``: seconds per instance.
+    warm_up
+        Seconds spent before the first batch (compilation, first kernels); in none of the other numbers.
+    device
+        "cpu", "cuda:0", ...
+    peak_device_memory
+        Most bytes allocated on the device, ``None`` on a CPU.
+    halvings
+        How often the batch had to be halved because the device ran out of memory.
+    """
+
+    size: int
+    latency: float
+    amortised: float
+    warm_up: float
+    device: str
+    peak_device_memory: int | None = None
+    halvings: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """
+    One run.
+
+    Parameters
+    ----------
+    key
+        Hash of instance digest, solver, options, stop, seed, threads and memory cap, and of the names of group,
+        instance and solver: same key, same experiment.
+    suite, group, case
+        Name of the suite, of the set within it ("easy"), and of the instance within that.
+    problem, sense, digest, size
+        Of the instance; the last three are ``None`` if it could not be read.
+    solver, solver_name, version, options
+        Label in the suite, registered name, version of the package that did the work, complete options.
+    stop, seed, threads, memory_limit
+        Stopping criteria, seed, threads, and cap in bytes.
+    judge
+        Rules that the solution was judged by: "strict" or "frontierco".
+    status, limit, failure, message
+        What is known, why it stopped, what went wrong, and a line for people.
+    objective
+        Objective of the best solution, recomputed by the judge in the runner; ``None`` without a solution.
+    claimed
+        What the solver said it was.
+    bound
+        Best bound that the solver proved.
+    reference
+        What to compare with, as known when the run was recorded.
+    trajectory
+        Improvements of objective and bound in order of time.
+    times, peak_memory
+        Seconds, and most bytes of memory held by the run's processes together.
+    batch
+        For runs in batches.
+    violations
+        What the judge found wrong with the last solution that it refused.
+    solution
+        File of the best solution, relative to the folder of the records.
+    machine
+        Host, CPU, cores, GPU, versions of Python and packages, git revision.
+    started
+        Date and time (UTC, ISO 8601).
+    stats
+        Numbers of the solver's own.
+    """
+
+    key: str
+    suite: str = ""
+    group: str = ""
+    case: str
+    problem: str
+    sense: Sense | None = None
+    digest: str | None = None
+    size: int | None = None
+    solver: str
+    solver_name: str
+    version: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    stop: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    threads: int = 1
+    memory_limit: int | None = None
+    judge: JudgeMode = "strict"
+    status: Status
+    limit: Limit | None = None
+    failure: Failure | None = None
+    message: str = ""
+    objective: float | None = None
+    claimed: float | None = None
+    bound: float | None = None
+    reference: Reference | None = None
+    trajectory: tuple[TracePoint, ...] = ()
+    times: Times = field(default_factory=Times)
+    peak_memory: int | None = None
+    batch: Batch | None = None
+    violations: tuple[str, ...] = ()
+    solution: str | None = None
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    started: str = ""
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether a verified solution is known."""
+        return self.objective is not None
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds that the run was given, ``None`` if it had no such limit."""
+        return self.stop.get("time_limit")
+
+    @property
+    def primal_gap(self) -> float | None:
+        """Gap to the reference in [0, 1], one-sided; ``None`` without a reference or a known sense."""
+        if self.reference is None or self.sense is None:
+            return None
+        return primal_gap(self.objective, self.reference.value, self.sense)
+
+    @property
+    def signed_gap(self) -> float | None:
+        """Gap to the reference, negative if better; ``None`` without reference or solution."""
+        if self.reference is None or self.sense is None or self.objective is None:
+            return None
+        return signed_gap(self.objective, self.reference.value, self.sense)
+
+    @property
+    def is_new_best(self) -> bool:
+        """Whether the solution is better than the reference."""
+        if self.reference is None or self.sense is None or self.objective is None:
+            return False
+        return is_new_best(self.objective, self.reference.value, self.sense)
+
+    @property
+    def optimality_gap(self) -> float:
+        """Gap of objective and own bound in [0, 1]; 1 if either is missing."""
+        return relative_gap(self.objective, self.bound)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, gaps included for readers that know nothing of us; inverse of :meth:`from_dict`."""
+        data = {f.name: jsonable(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        data["trajectory"] = [[p.time, p.objective, p.bound] for p in self.trajectory]
+        data["gaps"] = jsonable(
+            {
+                "primal": self.primal_gap,
+                "signed": self.signed_gap,
+                "optimality": self.optimality_gap,
+                "is_new_best": self.is_new_best,
+            }
+        )
+        return {"schema": SCHEMA, **data}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """
+        Rebuild a record; the gaps are derived again.
+
+        Raises
+        ------
+        ValueError
+            If it is of another schema, or a key or value is not allowed.
+        """
+        if data.get("schema") != SCHEMA:
+            raise ValueError(f"record of schema {data.get('schema')!r}, this version reads {SCHEMA}.")
+        names = {f.name for f in dataclasses.fields(cls)}
+        unknown = set(data) - names - {"schema", "gaps"}
+        if unknown:
+            raise ValueError(f"unknown key {sorted(unknown)[0]!r} in a record.")
+        values = {name: data[name] for name in names if name in data}
+        try:
+            values["status"] = Status(values["status"])
+            for name, kind in (("limit", Limit), ("failure", Failure)):
+                if values.get(name) is not None:
+                    values[name] = kind(values[name])
+            if values.get("reference") is not None:
+                values["reference"] = Reference.from_dict(values["reference"])
+            if values.get("batch") is not None:
+                values["batch"] = Batch(**values["batch"])
+            values["times"] = Times(**values.get("times", {}))
+            values["trajectory"] = tuple(TracePoint(*point) for point in values.get("trajectory", ()))
+            values["violations"] = tuple(values.get("violations", ()))
+            return cls(**values)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a record: {error}.") from error

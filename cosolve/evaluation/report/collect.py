@@ -1,0 +1,118 @@
+"""Records of one or several files made ready for a report: one run per instance, solver and seed, with a reference."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cosolve.evaluation.records import Record
+from cosolve.evaluation.scores import instance_keys, with_own_references
+
+
+@dataclass(frozen=True)
+class Collection:
+    """
+    What a report is about.
+
+    Parameters
+    ----------
+    records
+        One per instance, solver and seed, in the order of the files.
+    notes
+        What readers have to know about how they were put together.
+    """
+
+    records: tuple[Record, ...]
+    notes: tuple[str, ...] = ()
+
+
+#: What tells two runs apart: the experiment, and when it was made.
+RunId = tuple[str, str]
+
+
+def run_id(record: Record) -> RunId:
+    """Identity of a run; repeated after a change of the code, an experiment keeps its key."""
+    return record.key, record.started
+
+
+def collect(files: Mapping[Path, Sequence[Record]], *, own_references: bool = True) -> Collection:
+    """
+    Put the records of several files together.
+
+    Runs of the same solver, instance and seed that differ in anything else can't share a line. In different files
+    (before and after a change) the solver's label takes the file's name; in the same file (a suite that was changed
+    between two calls) the run that started last stands.
+
+    Parameters
+    ----------
+    files
+        Each file's path and records.
+    own_references
+        Compare instances without a known reference with the best solution among these runs.
+
+    Raises
+    ------
+    ValueError
+        If there is no record at all.
+    """
+    notes: list[str] = []
+    names = _short_names(list(files))
+    records = _labelled({names[path]: _latest(found, notes) for path, found in files.items()})
+    if not records:
+        raise ValueError("there is no record in the files given.")
+    if not own_references:
+        return Collection(tuple(records), tuple(notes))
+    filled = with_own_references(records)
+    own = {key for key, old, new in zip(instance_keys(records), records, filled) if old.reference is not new.reference}
+    if own:
+        notes.append(
+            f"{len(own)} instances have no known reference: their gaps are to the best solution among these runs, "
+            "which says nothing about the distance to the optimum."
+        )
+    return Collection(tuple(filled), tuple(notes))
+
+
+def _short_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """Name of each file without folder and suffix, or the whole path where two share it."""
+    stems = [path.stem for path in paths]
+    return {path: path.stem if stems.count(path.stem) == 1 else str(path) for path in paths}
+
+
+def _run_key(record: Record) -> tuple[str, str, str, str, int]:
+    return record.problem, record.group, record.case, record.solver, record.seed
+
+
+def _latest(records: Iterable[Record], notes: list[str]) -> list[Record]:
+    latest: dict[tuple, Record] = {}
+    replaced = 0
+    for record in records:
+        known = latest.get(_run_key(record))
+        replaced += known is not None and known.key != record.key
+        if known is None or record.started >= known.started:
+            latest[_run_key(record)] = record
+    if replaced:
+        notes.append(
+            f"{replaced} runs are left out: the same solver, instance and seed were run again under other settings."
+        )
+    return list(latest.values())
+
+
+def _labelled(files: Mapping[str, Sequence[Record]]) -> list[Record]:
+    runs: dict[tuple, set[RunId]] = defaultdict(set)
+    for records in files.values():
+        for record in records:
+            runs[_run_key(record)].add(run_id(record))
+    ambiguous = {solver for (*_, solver, _seed), ids in runs.items() if len(ids) > 1}
+    seen: set[RunId] = set()
+    labelled = []
+    for name, records in files.items():
+        for record in records:
+            if run_id(record) in seen:
+                continue  # the very same run in two files
+            seen.add(run_id(record))
+            if record.solver in ambiguous:
+                record = replace(record, solver=f"{record.solver} ({name})")
+            labelled.append(record)
+    return labelled

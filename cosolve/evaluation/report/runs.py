@@ -1,0 +1,223 @@
+"""The instances and runs of the page as compact JSON values."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cosolve.evaluation.records import Record
+from cosolve.evaluation.report import words
+from cosolve.evaluation.report.curves import trace
+from cosolve.evaluation.report.drawings import Drawing
+from cosolve.evaluation.scores import contradicts_reference, instance_keys, took_place
+
+#: Fields of a run, in the order in which the page's rows hold them.
+RUN_COLUMNS = (
+    "case",
+    "solver",
+    "seed",
+    "objective",
+    "bound",
+    "gap",
+    "signed",
+    "optimality",
+    "is_new_best",
+    "time",
+    "best_time",
+    "memory",
+    "took_place",
+    "status",
+    "limit",
+    "failure",
+    "message",
+    "setup",
+    "machine",
+    "facts",
+    "trace",
+)
+
+#: Points of all curves together: the page is to stay below some 20 MB.
+_MAX_POINTS = 250_000
+
+
+@dataclass(frozen=True)
+class CaseRuns:
+    """
+    One instance of a group and the runs on it.
+
+    Parameters
+    ----------
+    records
+        Positions of its records.
+    best
+        Position of the one with the best solution, the earliest of equals; ``None`` without any.
+    """
+
+    records: tuple[int, ...]
+    best: int | None
+
+
+def cases(records: Sequence[Record]) -> list[CaseRuns]:
+    """Instances in order of appearance."""
+    members: dict[Hashable, list[int]] = {}
+    for i, (key, record) in enumerate(zip(instance_keys(records), records)):
+        members.setdefault((key, record.group), []).append(i)
+    result = []
+    for positions in members.values():
+        solved = [i for i in positions if records[i].objective is not None]
+        sign = -1.0 if solved and records[solved[0]].sense == "max" else 1.0
+        best = min(solved, key=lambda i: sign * (records[i].objective or 0.0), default=None)
+        result.append(CaseRuns(tuple(positions), best))
+    return result
+
+
+def case_values(case: CaseRuns, records: Sequence[Record], drawing: Drawing, number: int | None) -> dict[str, Any]:
+    """
+    What the page says of an instance.
+
+    Parameters
+    ----------
+    case
+        The instance.
+    records
+        All records.
+    drawing, number
+        Its drawing, and its number among those of the page (``None`` if there is none).
+    """
+    first = records[case.records[0]]
+    reference = first.reference
+    sizes = [size for i in case.records if (size := records[i].size) is not None]
+    return {
+        "name": first.case,
+        "problem": first.problem,
+        "group": first.group,
+        "size": sizes[0] if sizes else None,
+        "reference": None if reference is None else reference.to_dict(),
+        "best": case.best,
+        "drawing": number,
+        "why": drawing.why,
+    }
+
+
+class Interned:
+    """Values that many runs share, each held once."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._positions: dict[str, int] = {}
+
+    def position(self, value: Any) -> int:
+        """Position of an equal value, added if there is none."""
+        text = json.dumps(value)
+        if text not in self._positions:
+            self._positions[text] = len(self.values)
+            self.values.append(value)
+        return self._positions[text]
+
+
+def run_rows(
+    records: Sequence[Record],
+    cases: Sequence[CaseRuns],
+    solvers: Mapping[str, int],
+    setups: Interned,
+    machines: Interned,
+) -> list[list[Any]]:
+    """
+    One row per record, with the fields of :data:`RUN_COLUMNS`.
+
+    Parameters
+    ----------
+    records, cases, solvers
+        Records, instances, and number of each solver.
+    setups, machines
+        Take what runs share.
+    """
+    case_of = {i: number for number, case in enumerate(cases) for i in case.records}
+    most_points = max(8, min(200, _MAX_POINTS // max(len(records), 1)))
+    rows = []
+    for i, record in enumerate(records):
+        values = {
+            "case": case_of[i],
+            "solver": solvers[record.solver],
+            "seed": record.seed,
+            "objective": record.objective,
+            "bound": record.bound,
+            "gap": record.primal_gap,
+            "signed": record.signed_gap,
+            "optimality": None if record.objective is None or record.bound is None else record.optimality_gap,
+            "is_new_best": record.is_new_best,
+            "time": record.times.solve if record.times.solve is not None else record.times.wall,
+            "best_time": record.times.best if record.objective is not None else None,
+            "memory": record.peak_memory,
+            "took_place": took_place(record),
+            "status": record.status,
+            "limit": record.limit,
+            "failure": record.failure,
+            "message": record.message,
+            "setup": setups.position(_setup(record)),
+            "machine": machines.position(machine_text(record.machine)),
+            "facts": _facts(record),
+            "trace": trace(record, most_points),
+        }
+        rows.append([values[name] for name in RUN_COLUMNS])
+    return rows
+
+
+def machine_text(machine: Mapping[str, Any]) -> str:
+    """A machine in one line."""
+    cores = machine.get("cores")
+    memory = machine.get("memory")
+    revision = str(machine.get("git") or "")
+    if len(revision) > 12:
+        revision = revision[:12] + ("+" if revision.endswith("+") else "")
+    parts = [
+        machine.get("host"),
+        machine.get("cpu"),
+        words.count(cores, "core") if cores else None,
+        f"{memory / 2**30:.0f} GiB" if isinstance(memory, int) else None,
+        *(machine.get("gpus") or ()),
+        machine.get("os"),
+        f"Python {machine['python']}" if machine.get("python") else None,
+        f"revision {revision}" if revision else None,
+    ]
+    return ", ".join(str(part) for part in parts if part) or "not recorded"
+
+
+def _setup(record: Record) -> list[tuple[str, str]]:
+    """Facts that all runs of a solver have in common, as a rule."""
+    facts = [("Solver", " ".join(part for part in (record.solver_name, record.version) if part))]
+    if record.options:
+        facts.append(("Options", ", ".join(f"{name} = {value}" for name, value in record.options.items())))
+    limits = [f"{name.replace('_', ' ')} {value}" for name, value in record.stop.items()]
+    limits.append(f"{record.threads} thread{'s' if record.threads > 1 else ''}")
+    if record.memory_limit is not None:
+        limits.append(f"{record.memory_limit / 2**20:.0f} MiB of memory")
+    facts.append(("Limits", ", ".join(limits)))
+    return facts
+
+
+def _facts(record: Record) -> list[tuple[str, str]]:
+    """Facts of the run alone."""
+    facts = []
+    if contradicts_reference(record):
+        facts.append(("Contradiction", "the solver's bound excludes the reference: one of the two is wrong"))
+    claimed = record.claimed
+    if claimed is not None and record.objective is not None and not math.isclose(claimed, record.objective):
+        facts.append(("Claimed", f"{claimed:.12g}; the judge recomputed {record.objective:.12g}"))
+    if record.violations:
+        facts.append(("Violations", "\n".join(record.violations)))
+    times = record.times
+    parts = [("best solution", times.best), ("build", times.build), ("read", times.read), ("process", times.wall)]
+    known = [f"{name} {value:.3g} s" for name, value in parts if value is not None]
+    if known:
+        facts.append(("Times", ", ".join(known)))
+    if record.batch is not None:
+        batch = record.batch
+        text = f"{batch.size} on {batch.device}: {batch.latency:.3g} s, {batch.amortised:.3g} s each"
+        facts.append(("Batch", f"{text}, warm-up {batch.warm_up:.3g} s"))
+    if record.started:
+        facts.append(("Started", record.started))
+    return facts

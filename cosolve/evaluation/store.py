@@ -1,0 +1,172 @@
+"""The file of records: JSON lines, appended and synced one by one, so that nothing once said is ever lost."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from cosolve.evaluation.records import Record
+
+#: How every line begins; see :meth:`Record.to_dict`.
+_BEGINNING = b'{"schema":'
+
+
+class RecordFile:
+    """
+    A file of records, open for writing by one process at a time.
+
+    Parameters
+    ----------
+    path
+        The file; created if it is not there. A last line that a crash or a power cut left torn is cut off.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process writes to it.
+    ValueError
+        If a line is no record.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        is_new = not self.path.exists()
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BlockingIOError(11, "another evaluation is writing to it", str(self.path)) from None
+            if is_new:
+                _sync_folder(self.path.parent)
+            #: The latest record of each key, in order of their first appearance.
+            self.records: dict[str, Record] = {}
+            for record in _parse(self.path):
+                self.records[record.key] = record
+            _cut_torn_line(self._file, self.path)
+            os.lseek(self._file, 0, os.SEEK_END)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    @property
+    def folder(self) -> Path:
+        """Folder for solutions and for what runs need while they work: ``RUN.files`` beside ``RUN.jsonl``."""
+        return files_folder(self.path)
+
+    def append(self, record: Record) -> None:
+        """
+        Add a record; it is on the disk when this returns.
+
+        Raises
+        ------
+        OSError
+            If the disk is full; what was written of the line is taken back.
+        """
+        line = (json.dumps(record.to_dict(), allow_nan=False, separators=(",", ":")) + "\n").encode()
+        end = os.lseek(self._file, 0, os.SEEK_END)
+        try:
+            view = memoryview(line)
+            while view:
+                view = view[os.write(self._file, view) :]
+            os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, end)
+            raise
+        self.records[record.key] = record
+
+    def close(self) -> None:
+        """Let others write; may be called twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> RecordFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def files_folder(path: str | os.PathLike[str]) -> Path:
+    """Folder that belongs to a file of records: ``RUN.files`` beside ``RUN.jsonl``."""
+    return Path(path).with_suffix(".files")
+
+
+def read_records(path: str | os.PathLike[str]) -> list[Record]:
+    """
+    The records that hold, in order of their first appearance; the file may be one that is being written.
+
+    Of several records with one key the last holds; see also :func:`current`.
+
+    Raises
+    ------
+    ValueError
+        If a line is no record; the message names file and line.
+    OSError
+        If the file can't be read.
+    """
+    return current(_parse(Path(path)))
+
+
+def current(records: Iterable[Record]) -> list[Record]:
+    """
+    Last record of each key, without those of missing instances that have been there since.
+
+    While an instance is missing, its digest and so the keys of its runs are not known: the record of a run that
+    could not be made gives way to any of the same instance, solver and seed by name.
+    """
+    latest = {record.key: record for record in records}
+    known = {_names(record) for record in latest.values() if record.digest is not None}
+    return [record for record in latest.values() if record.digest is not None or _names(record) not in known]
+
+
+def _names(record: Record) -> tuple[str, str, str, str, int]:
+    return record.suite, record.group, record.case, record.solver, record.seed
+
+
+def _parse(path: Path) -> Iterator[Record]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return  # torn, or being written at this moment
+            if not line.strip():
+                continue
+            try:
+                yield Record.from_dict(json.loads(line))
+            except (ValueError, AttributeError) as error:
+                raise ValueError(f"{path}:{number}: {error}") from error
+
+
+def _cut_torn_line(file: int, path: Path) -> None:
+    """Cut off what follows the last newline, if it is the beginning of a record or zeros: nothing else is ours."""
+    size = os.fstat(file).st_size
+    end = size
+    while end > 0:
+        start = max(0, end - 65536)
+        newline = os.pread(file, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    tail = os.pread(file, len(_BEGINNING), end).rstrip(b"\0")
+    if tail != _BEGINNING[: len(tail)]:
+        raise ValueError(f"{path}: not a file of records.")
+    if end < size:
+        os.ftruncate(file, end)
+        os.fsync(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    # A new file's name is lost in a power cut unless its folder is synced too.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
