@@ -22,6 +22,7 @@ Examples:
   cosolve solve X-n101-k25.vrp --time-limit 300 --threads 4 --out X-n101-k25.sol
   cosolve solve capa.txt --set capacity=8000 --solver scip --gap 0.01
   cosolve solve graph.gr --problem mds --json > result.json
+  cosolve solve data.csv --problem regtree --max-depth 3 --out tree.json
   cosolve solve *.tsp --solver local-search --iterations 1000 --seed 7 --out solutions/
 
 While it runs, the best solution so far stands in the file given by --out. Ctrl-C (or SIGTERM) stops and keeps
@@ -54,6 +55,11 @@ def solve(
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Option of the file's reader (capacity=8000)."),
+    ] = None,
+    max_depth: Annotated[int | None, typer.Option(help="Longest path of splits (regtree).")] = None,
+    min_samples_leaf: Annotated[int | None, typer.Option(help="Fewest samples in a leaf (regtree).")] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Price of a split in units of the constant's squared error (regtree).")
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Option of the solver.")
@@ -88,7 +94,13 @@ def solve(
         },
         seed=seed,
         threads=threads,
-        reading={"problem": problem, "format": format, **reader_options(set_ or [])},
+        reading={
+            "problem": problem,
+            "format": format,
+            **_with_flags(
+                reader_options(set_ or []), max_depth=max_depth, min_samples_leaf=min_samples_leaf, alpha=alpha
+            ),
+        },
         options=solver_options(solvers.get(name).options_type, name, options_file, option or []),
         initial=initial,
         into_folder=out is not None and (len(files) > 1 or out.is_dir()),
@@ -111,6 +123,14 @@ def solve(
     if rows and not json and not quiet:
         _print_summary(rows, several=len(files) > 1)
     return max(codes)
+
+
+def _with_flags(options: dict[str, Any], **flags: Any) -> dict[str, Any]:
+    """Options of the reader, and those that have a flag of their own."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    for name in sorted(options.keys() & given.keys()):
+        raise UsageError(f"--{name.replace('_', '-')} and --set {name} are both given.")
+    return options | given
 
 
 @dataclass(frozen=True)

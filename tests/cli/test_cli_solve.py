@@ -352,3 +352,23 @@ def test_solver_left_behind_does_not_hold_the_exit(slow, folder):
     )
     assert done.returncode == 0
     assert json.loads(done.stdout)["limit"] == "time"
+
+
+def test_limits_of_a_tree_have_flags(cli, tmp_path):
+    """They are options of the reader: a table has no place for them, and --set is long to type."""
+    path = tmp_path / "steps.csv"
+    path.write_text("a,y\n" + "".join(f"{k},{k // 2}\n" for k in range(8)))
+    flags = ("--problem", "regtree", "--max-depth", 2, "--min-samples-leaf", 2, "--alpha", 0.01)
+    answer = cli("solve", path, "--solver", "cart", "--json", *flags)
+    assert answer.code == 0
+    found = json.loads(answer.out)
+    same = cosolve.read(path, max_depth=2, min_samples_leaf=2, alpha=0.01)
+    assert found["digest"] == same.digest
+    assert found["objective"] == pytest.approx(3 * 0.01 * same.baseline)
+
+
+def test_a_limit_given_twice_is_refused(cli, tmp_path):
+    """One of both would win silently."""
+    answer = cli("solve", "x.csv", "--max-depth", 2, "--set", "max_depth=3")
+    assert answer.code == 2
+    assert "--max-depth and --set max_depth are both given" in answer.err

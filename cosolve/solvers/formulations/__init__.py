@@ -46,7 +46,7 @@ class Formulation:
 
 
 #: Problems that have a module here, and "milp", which is its own formulation.
-PROBLEMS = frozenset({"milp", "tsp", "cvrp", "mis", "mds", "cflp", "cpmp", "stp"})
+PROBLEMS = frozenset({"milp", "tsp", "cvrp", "mis", "mds", "cflp", "cpmp", "stp", "regtree", "optw", "optwvp"})
 
 
 class FormulationSolver(Solver):

@@ -1,0 +1,1 @@
+"""Optimal regression trees: kernels, two exact searches and a scikit-learn estimator."""

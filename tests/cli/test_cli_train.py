@@ -1,0 +1,53 @@
+"""``cosolve train``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("torch")
+
+TINY = [
+    *("--size", "12", "--width", "100", "--seed", "4"),
+    *(f"--set={pair}" for pair in ("model.embedding=8", "model.heads=2", "model.layers=1", "model.feed_forward=8")),
+    *(f"--set=training.{pair}" for pair in ("reinforce_batch=4", "rollouts=2", "validation_size=4")),
+    "--set=data.chunk=8",
+]
+
+
+def test_train_writes_a_checkpoint_and_goes_on_with_it(cli, tmp_path):
+    """The smoke test of every training run: two steps, one more, and the network can be used."""
+    out = tmp_path / "net"
+    first = cli("train", "decost", "--out", str(out), "--max-steps", "2", "--json", *TINY)
+    assert first.code == 0, first.err
+    assert json.loads(first.out.splitlines()[-1])["step"] == 2
+    second = cli("train", "decost", "--out", str(out), "--resume", "--max-steps", "1")
+    assert second.code == 0, second.err
+    assert second.out.startswith("step 3 ")
+    text = (out / "config.toml").read_text()
+    assert "size = 12" in text
+    assert "seed = 4" in text
+    again = cli("train", "decost", "--config", str(out / "config.toml"), "--out", str(tmp_path / "b"), "--max-steps=0")
+    assert again.code == 0, again.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("nobody", "--out", "x"), 2, "unknown trainer 'nobody'; known: decost"),
+        (("decost", "--out", "x", "--resume"), 2, "x holds no run"),
+        (("decost", "--out", "x", "--set", "model.layers=many"), 2, "model.layers must be an integer"),
+        (("decost", "--out", "x", "--set", "layers=2"), 2, "TABLE.KEY=VALUE"),
+        (("decost", "--out", "x", "--set", "model.service=some"), 2, "service must be one of softmax, sigmoid, zero"),
+        (("decost", "--out", "x", "--device", "abacus"), 2, "device must be cpu, cuda or cuda:N"),
+    ],
+)
+def test_train_refuses_in_one_line(cli, tmp_path, monkeypatch, arguments, code, message):
+    """Before hours of work, not after."""
+    monkeypatch.chdir(tmp_path)
+    answer = cli("train", *arguments)
+    assert answer.code == code
+    assert message in answer.err
+    assert len(answer.err.splitlines()) == 1
+    assert not (tmp_path / "x").exists()

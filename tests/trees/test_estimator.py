@@ -1,0 +1,188 @@
+"""The scikit-learn estimator: its contract, its views of the tree, its errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeRegressor
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from cosolve.trees.estimator import OptimalRegressionTree
+from cosolve.trees.tree import leaf, split
+from cosolve.trees.warm_up import warm_up
+
+
+@pytest.fixture(scope="module")
+def table() -> tuple[np.ndarray, np.ndarray]:
+    """Values in single precision, as scikit-learn's trees see them."""
+    rng = np.random.default_rng(0)
+    X = rng.random((200, 4)).astype(np.float32).astype(np.float64)
+    return X, np.sin(6 * X[:, 0]) * X[:, 1] + X[:, 2] ** 2 + 0.1 * rng.normal(size=200)
+
+
+@parametrize_with_checks([OptimalRegressionTree(max_depth=2)])
+def test_scikit_learn_contract(estimator, check):
+    """Pipelines and grid searches rely on it."""
+    check(estimator)
+
+
+def test_both_methods_return_the_same_optimum(table):
+    """Two methods with nothing in common but the data: the strongest check of either."""
+    X, y = table
+    for options in ({"max_depth": 2}, {"max_depth": 2, "alpha": 0.05, "min_samples_leaf": 7}, {"max_depth": 1}):
+        interval, rsbb = (
+            OptimalRegressionTree(gap_tol=0.0, method=method, **options).fit(X[:80], y[:80])
+            for method in ("interval", "rsbb")
+        )
+        assert interval.objective_ == pytest.approx(rsbb.objective_, rel=1e-9)
+        assert interval.status_ == rsbb.status_ == "optimal"
+
+
+def test_objective_is_error_plus_price_of_splits(table):
+    """The alpha of the estimator is relative to the constant predictor's error."""
+    X, y = table
+    weights = np.random.default_rng(1).random(200)
+    model = OptimalRegressionTree(max_depth=3, alpha=0.02).fit(X, y, sample_weight=weights)
+    base = np.dot(weights, (y - np.average(y, weights=weights)) ** 2)
+    cost = np.dot(weights, (y - model.predict(X)) ** 2) + 0.02 * base * (model.get_n_leaves() - 1)
+    assert model.objective_ == pytest.approx(cost)
+    assert model.lower_bound_ <= model.objective_
+    assert model.gap_ <= model.gap_tol
+
+
+def test_trace_ends_with_the_result(table):
+    """Anytime curves are drawn from it."""
+    model = OptimalRegressionTree(max_depth=3).fit(*table)
+    assert model.trace_.shape[1] == 3
+    assert model.trace_[-1, 1:].tolist() == [model.objective_, model.lower_bound_]
+    assert (np.diff(model.trace_[:, 0]) >= 0).all()
+    assert (np.diff(model.trace_[:, 1]) <= 0).all()
+    assert (np.diff(model.trace_[:, 2]) >= 0).all()
+
+
+def test_time_limit_is_a_status_and_not_an_error(table):
+    """Whoever sets a limit wants the tree."""
+    X = np.random.default_rng(0).random((2000, 6))
+    start = time.perf_counter()
+    model = OptimalRegressionTree(max_depth=8, time_limit=0.2).fit(X, np.sin(X.sum(axis=1)))
+    assert time.perf_counter() - start < 0.2 + 0.5
+    assert model.status_ == "time_limit"
+    assert model.gap_ > model.gap_tol
+    assert model.get_n_leaves() > 1
+
+
+def test_text_of_a_tree_by_hand():
+    """The layout of scikit-learn's export_text, which people know."""
+    X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    model = OptimalRegressionTree(max_depth=2).fit(X, [0.0, 1.0, 5.0, 5.0])
+    assert model.export_text(["age", "mass"], decimals=1) == (
+        "|--- age <= 0.5\n"
+        "|   |--- mass <= 0.5\n"
+        "|   |   |--- value: [0.0]\n"
+        "|   |--- mass >  0.5\n"
+        "|   |   |--- value: [1.0]\n"
+        "|--- age >  0.5\n"
+        "|   |--- value: [5.0]\n"
+    )
+    with pytest.raises(ValueError, match="at least 2 names"):
+        model.export_text(["age"])
+
+
+def test_scikit_learn_tree_predicts_and_counts_the_same(table):
+    """plot_tree and its relatives show counts and impurities; wrong ones would go unnoticed."""
+    from sklearn.tree import export_text
+
+    X, y = table
+    weights = np.random.default_rng(2).integers(1, 4, 200).astype(float)
+    model = OptimalRegressionTree(max_depth=3).fit(X, y, sample_weight=weights)
+    twin = model.to_sklearn(X, y, sample_weight=weights)
+    assert isinstance(twin, DecisionTreeRegressor)
+    assert twin.predict(X).tolist() == model.predict(X).tolist()
+    assert (twin.apply(X) == model.apply(X)).all()
+    assert (twin.decision_path(X) != model.decision_path(X)).nnz == 0
+    assert twin.get_depth() == model.get_depth()
+    assert export_text(twin, decimals=3) == model.export_text(decimals=3)
+    # Refitted by scikit-learn itself with the root's split only, the root's statistics must agree.
+    root = DecisionTreeRegressor(max_depth=1).fit(X, y, sample_weight=weights).tree_
+    for name in ("impurity", "n_node_samples", "weighted_n_node_samples"):
+        assert getattr(twin.tree_, name)[0] == pytest.approx(getattr(root, name)[0])
+    leaves = twin.tree_.children_left == -1
+    error = np.dot(twin.tree_.weighted_n_node_samples[leaves], twin.tree_.impurity[leaves])
+    assert error == pytest.approx(model.objective_)
+
+
+def test_plot_has_a_box_for_each_node(table):
+    """Drawing must work without a screen and for a single leaf."""
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    X, y = table
+    for depth in (0, 2):
+        model = OptimalRegressionTree(max_depth=depth).fit(X, y)
+        texts = [text.get_text() for text in model.plot(X).texts]
+        assert sum("n = " in text for text in texts) == 2 * model.get_n_leaves() - 1
+        assert f"n = {len(X)}" in texts[0] or any(f"n = {len(X)}" in text for text in texts)
+        matplotlib.pyplot.close("all")
+
+
+def test_warm_start_takes_trees_of_three_kinds(table):
+    """A fitted CART is the tree that people have at hand."""
+    X, y = table
+    cart = DecisionTreeRegressor(max_depth=2, max_leaf_nodes=4, random_state=0).fit(X, y)
+    optimal = OptimalRegressionTree(max_depth=2).fit(X, y)
+    for start in (cart, optimal, optimal.tree_, None):
+        model = OptimalRegressionTree(max_depth=2, warm_start_tree=start).fit(X, y)
+        assert model.objective_ == pytest.approx(optimal.objective_, rel=1e-4)
+    with pytest.raises(ValueError, match="depth 2, allowed is 1"):
+        OptimalRegressionTree(max_depth=1, warm_start_tree=cart).fit(X, y)
+    with pytest.raises(ValueError, match="warm_start_tree must be"):
+        OptimalRegressionTree(warm_start_tree=DecisionTreeRegressor()).fit(X, y)
+    with pytest.raises(ValueError, match="a leaf with 0 rows"):
+        OptimalRegressionTree(warm_start_tree=split(0, 99.0, leaf(0.0), leaf(0.0))).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_depth", -1),
+        ("max_depth", 2.0),
+        ("max_depth", 13),
+        ("min_samples_leaf", 0),
+        ("alpha", -0.1),
+        ("alpha", float("nan")),
+        ("max_splits", -1),
+        ("time_limit", 0.0),
+        ("gap_tol", 1.0),
+        ("method", "greedy"),
+        ("n_jobs", 0),
+    ],
+)
+def test_bad_parameters_are_named(table, name, value):
+    """A typo must not fall back to a default."""
+    with pytest.raises(ValueError, match=name):
+        OptimalRegressionTree(**{name: value}).fit(*table)
+
+
+def test_threads_follow_joblib_rules(table):
+    """-1 is all processors, None is one."""
+    X, y = table
+    objectives = [OptimalRegressionTree(max_depth=3, n_jobs=n_jobs).fit(X, y).objective_ for n_jobs in (None, 2, -1)]
+    assert objectives == pytest.approx([objectives[0]] * 3, rel=2e-4)
+
+
+def test_warm_up_is_done_once():
+    """Each fit calls it; only the first may cost anything."""
+    warm_up()
+    start = time.perf_counter()
+    for _ in range(100):
+        warm_up()
+    assert time.perf_counter() - start < 0.01
+
+
+def test_package_does_not_load_scikit_learn():
+    """``import cosolve`` answers at once; the estimator is for those who ask for it."""
+    code = "import sys, cosolve; assert not {'sklearn', 'numba', 'cosolve.trees'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
