@@ -14,6 +14,9 @@ for _key, _module, _attribute in (
     ("fjsp", "fjsp", "FJSP"),
     ("stp", "stp", "STP"),
     ("milp", "milp", "MILP"),
+    ("optw", "orienteering", "OPTW"),
+    ("optwvp", "orienteering", "OPTWVP"),
+    ("regtree", "regtree", "REGTREE"),
 ):
     problems.register(_key, f"cosolve.instances.{_module}:{_attribute}")
 
@@ -35,6 +38,9 @@ for _name, _target in (
     ("fjs", "fjsp:FJS"),
     ("jsplib", "fjsp:JSPLIB"),
     ("steinlib", "steinlib:STEINLIB"),
+    ("toptw", "orienteering:TOPTW"),
+    ("orienteering-json", "orienteering:ORIENTEERING_JSON"),
+    ("csv", "csv_table:CSV"),
 ):
     formats.register(_name, f"cosolve.instances.formats.{_target}")
 

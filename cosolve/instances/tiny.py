@@ -15,6 +15,8 @@ from cosolve.instances.distances import Distances
 from cosolve.instances.fjsp import FJSPInstance
 from cosolve.instances.graphs import Graph, MDSInstance, MISInstance
 from cosolve.instances.milp import MILPInstance
+from cosolve.instances.orienteering import OPTWInstance, OPTWVPInstance
+from cosolve.instances.regtree import RegressionTreeInstance
 from cosolve.instances.stp import STPInstance
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
 
@@ -158,6 +160,60 @@ def _milp() -> list[tuple[Instance, float]]:
     return [(knapsack, 10.0)]
 
 
+def _regtree() -> list[tuple[Instance, float]]:
+    # Exclusive or: the first split gains next to nothing whatever it is, two levels explain all but the two samples of
+    # one corner, 4 and 6, which leave 1 + 1. Three splits at a tenth of the error of the constant each: the mean of
+    # 0, 5, 4, 6, 0 is 3, so that error is 9 + 4 + 1 + 9 + 9 = 32, and 2 + 3 * 3.2 = 11.6.
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 0], [1, 1]], float)
+    y = np.array([0, 5, 4, 6, 0], float)
+    xor = RegressionTreeInstance(name="xor", X=corners, y=y, max_depth=2, alpha=0.1)
+    # Weighted steps, at least two samples in a leaf: 0 0 | 6 9 | 9 is not allowed, 0 0 | 6 9 9 leaves the mean
+    # (2 * 6 + 9 + 9) / 4 = 7.5 and 2 * 2.25 + 2.25 + 2.25 = 9, 0 0 6 | 9 9 leaves the mean 3 and 9 + 9 + 2 * 9 = 36.
+    steps = RegressionTreeInstance(
+        name="steps",
+        X=np.array([[1.0], [2.0], [3.0], [4.0], [5.0]]),
+        y=np.array([0.0, 0.0, 6.0, 9.0, 9.0]),
+        weights=np.array([1.0, 1.0, 2.0, 1.0, 1.0]),
+        max_depth=2,
+        min_samples_leaf=2,
+    )
+    return [(steps, 9.0), (xor, 11.6)]
+
+
+def _line(*positions: float) -> Distances:
+    coords = np.array([[x, 0.0] for x in positions])
+    return Distances.from_coords(coords, Metric.EXACT_2D)
+
+
+def _optw() -> list[tuple[Instance, float]]:
+    # Out and back takes 2 for a prize of 3, or 4 for a prize of 5; both would take 6 of the 4 there are.
+    either = OPTWInstance(
+        name="either",
+        distances=_line(0, 1, -2),
+        opens=np.zeros(3),
+        closes=np.full(3, 4.0),
+        horizon=4.0,
+        prize=np.array([0.0, 3.0, 5.0]),
+    )
+    return [(either, 5.0)]
+
+
+def _optwvp() -> list[tuple[Instance, float]]:
+    # Four of seven units are needed to get to the far customer and back. It earns 5 in the one unit of its cap, the
+    # other two earn 2 each at the near one: 9. Its window forbids to begin there on the way out.
+    shared = OPTWVPInstance(
+        name="shared",
+        distances=_line(0, 1, 2),
+        opens=np.array([0.0, 3.0, 0.0]),
+        closes=np.full(3, 7.0),
+        horizon=7.0,
+        segment_ptr=np.array([0, 0, 1, 2]),
+        segment_length=np.array([3.0, 1.0]),
+        segment_rate=np.array([2.0, 5.0]),
+    )
+    return [(shared, 9.0)]
+
+
 _MAKERS: dict[str, Callable[[], list[tuple[Instance, float]]]] = {
     "tsp": _tsp,
     "atsp": _atsp,
@@ -169,6 +225,9 @@ _MAKERS: dict[str, Callable[[], list[tuple[Instance, float]]]] = {
     "fjsp": _fjsp,
     "stp": _stp,
     "milp": _milp,
+    "regtree": _regtree,
+    "optw": _optw,
+    "optwvp": _optwvp,
 }
 
 

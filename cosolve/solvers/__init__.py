@@ -8,6 +8,9 @@ for _name, _target in (
     ("local-search", "local_search:LocalSearch"),
     ("held-karp", "held_karp:HeldKarp"),
     ("lagrangian", "lagrangian:Lagrangian"),
+    ("labelling", "labelling:Labelling"),
+    ("beam", "beam:Beam"),
+    ("trees", "trees:Trees"),
     ("cpsat", "cpsat:CpSat"),
     ("routing", "routing:Routing"),
     ("pyvrp", "pyvrp:PyVRP"),
@@ -15,8 +18,12 @@ for _name, _target in (
     ("scip", "scip:Scip"),
     ("pulp", "pulp:Pulp"),
     ("networkx", "networkx:NetworkX"),
+    ("cart", "cart:Cart"),
     ("hgs", "hgs:HGS"),
     ("kamis", "kamis:KaMIS"),
     ("lkh", "lkh:LKH"),
+    ("streed", "streed:Streed"),
+    ("decost", "decost:Decost"),
+    ("decost+", "decost:DecostPlus"),
 ):
     solvers.register(_name, f"cosolve.solvers.{_target}")

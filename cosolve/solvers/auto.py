@@ -92,6 +92,10 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search", 0.85), Stage("cpsat")))
         case "stp":
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("scip")))
+        case "regtree":
+            return Plan((Stage("trees"),))
+        case "optw" | "optwvp":
+            return Plan((Stage("labelling", 0.7), Stage("local-search")))
         case _:
             return Plan((Stage("highs"),))
 
@@ -101,7 +105,9 @@ class Auto(Solver):
 
     name = "auto"
     title = "the documented choice for the problem and size (default)"
-    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "milp"})
+    problems = frozenset(
+        {"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "milp", "regtree", "optw", "optwvp"}
+    )
     features = Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.THREADS
 
     def available(self) -> Availability:

@@ -22,9 +22,15 @@ _FAMILIES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "cflp": (("cornuejols", {"facilities": 8, "customers": 12}),),
     "cpmp": (("osman", {"n": 30, "p": 4}),),
     "fjsp": (("sd2", {"jobs": 4, "machines": 3, "operations": 3}),),
+    "optw": (("uniform", {"size": 14}),),
+    "optwvp": (("hard", {"size": 14, "width": 4.0}),),
     "stp": (
         ("hypercube", {"dimensions": 5, "perturbed": True}),
         ("random", {"num_nodes": 60, "num_edges": 90, "num_terminals": 15}),
+    ),
+    "regtree": (
+        ("friedman1", {"n": 50, "p": 5, "max_depth": 3}),
+        ("household", {"n": 50, "max_depth": 2, "alpha": 0.01, "min_samples_leaf": 2}),
     ),
 }
 

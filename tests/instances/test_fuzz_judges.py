@@ -18,6 +18,8 @@ from cosolve.instances.cvrp import Routes
 from cosolve.instances.fjsp import Schedule
 from cosolve.instances.graphs import NodeSet
 from cosolve.instances.milp import Values
+from cosolve.instances.orienteering import OPTWRoute, TimedRoute
+from cosolve.instances.regtree import RegressionTree
 from cosolve.instances.stp import EdgeSet
 from cosolve.instances.tiny import tiny_instances
 from cosolve.instances.tsp import Tour
@@ -73,8 +75,64 @@ def propose(instance: Instance, rng: random.Random) -> Solution:
         case "stp":
             edges = [ids(rng, 4, 2) for _ in range(rng.choice((0, 1, 2, 3, 3, 3, 4)))]
             return EdgeSet(edges=np.array(edges, np.int64).reshape(-1, 2))
+        case "regtree":
+            return propose_tree(instance, rng)
+        case "optw" | "optwvp":
+            route = OPTWRoute if instance.problem == "optw" else TimedRoute
+            visits = ids(rng, n, rng.randrange(3))
+            times = [
+                [rng.choice(FLOATS) if rng.random() < 0.1 else rng.randrange(9) / 2 for _ in visits] for _ in range(2)
+            ]
+            if rng.random() < 0.05:
+                times[0].append(1.0)
+            return route(customers=np.array(visits, np.int64), start=np.array(times[0]), duration=np.array(times[1]))
     values = [rng.choice(FLOATS) if rng.random() < 0.2 else float(rng.randrange(2)) for _ in range(length)]
     return Values(values=np.array(values, float))
+
+
+def propose_tree(instance: Instance, rng: random.Random) -> Solution:
+    """A random tree in any numbering, now and then with something broken."""
+    nodes: list[list[float]] = [[-2, 0, -1, -1, rng.random()]]
+    for _ in range(rng.choice((0, 1, 1, 1, 2, 3, 4))):
+        leaf = rng.choice([k for k, node in enumerate(nodes) if node[2] < 0])
+        nodes += [[-2, rng.choice(FLOATS), -1, -1, rng.random()] for _ in range(2)]
+        children = rng.sample([len(nodes) - 2, len(nodes) - 1], 2)
+        nodes[leaf] = [rng.randrange(instance.num_features), rng.choice((0.5, 1.5, 2.5, 3.5)), *children, math.nan]
+    if rng.random() < 0.3:
+        column = rng.randrange(5)
+        pool = FLOATS if column in (1, 4) else (-2, -1, 0, 1, 2, len(nodes), 2**31 - 1)
+        rng.choice(nodes)[column] = rng.choice(pool)
+    names = ("feature", "threshold", "left", "right", "value")
+    columns = dict(zip(names, map(np.array, zip(*nodes, strict=True)), strict=True))
+    if rng.random() < 0.05:
+        columns["value"] = columns["value"][1:]
+    return RegressionTree(**columns)
+
+
+def is_tree_feasible(i: Instance, s: Solution) -> bool:
+    """The definition: from the root down every node once, every leaf with enough samples, within the limits."""
+    m = len(s.feature)
+    if m == 0 or {len(s.threshold), len(s.left), len(s.right), len(s.value)} != {m}:
+        return False
+    seen: list[int] = []
+
+    def follow(node: int, rows: list[int], depth: int) -> bool:
+        if not 0 <= node < m or node in seen:
+            return False
+        seen.append(node)
+        if s.left[node] == -1:
+            is_marked = s.right[node] == -1 and s.feature[node] == -2
+            is_small = abs(s.value[node]) < 1e100  # its square is finite
+            return bool(is_marked and is_small) and len(rows) >= i.min_samples_leaf and depth <= i.max_depth
+        if not (0 <= s.feature[node] < i.num_features and math.isfinite(s.threshold[node])):
+            return False
+        left = [row for row in rows if i.X[row, s.feature[node]] <= s.threshold[node]]
+        right = [row for row in rows if row not in left]
+        return follow(int(s.left[node]), left, depth + 1) and follow(int(s.right[node]), right, depth + 1)
+
+    splits = int((s.left != -1).sum())
+    fits = i.max_splits is None or splits <= i.max_splits
+    return follow(0, list(range(i.size)), 0) and len(seen) == m and fits
 
 
 def is_feasible(i: Instance, s: Solution) -> bool:
@@ -140,13 +198,34 @@ def is_feasible(i: Instance, s: Solution) -> bool:
                 last = len(reached)
                 reached |= set().union(*[edge for edge in used if edge & reached])
             return reached == touched and len(used) == len(touched) - 1
+        case "regtree":
+            return is_tree_feasible(i, s)
+        case "optw" | "optwvp":
+            visits, start, duration = s.customers.tolist(), s.start.tolist(), s.duration.tolist()
+            if not len(visits) == len(start) == len(duration) == len(set(visits)):
+                return False
+            if any(not 0 < v < i.size for v in visits) or not all(map(math.isfinite, start + duration)):
+                return False
+            clock, place = float(i.opens[0]), 0
+            for v, begin, time in zip(visits, start, duration, strict=True):
+                slack = 1e-6
+                if begin < clock + i.distances.between(place, v) - slack:
+                    return False
+                if not i.opens[v] - slack <= begin <= i.closes[v] + slack:
+                    return False
+                if not i.min_service[v] - slack <= time <= i.caps[v] + slack:
+                    return False
+                clock, place = begin + time, v
+            return not visits or clock + i.distances.between(place, 0) <= i.horizon + 1e-6
     x = s.values.tolist()
     if len(x) != i.size or any(not (math.isfinite(v) and abs(v - round(v)) < 1e-6 and 0 <= round(v) <= 1) for v in x):
         return False
     return sum(a * round(v) for a, v in zip(i.data, x, strict=True)) <= i.row_upper[0]
 
 
-@pytest.mark.parametrize("problem", ["tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "milp"])
+@pytest.mark.parametrize(
+    "problem", ["tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "milp", "regtree", "optw", "optwvp"]
+)
 def test_judges_agree_with_the_definition_and_never_crash(problem):
     """A judge that passes one broken solution makes every table of results worthless."""
     rng = random.Random(problem)

@@ -25,6 +25,8 @@ from cosolve.instances.fjsp import Schedule
 from cosolve.instances.formats import source
 from cosolve.instances.formats.base import formats, solution_formats
 from cosolve.instances.graphs import NodeSet
+from cosolve.instances.orienteering import OPTWRoute, TimedRoute
+from cosolve.instances.regtree import RegressionTree
 from cosolve.instances.stp import EdgeSet
 from cosolve.instances.tiny import tiny_instances
 from cosolve.instances.tsp import Tour
@@ -43,6 +45,9 @@ FAMILIES = (
     ("fjsp", "sd2", {"jobs": 3, "machines": 2, "operations": 3}),
     ("fjsp", "taillard", {"jobs": 3, "machines": 3}),
     ("stp", "hypercube", {"dimensions": 3}),
+    ("regtree", "friedman1", {"n": 6, "p": 5}),
+    ("optw", "uniform", {"size": 5}),
+    ("optwvp", "hard", {"size": 5}),
 )
 
 
@@ -65,6 +70,14 @@ def some_solution(instance: Instance) -> Solution:
             first = instance.alt_ptr[:-1]
             ends = np.cumsum(instance.alt_time[first], dtype=float)
             return Schedule(machine=instance.alt_machine[first], start=np.append(0.0, ends)[: len(first)])
+        case "optw" | "optwvp":
+            route = OPTWRoute if instance.problem == "optw" else TimedRoute
+            return route(customers=[1], start=instance.opens[1:2] + 1, duration=instance.min_service[1:2])
+        case "regtree":
+            children, zeros = np.array([1, -1, -1]), np.zeros(3)
+            feature, threshold = np.array([0, -2, -2]), np.array([np.median(instance.X[:, 0]), 0.0, 0.0])
+            right = np.array([2, -1, -1])
+            return RegressionTree(feature=feature, threshold=threshold, left=children, right=right, value=zeros)
     return EdgeSet(edges=instance.edges)
 
 
@@ -336,9 +349,15 @@ def test_every_published_graph_is_claimed_by_one_graph_format(data, folder):
         assert folder in next(iter(claims.values())), path
 
 
-@pytest.mark.parametrize("folder", ["optw", "regression"])
-def test_files_of_other_kinds_are_claimed_by_nobody(data, folder):
-    """Tables of numbers that are no instance of these problems."""
-    for path in (data / folder).rglob("*"):
+def test_tables_are_claimed_by_the_table_format_alone(data):
+    """Blank-separated ones by nobody: too many formats are rows of bare numbers."""
+    for path in (data / "regression").rglob("*"):
         if path.is_file():
-            assert not _claims(path), path
+            assert _claims(path) == ({} if path.name == "data.txt" else {"csv": ("regtree",)}), path
+
+
+def test_orienteering_files_are_claimed_by_their_format_alone(data):
+    """Rows of bare numbers, with lists that say where a row ends."""
+    for path in (data / "optw").glob("*.txt"):
+        # t101 is of the variant with several constraints and windows.
+        assert _claims(path) == ({} if path.name == "t101.txt" else {"toptw": ("optw",)}), path

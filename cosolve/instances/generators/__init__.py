@@ -57,6 +57,11 @@ for _name, _target in (
     ("stp/random", "stp:RANDOM"),
     ("stp/road", "stp:ROAD"),
     ("milp/steiner-triple", "milp:STEINER_TRIPLE"),
+    ("optw/uniform", "orienteering:UNIFORM"),
+    ("optwvp/decost", "orienteering:DECOST"),
+    ("optwvp/hard", "orienteering:HARD"),
+    ("regtree/friedman1", "regression:FRIEDMAN1"),
+    ("regtree/household", "regression:HOUSEHOLD"),
 ):
     generators.register(_name, f"cosolve.instances.generators.{_target}")
 

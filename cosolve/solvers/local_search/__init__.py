@@ -25,7 +25,7 @@ class LocalSearch(CompiledSolver):
 
     name = "local-search"
     title = "cosolve's own iterated local search"
-    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp"})
+    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "optw", "optwvp"})
     features = Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
     limits = frozenset({Limit.ITERATION})
 

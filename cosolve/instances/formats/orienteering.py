@@ -1,0 +1,200 @@
+"""Orienteering files: the text format of KU Leuven's (T)OPTW sets, and cosolve's own JSON; timed routes are JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosolve.core.metric import Metric
+from cosolve.instances.distances import Distances
+from cosolve.instances.formats.base import Format
+from cosolve.instances.formats.source import Source
+from cosolve.instances.orienteering import OPTWInstance, OPTWVPInstance
+
+#: Numbers before the list of a point: i, x, y, service, score, frequency, length of the list.
+_HEAD = 7
+
+
+def sniff_toptw(source: Source) -> tuple[str, ...]:
+    """Whether there are rows of 4 and 2 numbers, then points that end with a window where their lists say."""
+    rows = [line.split() for line in source.head_lines]
+    if len(rows) < 3 or len(rows[0]) != 4 or len(rows[1]) != 2:
+        return ()
+    try:
+        points = [[float(word) for word in row] for row in rows[2:20]]
+    except ValueError:
+        return ()
+    # The last line of the head may be cut, or be the only place.
+    whole = points[:-1] or points
+    if any(len(row) < _HEAD + 2 or row[0] != i or len(row) != _HEAD + row[6] + 2 for i, row in enumerate(whole)):
+        return ()
+    return ("optw",)
+
+
+def read_toptw(source: Source, problem: str, *, decimals: int | None = None) -> OPTWInstance:
+    """
+    Read one tour's problem: ``k v N t``, ``D Q``, then ``i x y service score f a list... opens closes`` for each place.
+
+    Parameters
+    ----------
+    decimals
+        Travel times are Euclidean distances cut off behind this many decimals; without it 1, or 2 in files with a
+        limit D of the tour, which are Cordeau's [1]_.
+
+    References
+    ----------
+    .. [1] Vansteenwegen, P., Souffriau, W., Vanden Berghe, G., Van Oudheusden, D. (2009). Iterated local search for
+           the team orienteering problem with time windows. *Computers & Operations Research* 36(12): 3281-3290.
+    """
+    lines = [(position, line.split()) for position, line in source.lines() if line.strip()]
+    if len(lines) < 3:
+        source.fail("expected the lines 'k v N t' and 'D Q' and a line for each place.")
+    announced = _row(source, *lines[0], 4)[2]
+    limit = _row(source, *lines[1], 2)[0]
+    if decimals is None:
+        decimals = 1 if limit == 0 else 2
+    if not 0 <= decimals <= 9:
+        source.fail(f"decimals must be in 0..9, got {decimals}.")
+    points = np.empty((len(lines) - 2, 6))
+    for k, (position, words) in enumerate(lines[2:]):
+        if len(words) < _HEAD + 2:
+            source.fail(f"a place needs at least {_HEAD + 2} numbers, got {len(words)}.", position)
+        row = _row(source, position, words, len(words))
+        listed = row[6]
+        if listed != int(listed) or listed < 0 or len(row) != _HEAD + int(listed) + 2:
+            source.fail(f"a list of {listed:g} entries makes {_HEAD + 2 + listed:g} numbers, got {len(row)}.", position)
+        if row[0] != k:
+            source.fail(f"expected place {k}, got {row[0]:g}.", position)
+        points[k] = [row[1], row[2], row[3], row[4], row[-2], row[-1]]
+        if k and points[k, 4] > points[k, 5]:
+            source.fail(f"window closes at {row[-1]:g}, before it opens at {row[-2]:g}.", position)
+        for what, value in (("service", row[3]), ("score", row[4])):
+            if value < 0:
+                source.fail(f"{what} must be >= 0, got {value:g}.", position)
+    meta: dict[str, Any] = {"decimals": decimals}
+    if announced != len(points) - 1:
+        meta["announced_customers"] = announced  # the sets' own files are not always right about it
+    coords = points[:, :2]
+    return OPTWInstance(
+        name=source.stem,
+        meta=meta,
+        distances=Distances.from_matrix(truncated(coords, decimals), coords),
+        opens=points[:, 4],
+        closes=points[:, 5],
+        horizon=float(points[0, 5]),
+        prize=np.append(0.0, points[1:, 3]),
+        min_service=np.append(0.0, points[1:, 2]),
+    )
+
+
+def _row(source: Source, position: int, words: list[str], count: int) -> list[float]:
+    if len(words) != count:
+        source.fail(f"expected {count} numbers, got {len(words)}.", position)
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        bad = next(word for word in words if not _is_number(word))
+        source.fail(f"expected a number, got {bad[:80]!r}.", position)
+    if not all(map(math.isfinite, values)):
+        source.fail("numbers must be finite.", position)
+    return values
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def truncated(coords: np.ndarray, decimals: int) -> np.ndarray:
+    """Euclidean distances cut off behind ``decimals`` places, (n, n)."""
+    difference = coords[:, None] - coords
+    length = np.sqrt((difference * difference).sum(axis=2))
+    scale = 10.0**decimals
+    # A length of exactly 0.3 may come out as 0.29999999999999998: it must not lose a whole unit.
+    return np.floor(length * scale + 1e-9) / scale
+
+
+_ARRAYS = ("opens", "closes", "prize", "min_service", "segment_ptr", "segment_length", "segment_rate")
+_TYPES: dict[str, type[OPTWVPInstance]] = {"optwvp": OPTWVPInstance, "optw": OPTWInstance}
+
+
+def sniff_json(source: Source) -> tuple[str, ...]:
+    """Whether it is an object that names its problem near its beginning."""
+    head = "".join(source.head[:4096].split())
+    return tuple(key for key in _TYPES if head.startswith(f'{{"problem":"{key}"'))
+
+
+def read_json(source: Source, problem: str) -> OPTWVPInstance:
+    """Read the object that :func:`write_json` writes; arrays that an instance may lack may be left out."""
+    try:
+        data = json.loads(source.text())
+    except json.JSONDecodeError as error:
+        source.fail(f"not JSON: {error.msg}.", line=error.lineno)
+    except RecursionError:
+        source.fail("not an instance: nested too deeply.")
+    known = {"problem", "name", "meta", "metric", "coords", "matrix", "horizon", *_ARRAYS}
+    unknown = sorted(set(data) - known)
+    if unknown:
+        source.fail(f"unknown key {unknown[0]!r}; allowed: {', '.join(sorted(known))}.")
+    for key in ("opens", "closes", "horizon"):
+        if key not in data:
+            source.fail(f"the key {key!r} is missing.")
+    try:
+        coords = None if data.get("coords") is None else np.array(data["coords"], np.float64).reshape(-1, 2)
+        if data.get("matrix") is not None:
+            distances = Distances.from_matrix(np.array(data["matrix"], np.float64), coords)
+        elif coords is not None:
+            distances = Distances.from_coords(coords, Metric[data.get("metric", "EXACT_2D")])
+        else:
+            source.fail("either 'coords' or 'matrix' must be given.")
+        arrays = {key: np.array(data[key]) for key in _ARRAYS if key in data}
+        name, meta = str(data.get("name", source.stem)), dict(data.get("meta", {}))
+        return _TYPES[problem](name=name, meta=meta, distances=distances, horizon=data["horizon"], **arrays)
+    except KeyError as error:
+        source.fail(f"metric must be one of {', '.join(m.name for m in Metric if m)}, got {error}.")
+    except (TypeError, ValueError) as error:
+        source.fail(f"{error}")
+
+
+def write_json(instance: OPTWVPInstance, path: Path) -> None:
+    """Write one object; numbers are written so that they read back as they are."""
+    distances = instance.distances
+    data: dict[str, Any] = {"problem": instance.problem, "name": instance.name}
+    if instance.meta:
+        data["meta"] = dict(instance.meta)
+    if len(distances.coords):
+        data["coords"] = distances.coords.tolist()
+    if distances.metric == Metric.MATRIX:
+        data["matrix"] = distances.matrix.tolist()
+    else:
+        data["metric"] = distances.metric.name
+    data["horizon"] = instance.horizon
+    data.update({key: getattr(instance, key).tolist() for key in _ARRAYS})
+    path.write_text(json.dumps(data, allow_nan=False, default=str) + "\n")
+
+
+TOPTW = Format(
+    "toptw",
+    "(team) orienteering with time windows, KU Leuven's text format, one tour",
+    ("optw",),
+    {},
+    sniff_toptw,
+    read_toptw,
+    options={"decimals": "decimals of the travel times, the rest is cut off (1 Solomon, 2 Cordeau)"},
+)
+ORIENTEERING_JSON = Format(
+    "orienteering-json",
+    "orienteering with time windows, fixed or variable profits, cosolve's own",
+    ("optwvp", "optw"),
+    {".json": ("optwvp", "optw")},
+    sniff_json,
+    read_json,
+    write_json,
+)

@@ -1,0 +1,16 @@
+"""Insertion for orienteering with time windows, then the best service times."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosolve.core.monitor import Monitor
+from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
+from cosolve.search.orienteering_local import construct as insert
+from cosolve.solvers.orienteering import arrays_of, timed
+
+
+def construct(instance: OPTWVPInstance, monitor: Monitor, rng: np.random.Generator) -> TimedRoute:
+    """Insert what earns most for its time as long as it pays."""
+    arrays = arrays_of(instance)
+    return timed(instance, arrays.places[insert(arrays)])

@@ -1,0 +1,158 @@
+"""Solver "labelling": orienteering with time windows, exact by dynamic programming over labels."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cache
+from typing import Self
+
+import numpy as np
+
+import cosolve
+from cosolve.core.instance import Instance, Solution
+from cosolve.core.monitor import Monitor
+from cosolve.core.solver import Availability, Feature, Outcome
+from cosolve.instances.orienteering import OPTWVPInstance
+from cosolve.search import label_passes
+from cosolve.search.orienteering import Arrays
+from cosolve.solvers.compiled import CompiledSolver, small_instances
+from cosolve.solvers.orienteering import arrays_of, timed
+
+#: Seconds between two looks at the clock while a pass runs.
+_POLL = 0.02
+
+
+@dataclass(frozen=True)
+class LabellingOptions:
+    """
+    Options of "labelling".
+
+    Parameters
+    ----------
+    neighbours
+        Customers that a label of the relaxation remembers at first, >= 0.
+    max_labels
+        Most labels of one pass, >= 1000; a label takes about 150 bytes, more with variable profits.
+    """
+
+    neighbours: int = 8
+    max_labels: int = 4_000_000
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 0:
+            raise ValueError(f"neighbours must be >= 0, got {self.neighbours}.")
+        if self.max_labels < 1000:
+            raise ValueError(f"max_labels must be >= 1000, got {self.max_labels}.")
+
+
+class Labelling(CompiledSolver):
+    """
+    Labels with concave profit functions, bounded by relaxed passes in both directions.
+
+    See :mod:`cosolve.search.labelling` for the method and its sources.
+    """
+
+    name = "labelling"
+    title = "exact labelling with ng-route bounds (optw, optwvp)"
+    problems = frozenset({"optw", "optwvp"})
+    features = Feature.EXACT | Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.DETERMINISTIC
+    options_type = LabellingOptions
+
+    def available(self) -> Availability:
+        """Always."""
+        return Availability(True, cosolve.__version__)
+
+    def warm_up(self, instance: Instance) -> None:
+        """Compile what easy instances never reach, too."""
+        super().warm_up(instance)
+        _warm_up_all(instance.problem)
+
+    def solve(
+        self,
+        instance: OPTWVPInstance,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: LabellingOptions,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        monitor.report(timed(instance, np.empty(0, np.int64)), 0.0)
+        if monitor.should_stop():
+            return Outcome()
+        with Reporting(instance, monitor) as reporting:
+            _, stats = label_passes.solve(
+                reporting.arrays,
+                report=reporting.report,
+                report_bound=monitor.report_bound,
+                stop=reporting.stop,
+                best=reporting.best,
+                neighbours=options.neighbours,
+                max_labels=options.max_labels,
+            )
+        return Outcome(stats=stats)
+
+
+class Reporting:
+    """
+    What the kernels of labels are told and tell: arrays, routes, and a flag that a thread sets when time is up.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    monitor
+        Takes the routes and says when to stop.
+    """
+
+    def __init__(self, instance: OPTWVPInstance, monitor: Monitor) -> None:
+        self.arrays = arrays_of(instance)
+        self.stop = np.zeros(1, np.int64)
+        self._instance, self._monitor = instance, monitor
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="cosolve-labelling-watcher", daemon=True)
+
+    @property
+    def best(self) -> float:
+        """Profit of the best route known."""
+        return self._monitor.best.objective if self._monitor.best is not None else 0.0
+
+    def report(self, route: np.ndarray) -> float:
+        """Hand over a route by places of the arrays; best profit known then."""
+        self._monitor.report(timed(self._instance, self.arrays.places[route]))
+        return self.best
+
+    def _watch(self) -> None:
+        while not self._done.wait(_POLL):
+            if self._monitor.should_stop():
+                self.stop[0] = 1
+                return
+
+    def __enter__(self) -> Self:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._done.set()
+        self._watcher.join()
+
+
+@cache
+def _warm_up_all(problem: str) -> None:
+    for instance in small_instances(problem):
+        assert isinstance(instance, OPTWVPInstance)
+        arrays = arrays_of(instance)
+
+        def profit(route: np.ndarray, arrays: Arrays = arrays) -> float:
+            return arrays.profit(route)
+
+        label_passes.solve(
+            arrays,
+            report=profit,
+            report_bound=lambda bound: None,
+            stop=np.zeros(1, np.int64),
+            first_labels=2,
+            relaxed_labels=2,
+        )

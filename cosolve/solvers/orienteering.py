@@ -1,0 +1,47 @@
+"""Orienteering instances to the arrays of the kernels, and routes back to solutions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosolve.core.metric import Metric
+from cosolve.instances.orienteering import OPTWInstance, OPTWRoute, OPTWVPInstance, TimedRoute
+from cosolve.search import orienteering
+from cosolve.search.service_times import best_service_times
+
+
+def arrays_of(instance: OPTWVPInstance) -> orienteering.Arrays:
+    """The instance as the kernels see it."""
+    return orienteering.prepare(
+        instance.distances.dense(),
+        instance.opens,
+        instance.closes,
+        instance.horizon,
+        instance.min_service,
+        instance.prize,
+        instance.segment_ptr,
+        instance.segment_length,
+        instance.segment_rate,
+        is_integral=instance.is_integral,
+        is_metric=instance.distances.metric is Metric.EXACT_2D,
+    )
+
+
+def timed(instance: OPTWVPInstance, customers: np.ndarray) -> TimedRoute:
+    """The route with its best service times; as early as can be where it is not feasible."""
+    start, duration = np.zeros(len(customers)), np.zeros(len(customers))
+    best_service_times(
+        customers,
+        instance.distances.dense(),
+        instance.opens,
+        instance.closes,
+        instance.horizon,
+        instance.min_service,
+        instance.segment_ptr,
+        instance.segment_length,
+        instance.segment_rate,
+        start,
+        duration,
+    )
+    kind = OPTWRoute if isinstance(instance, OPTWInstance) else TimedRoute
+    return kind(customers=customers, start=start, duration=duration)
