@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 
 from cosolve import __version__
-from cosolve.cli import convert, demo, generate, info, solve, validate
-from cosolve.cli.errors import describe_usage_error, is_usage_error, report
+from cosolve.cli import compare, convert, demo, evaluate, generate, info, report, solve, train, validate
+from cosolve.cli.errors import describe_usage_error, is_usage_error
+from cosolve.cli.errors import report as report_error
 
 app = typer.Typer(
     name="cosolve",
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # Rich's help takes as long to import as everything else together
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (solve, validate, info, convert, generate, demo):
+for _verb in (solve, validate, info, convert, generate, demo, evaluate, compare, report, train):
     _verb.register(app)
 
 
@@ -80,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
         if is_usage_error(error):
             print(describe_usage_error(error), file=sys.stderr)
             return 2
-        return report(error)
+        return report_error(error)
     finally:
         logger.removeHandler(handler)
     return code if isinstance(code, int) else 0

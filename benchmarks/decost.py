@@ -1,0 +1,166 @@
+"""
+The learned solvers for orienteering with variable profits: the published test set, and the paper's ablation.
+
+    python benchmarks/decost.py [--test] [--ablation] [--count 1000] [--steps 300] [--out docs/benchmarks/decost.md]
+
+``--test`` runs the bundled network for 50 places and TW 100 on the first instances of the published test set, against
+optima that are computed here. ``--ablation`` trains small networks by reward alone, all with the same steps.
+Without either both are done. Times are wall-clock on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter, process_time
+
+import numpy as np
+import torch
+
+import cosolve
+from cosolve.models.decost.config import DataConfig, DecostConfig, ModelConfig, TrainingConfig
+from cosolve.models.decost.data import Dataset, draw
+from cosolve.models.decost.network import Network
+from cosolve.models.decost.predictor import network_of
+from cosolve.models.decost.training import train, validate
+
+#: Row of the ablation to what it changes in model and training; the gaps of the paper (section 7.3 of its table).
+VARIANTS: list[tuple[str, dict, dict, str]] = [
+    ("POMO: no spatial encoding, no service optimisation", {"pairs": "none"}, {"reward": "predicted"}, "25.3"),
+    ("+ spatial encoding", {}, {"reward": "predicted"}, "23.0"),
+    ("+ gradient of the profit in the service times", {}, {"reward": "predicted", "service_weight": 1.0}, ""),
+    ("+ service optimisation instead", {}, {}, "2.28"),
+    ("+ pTAR, repulsive as published", {}, {"ptar": "repulsive"}, "1.06"),
+    ("pTAR, attractive instead", {}, {"ptar": "attractive"}, ""),
+    ("zero service time instead of the decoder", {"service": "zero"}, {}, ""),
+    ("zero service time, slacks of windows in attention", {"service": "zero", "pairs": "windows"}, {}, ""),
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--test", action="store_true")
+    parser.add_argument("--ablation", action="store_true")
+    parser.add_argument("--count", type=int, default=1000, help="instances of the published test set, of 10,000")
+    parser.add_argument("--steps", type=int, default=300, help="training steps of each row of the ablation")
+    parser.add_argument("--out", type=Path, help="write the Markdown here")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    both = not (arguments.test or arguments.ablation)
+    data = draw(DataConfig(), 2025, arguments.count, labelled=True, stream=10_000)
+    lines = header()
+    if arguments.test or both:
+        lines += test(data)
+    if arguments.ablation or both:
+        lines += ablation(data, arguments.steps)
+    print("\n".join(lines))
+    if arguments.out:
+        arguments.out.write_text("\n".join(lines) + "\n")
+    return 0
+
+
+def test(data: Dataset) -> list[str]:
+    """Gap and time of every way to use the network, and of exact labelling."""
+    instances, optimum = data.instances, data.optimum.numpy()
+    lines = [
+        f"## Published test set, 50 places, TW 100: its first {len(instances)} instances",
+        "",
+        f"Mean optimum {optimum.mean():.4f}. "
+        "Times are those for all instances over their number; on a busy machine only `CPU ms` means much.",
+        "",
+        "| solver | how | mean profit | mean gap % | optimal % | ms | CPU ms |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    ways = [
+        ("decost", "batch, greedy, no symmetries", {"augmentation": 1}, None),
+        ("decost", "batch, greedy x 8 symmetries", {}, None),
+        ("decost", "batch, 16 samples x 8 symmetries", {"decode": "sampling"}, None),
+        ("decost", "one by one, greedy x 8 symmetries", {}, {}),
+        ("decost+", "one by one, 100 ms", {}, {"time_limit": 0.1}),
+        ("decost+", "one by one, 1,000 iterations", {}, {"iterations": 1000}),
+        ("labelling", "one by one, exact", {}, {}),
+    ]
+    for solver, how, options, limit in ways:
+        cosolve.solve_batch(instances[:2], solver, time_limit=1.0, options=options)
+        start, cpu = perf_counter(), process_time()
+        if limit is None:
+            results = cosolve.solve_batch(instances, solver, time_limit=3600.0, options=options)
+        else:
+            results = [cosolve.solve(instance, solver, options=options, **limit) for instance in instances]
+        ms, cpu_ms = (1000 * t / len(instances) for t in (perf_counter() - start, process_time() - cpu))
+        profit = np.array([result.objective for result in results])
+        gaps = 1 - profit / optimum
+        assert gaps.min() > -1e-6, "a verified route beats the optimum"
+        line = (
+            f"| {solver} | {how} | {profit.mean():.4f} | {100 * gaps.mean():.3f} | {100 * (gaps < 1e-6).mean():.1f} "
+            f"| {ms:.1f} | {cpu_ms:.1f} |"
+        )
+        print(line, flush=True)
+        lines.append(line)
+    return [*lines, ""]
+
+
+def ablation(data: Dataset, steps: int) -> list[str]:
+    """Train and judge each variant."""
+    base = DecostConfig(
+        DataConfig(chunk=2048, passes=4),
+        ModelConfig(embedding=64, layers=2, feed_forward=128),
+        TrainingConfig(
+            reinforce_steps=steps,
+            reinforce_batch=32,
+            rollouts=16,
+            reinforce_rate=5e-4,
+            ptar="off",
+            validation_every=steps,
+            validation_size=32,
+        ),
+    )
+    lines = [
+        f"## Ablation: {steps} steps of reward each, no imitation",
+        "",
+        f"Small networks ({base.model.layers} layers, {base.model.embedding} wide), {base.training.reinforce_batch} "
+        f"instances x {base.training.rollouts} samples a step, learning rate {base.training.reinforce_rate:g}; judged "
+        f"on the same {len(data.instances)} test instances. The published networks saw 32,000 steps of 128 x 50.",
+        "",
+        "| variant | mean gap % | x 8 symmetries % | published % | s |",
+        "|---|---|---|---|---|",
+    ]
+    for name, model, training, published in VARIANTS:
+        config = replace(base, model=replace(base.model, **model), training=replace(base.training, **training))
+        start = perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            train(config, Path(folder) / "run")
+            network: Network = network_of(Path(folder) / "run", "cpu")
+            seconds = perf_counter() - start
+            scores = validate(network, data, config.training)
+        assert scores["infeasible"] == 0
+        gaps = f"{100 * scores['gap']:.2f} | {100 * scores['gap_x8']:.2f}"
+        line = f"| {name} | {gaps} | {published} | {seconds:.0f} |"
+        print(line, flush=True)
+        lines.append(line)
+    return [*lines, ""]
+
+
+def header() -> list[str]:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown CPU")
+    packages = ", ".join(f"{p} {version(p)}" for p in ("torch", "numba", "numpy"))
+    return [
+        "# Learned solvers for orienteering with variable profits",
+        "",
+        f"`python benchmarks/decost.py {' '.join(sys.argv[1:])}`, {datetime.date.today()}, "
+        f"cosolve {cosolve.__version__}, {os.cpu_count()} cores ({cpu}), "
+        f"Python {platform.python_version()}, {packages}; one thread.",
+        "",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

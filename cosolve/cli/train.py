@@ -1,0 +1,106 @@
+"""``cosolve train``: train a network, or go on with one, in slices of any length."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from cosolve.cli.console import percent, print_json
+from cosolve.cli.errors import DONE, UsageError
+
+_EPILOG = """
+\b
+Examples:
+  cosolve train decost --size 50 --width 100 --out models/mine --device cuda
+  cosolve train decost --config models/decost-50-100/config.toml --out models/mine --time-limit 600
+  cosolve train decost --out models/mine --resume --time-limit 600
+  cosolve train decost --out models/mine --resume --set training.reinforce_steps=20000
+
+A run that was stopped, by a limit or otherwise, goes on with --resume from its last measurement; its config is kept,
+and only the table "training" may be changed. Every key and its meaning: docs/decost.md.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("train", epilog=_EPILOG, no_args_is_help=True)(train)
+
+
+def train(
+    family: Annotated[str, typer.Argument(help="Family of networks: decost.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Checkpoint folder.", show_default=False)],
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TOML file, for example the config.toml of a checkpoint.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="One value of the config.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Short for --set data.size=N.", show_default=False)] = None,
+    width: Annotated[float | None, typer.Option(help="Short for --set data.width=W.", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set training.seed=N.", show_default=False)] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Steps of this call at most.", min=0)] = None,
+    time_limit: Annotated[float, typer.Option(help="Seconds after which no step begins.", min=0)] = math.inf,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in FOLDER.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="CPU threads.", min=1)] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Measurements as JSON lines.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> int:
+    """Train a network; its checkpoint is complete and usable after every measurement."""
+    from cosolve.models import trainers
+
+    trainer = trainers.get(family)
+    pairs = list(set_ or [])
+    pairs += [
+        f"{key}={value}"
+        for key, value in (("data.size", size), ("data.width", width), ("training.seed", seed))
+        if value is not None
+    ]
+    chosen = _config(trainer.config_type, config, pairs, out if resume else None)
+    report = (lambda line: None) if quiet else print_json if json else _print
+    trainer.train(
+        chosen,
+        out,
+        max_steps=max_steps,
+        time_limit=time_limit,
+        resume=resume,
+        device=device,
+        threads=threads,
+        on_metrics=report,
+    )
+    return DONE
+
+
+def _config(kind: type[Any], file: Path | None, pairs: list[str], kept: Path | None) -> Any:
+    """Config of the kept run or of the file or the default one, with the single values on top."""
+    from cosolve.cli.values import convert_value
+    from cosolve.models import checkpoints
+
+    if file is not None and kept is not None:
+        raise UsageError("--resume goes on with the run's own config: leave out --config.")
+    if kept is not None and not (kept / checkpoints.CONFIG).is_file():
+        raise UsageError(f"--resume: {kept} holds no run.")
+    base = kind()
+    if kept is not None:
+        base = checkpoints.read(kept).config(kind)
+    elif file is not None:
+        base = checkpoints.config_from(kind, checkpoints.read_tables(file), file)
+    tables = checkpoints.config_tables(base)
+    hints = {table: get_type_hints(part) for table, part in get_type_hints(kind).items()}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        table, _, key = name.strip().replace("-", "_").partition(".")
+        if not separator or key not in hints.get(table, {}):
+            known = ", ".join(f"{t}.{k}" for t, keys in hints.items() for k in keys)
+            raise UsageError(f"--set must be TABLE.KEY=VALUE, got {pair!r}; keys: {known}.")
+        tables[table][key] = convert_value(text, hints[table][key], f"--set {name}")
+    return checkpoints.config_from(kind, tables)
+
+
+def _print(line: dict[str, Any]) -> None:
+    loss = f"  loss {line['loss']:.4f}" if "loss" in line else ""
+    gaps = f"gap {percent(line['gap'])}, best of 8 symmetries {percent(line['gap_x8'])}"
+    print(f"step {line['step']}  {line['phase']}{loss}  {gaps}  {line['seconds']:.0f} s", flush=True)

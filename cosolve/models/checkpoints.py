@@ -1,0 +1,307 @@
+"""
+Checkpoints: folders that hold a network's weights, what it is, and how it came to be.
+
+======================  ==============================================================================================
+``weights.safetensors``  parameters, by the names of the network's modules
+``config.toml``          ``[checkpoint]`` (family, problem), the tables of the family's config, and ``[coverage]``:
+                         least and greatest value of a few facts about the instances it was trained on
+``card.md``              training data, hardware, seconds and results, for people
+``metrics.jsonl``        one line for each measurement during training
+``state.safetensors``, ``state.json``
+                         only while training goes on: what it takes to resume
+======================  ==============================================================================================
+
+Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+import cosolve
+from cosolve.core.errors import InvalidFileError
+from cosolve.instances.files import replacing
+
+T = TypeVar("T")
+
+WEIGHTS, CONFIG, CARD, METRICS, STATE, STATE_FACTS = (
+    "weights.safetensors",
+    "config.toml",
+    "card.md",
+    "metrics.jsonl",
+    "state.safetensors",
+    "state.json",
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """
+    A checkpoint without its weights.
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+    family, problem
+        Of the network, and what its instances are.
+    tables
+        The tables of the family's config.
+    coverage
+        Fact about an instance to its least and greatest value in training.
+    """
+
+    folder: Path
+    family: str
+    problem: str
+    tables: Mapping[str, Any]
+    coverage: Mapping[str, tuple[float, float]]
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.folder.name
+
+    def outside(self, facts: Mapping[str, float]) -> list[str]:
+        """What lies outside of the training data, one phrase for each fact."""
+        return [
+            f"{name} {facts[name]:.4g} is outside {low:.4g}..{high:.4g}"
+            for name, (low, high) in self.coverage.items()
+            if name in facts and not low <= facts[name] <= high
+        ]
+
+    def config(self, kind: type[T]) -> T:
+        """
+        The family's config.
+
+        Raises
+        ------
+        InvalidFileError
+            If a table or key is unknown or missing, or a value is of the wrong type or out of range.
+        """
+        return config_from(kind, self.tables, self.folder / CONFIG)
+
+    def load_into(self, network: nn.Module) -> None:
+        """
+        Give a network the weights.
+
+        Raises
+        ------
+        InvalidFileError
+            If the file is no safetensors file, or its names or shapes are not those of the network.
+        """
+        load_parameters(network, read_tensors(self.folder / WEIGHTS), self.folder / WEIGHTS)
+
+
+def bundled_folder() -> Path:
+    """Where the checkpoints that come with cosolve lie: in the package when installed, else in the checkout."""
+    package = Path(cosolve.__file__).parent
+    inside = package / "_data" / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def bundled(family: str) -> list[Checkpoint]:
+    """The checkpoints of a family that come with cosolve, by name."""
+    folders = sorted(path.parent for path in bundled_folder().glob(f"*/{CONFIG}"))
+    return [checkpoint for checkpoint in map(read, folders) if checkpoint.family == family]
+
+
+def find(name: str) -> Checkpoint:
+    """
+    Checkpoint in a folder, or a bundled one by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is neither.
+    InvalidFileError
+        If it is malformed.
+    """
+    folder = Path(name)
+    if not (folder / CONFIG).is_file():
+        folder = bundled_folder() / name
+    if not (folder / CONFIG).is_file():
+        known = ", ".join(sorted(path.parent.name for path in bundled_folder().glob(f"*/{CONFIG}"))) or "none"
+        raise FileNotFoundError(2, f"neither a checkpoint folder with a {CONFIG} nor a bundled one ({known})", name)
+    return read(folder)
+
+
+def read(folder: Path) -> Checkpoint:
+    """
+    Read a checkpoint's description.
+
+    Raises
+    ------
+    InvalidFileError
+        If it is malformed.
+    """
+    path = folder / CONFIG
+    tables = _tables(path)
+    about, ranges = tables.pop("checkpoint", None), tables.pop("coverage", {})
+    if not isinstance(about, dict) or not all(isinstance(about.get(key), str) for key in ("family", "problem")):
+        raise InvalidFileError("[checkpoint] must have the texts family and problem.", path)
+    coverage = {}
+    for name, limits in ranges.items() if isinstance(ranges, dict) else ():
+        if not (isinstance(limits, list) and len(limits) == 2 and all(isinstance(v, int | float) for v in limits)):
+            raise InvalidFileError(f"[coverage] {name} must be [least, greatest], got {limits!r}.", path)
+        coverage[name] = (float(limits[0]), float(limits[1]))
+    return Checkpoint(folder, about["family"], about["problem"], tables, coverage)
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """
+    Tables of a family's config in a file; those that a checkpoint adds are left out.
+
+    Raises
+    ------
+    InvalidFileError
+        If it is not TOML.
+    """
+    return {name: values for name, values in _tables(path).items() if name not in ("checkpoint", "coverage")}
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidFileError(f"not TOML: {error}", path) from None
+
+
+def write(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    *,
+    family: str,
+    problem: str,
+    config: Any,
+    coverage: Mapping[str, tuple[float, float]],
+    card: str,
+) -> None:
+    """
+    Write all files of a checkpoint but the metrics; each appears complete or not at all.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    config
+        Frozen dataclass of frozen dataclasses, one table each.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {
+        "checkpoint": {"family": family, "problem": problem, "cosolve": cosolve.__version__},
+        **asdict(config),
+        "coverage": {name: list(limits) for name, limits in coverage.items()},
+    }
+    write_tensors(folder / WEIGHTS, weights)
+    for name, text in ((CONFIG, toml_text(tables)), (CARD, card)):
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """
+    Read a safetensors file.
+
+    Raises
+    ------
+    InvalidFileError
+        If it is something else, a pickle for example.
+    """
+    if not path.is_file():
+        raise InvalidFileError("there is no such file.", path)
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise InvalidFileError(f"not a safetensors file: {error}", path) from None
+
+
+def load_parameters(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """
+    Copy tensors into a network's parameters.
+
+    Raises
+    ------
+    InvalidFileError
+        If a parameter is missing, unknown, of another shape, or not finite.
+    """
+    own = network.state_dict()
+    for what, names in (("lacks", own.keys() - tensors.keys()), ("has an unknown", tensors.keys() - own.keys())):
+        if names:
+            raise InvalidFileError(f"{what} parameter {min(names)!r}.", path)
+    for name, tensor in tensors.items():
+        if tensor.shape != own[name].shape:
+            shapes = f"{tuple(tensor.shape)}, the network's is {tuple(own[name].shape)}"
+            raise InvalidFileError(f"parameter {name!r} has shape {shapes}.", path)
+        if not bool(torch.isfinite(tensor).all()):
+            raise InvalidFileError(f"parameter {name!r} has values that are not finite.", path)
+    network.load_state_dict(dict(tensors), strict=True)
+
+
+def config_from(kind: type[T], tables: Mapping[str, Any], path: Path | None = None) -> T:
+    """
+    Dataclass of dataclasses from the tables of a file.
+
+    Raises
+    ------
+    InvalidFileError
+        If a table or key is unknown, or a value is of the wrong type or out of range.
+    """
+    hints = get_type_hints(kind)
+    unknown = sorted(set(tables) - set(hints))
+    if unknown:
+        raise InvalidFileError(f"unknown table [{unknown[0]}]; allowed: {', '.join(hints)}.", path)
+    parts = {}
+    for table, values in tables.items():
+        if not isinstance(values, Mapping):
+            raise InvalidFileError(f"{table} must be a table.", path)
+        parts[table] = _table(hints[table], table, values, path)
+    return kind(**parts)
+
+
+def _table(kind: Any, table: str, values: Mapping[str, Any], path: Path | None) -> Any:
+    assert is_dataclass(kind)
+    hints = get_type_hints(kind)
+    given: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise InvalidFileError(f"[{table}] has no {key!r}; it has: {', '.join(hints)}.", path)
+        if hints[key] is float and type(value) is int:
+            value = float(value)
+        if type(value) is not hints[key]:
+            raise InvalidFileError(f"[{table}] {key} must be {hints[key].__name__}, got {value!r}.", path)
+        given[key] = value
+    try:
+        return kind(**given)  # type: ignore[operator]
+    except ValueError as error:
+        raise InvalidFileError(f"[{table}] {error}", path) from None
+
+
+def config_tables(config: Any) -> dict[str, dict[str, Any]]:
+    """Inverse of :func:`config_from`."""
+    return {f.name: asdict(getattr(config, f.name)) for f in fields(config)}
+
+
+def toml_text(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Tables of texts, numbers, truth values and lists of numbers as TOML, which spells these as JSON does."""
+    parts = []
+    for name, values in tables.items():
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+        parts.append("\n".join([f"[{name}]", *lines]))
+    return "\n\n".join(parts) + "\n"

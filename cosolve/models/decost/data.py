@@ -1,0 +1,149 @@
+"""Training instances from the registered generator, with exact routes as labels where they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosolve.instances.generators.orienteering import decost
+from cosolve.instances.orienteering import OPTWVPInstance
+from cosolve.models.decost.batch import Batch, arrays_of, coords_of
+from cosolve.models.decost.config import DataConfig
+from cosolve.search import label_passes
+from cosolve.search.label_passes import Workspace
+from cosolve.search.orienteering import Arrays
+
+#: Seed of the validation set; 2025 is that of the published test sets.
+VALIDATION_SEED = 2024
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """
+    Instances as objects, as the kernels see them and as tensors.
+
+    Parameters
+    ----------
+    routes
+        Most profitable route of each, with its return and padded by the depot, int64 (N, L); ``None`` if unlabelled.
+    optimum
+        Its profit, (N,).
+    """
+
+    instances: Sequence[OPTWVPInstance]
+    arrays: Sequence[Arrays]
+    batch: Batch
+    routes: Tensor | None = None
+    optimum: Tensor | None = None
+
+
+def draw(config: DataConfig, seed: int, count: int, *, labelled: bool, stream: int = 0) -> Dataset:
+    """
+    The first ``count`` instances of one stream of the generator.
+
+    Parameters
+    ----------
+    stream
+        Instances drawn together, which changes all of them: 10,000 in the published sets; 0 for ``count``.
+    labelled
+        Whether exact routes are wanted.
+    """
+    instances = [
+        decost(
+            seed=seed,
+            size=config.size,
+            width=config.width,
+            windows=config.windows,
+            horizon=config.horizon,
+            index=index,
+            batch=stream or count,
+        )
+        for index in range(count)
+    ]
+    arrays = [arrays_of(instance) for instance in instances]
+    batch = Batch.of(arrays, [coords_of(i, a) for i, a in zip(instances, arrays, strict=True)])
+    if not labelled:
+        return Dataset(instances, arrays, batch)
+    workspace = Workspace()
+    found = [exact_route(a, workspace) for a in arrays]
+    routes = np.zeros((count, 1 + max(len(route) for route, _ in found)), np.int64)
+    for row, (route, _) in zip(routes, found, strict=True):
+        row[: len(route)] = route
+    optimum = torch.tensor([profit for _, profit in found], dtype=torch.float64)
+    return Dataset(instances, arrays, batch, torch.from_numpy(routes), optimum)
+
+
+def exact_route(arrays: Arrays, workspace: Workspace | None = None) -> tuple[np.ndarray, float]:
+    """
+    Most profitable route, without the depot, and its profit.
+
+    Raises
+    ------
+    RuntimeError
+        If the labelling gave up; the published families never make it.
+    """
+    best: list[np.ndarray] = [np.empty(0, np.int64)]
+    profits = [0.0]
+
+    def report(route: np.ndarray) -> float:
+        profit = arrays.profit(route)
+        if profit > profits[-1]:
+            best.append(route)
+            profits.append(profit)
+        return profits[-1]
+
+    is_proven, _ = label_passes.solve(
+        arrays, report=report, report_bound=lambda bound: None, stop=np.zeros(1, np.int64), workspace=workspace
+    )
+    if not is_proven:
+        raise RuntimeError("no optimum was proven; these instances are too hard to be labelled.")
+    return best[-1], profits[-1]
+
+
+def derived_seed(*parts: int) -> int:
+    """A seed of 32 bits that is a function of the parts alone."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+class Sampler:
+    """
+    Batches by number: which instances a step sees depends on the seed and the step alone.
+
+    Parameters
+    ----------
+    config
+        What instances.
+    seed
+        Of the instances and their order.
+    phase
+        Number of the training phase, which has instances of its own.
+    batch_size
+        At most ``config.chunk``.
+    labelled
+        Whether exact routes are wanted.
+    """
+
+    def __init__(self, config: DataConfig, seed: int, phase: int, batch_size: int, *, labelled: bool) -> None:
+        if batch_size > config.chunk:
+            raise ValueError(f"a batch must be at most the chunk of {config.chunk}, got {batch_size}.")
+        self.config, self.labelled = config, labelled
+        self.seed, self.phase, self.batch_size = seed, phase, batch_size
+        self._chunk: tuple[int, Dataset] | None = None
+
+    def rows(self, step: int) -> tuple[Dataset, Tensor]:
+        """Instances of a step (0-based within the phase): the chunk, and which of it."""
+        epoch, position = divmod(step, self.config.chunk // self.batch_size)
+        number = epoch // self.config.passes
+        if self._chunk is None or self._chunk[0] != number:
+            seed = derived_seed(self.seed, self.phase, number)
+            self._chunk = number, draw(self.config, seed, self.config.chunk, labelled=self.labelled)
+        order = np.random.default_rng([self.seed, self.phase, epoch]).permutation(self.config.chunk)
+        # Batches of like sizes need less padding: sorted by size within groups of eight batches.
+        sizes = self._chunk[1].batch.valid.sum(dim=1).numpy()[order]
+        order = order[np.lexsort((sizes, np.arange(len(order)) // (8 * self.batch_size)))]
+        rows = order[position * self.batch_size : (position + 1) * self.batch_size]
+        return self._chunk[1], torch.from_numpy(rows)

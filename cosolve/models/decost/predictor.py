@@ -1,0 +1,174 @@
+"""Trained networks by name, and their routes for whole lists of instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from cosolve.core.errors import UnsupportedProblemError
+from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
+from cosolve.models import checkpoints
+from cosolve.models.checkpoints import Checkpoint
+from cosolve.models.decost.batch import Batch, coords_of
+from cosolve.models.decost.config import DecostConfig
+from cosolve.models.decost.inference import propose, timed_route
+from cosolve.models.decost.network import Network
+from cosolve.models.decost.rollout import optimise
+from cosolve.models.devices import autocast, device_of
+from cosolve.search.orienteering import Arrays
+
+#: Pairs of places that are decoded together, for each kind of device; a pair takes about 0.5 KB.
+MAX_PAIRS = {"cpu": 400_000, "cuda": 20_000_000}
+
+#: Places of the largest instance that is decoded: its pairs take half a gigabyte.
+MAX_PLACES = 1000
+
+
+@dataclass(frozen=True)
+class Job:
+    """An instance, as the kernels see it."""
+
+    instance: OPTWVPInstance
+    arrays: Arrays
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """
+    A decoded route.
+
+    Parameters
+    ----------
+    customers
+        In order, by numbers of the job's ``arrays``.
+    route
+        With its best service times.
+    profit
+        Of it.
+    """
+
+    customers: np.ndarray
+    route: TimedRoute
+    profit: float
+
+
+@lru_cache(maxsize=1)
+def bundled() -> list[Checkpoint]:
+    """The checkpoints that come with cosolve."""
+    return checkpoints.bundled("decost")
+
+
+def choose(name: str, facts: Mapping[str, float]) -> tuple[Checkpoint, list[str]]:
+    """
+    A checkpoint for an instance, and what of the instance lies outside of its training data.
+
+    Parameters
+    ----------
+    name
+        Folder or bundled name; empty for the bundled one that least lies outside of.
+    facts
+        See :func:`cosolve.models.decost.inference.facts`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such checkpoint.
+    UnsupportedProblemError
+        If it is of another family.
+    """
+    candidates = [checkpoints.find(name)] if name else bundled()
+    if not candidates:
+        raise FileNotFoundError(2, "no decost checkpoint is bundled; name one by the option checkpoint")
+    if candidates[0].family != "decost":
+        raise UnsupportedProblemError(f"checkpoint {name!r} is a {candidates[0].family} network, not a decost one.")
+    complaints = [checkpoint.outside(facts) for checkpoint in candidates]
+    best = min(range(len(candidates)), key=lambda i: len(complaints[i]))
+    return candidates[best], complaints[best]
+
+
+@lru_cache(maxsize=8)
+def network_of(folder: Path, device: str, compiled: bool = False) -> Network:
+    """A checkpoint's network on its device, compiled by PyTorch or not."""
+    checkpoint = checkpoints.read(folder)
+    network = Network(checkpoint.config(DecostConfig).model)
+    checkpoint.load_into(network)
+    network = network.to(device_of(device)).eval()
+    if compiled:
+        network.compile_parts()
+    return network
+
+
+def in_chunks(jobs: Sequence[Job], routes: int, device: str) -> Iterator[list[int]]:
+    """
+    Numbers of jobs to be decoded together: like sizes, so that there is little padding, and as many as fit.
+
+    Parameters
+    ----------
+    routes
+        Decoded for each of them.
+    """
+    most = MAX_PAIRS[device.partition(":")[0]]
+    rest = sorted(range(len(jobs)), key=lambda i: len(jobs[i].arrays.places))
+    while rest:
+        pairs = routes * len(jobs[rest[-1]].arrays.places) ** 2
+        chunk = rest[-max(1, most // pairs) :]
+        del rest[-len(chunk) :]
+        yield chunk
+
+
+@torch.inference_mode()
+def predict(
+    network: Network,
+    jobs: Sequence[Job],
+    *,
+    symmetries: int,
+    samples: int,
+    seed: int,
+    precision: str = "float32",
+    should_stop: Callable[[], bool] | None = None,
+) -> list[list[Prediction]]:
+    """
+    Different routes for each job, the most profitable first.
+
+    Parameters
+    ----------
+    symmetries
+        How many of the eight.
+    samples, should_stop
+        As for :func:`cosolve.models.decost.inference.propose`.
+    seed
+        Of the samples.
+    precision
+        "float32" or "bfloat16".
+    """
+    where = next(network.parameters()).device
+    batch = Batch.of([job.arrays for job in jobs], [coords_of(job.instance, job.arrays) for job in jobs]).to(where)
+    generator = torch.Generator(where).manual_seed(seed)
+    # A large instance does not fit under all symmetries at once.
+    together = max(1, MAX_PAIRS[where.type] // batch.travel.numel())
+    parts = []
+    with autocast(where, precision):
+        for first in range(0, symmetries, together):
+            some = range(first, min(first + together, symmetries))
+            parts.append(
+                propose(network, batch, symmetries=some, samples=samples, generator=generator, should_stop=should_stop)
+            )
+    most = max(choices.shape[2] for choices, _ in parts)
+    choices = torch.cat([functional.pad(choices, (0, most - choices.shape[2])) for choices, _ in parts], dim=1)
+    tables = [table.cpu().numpy() for table in (choices, *optimise(batch, choices))]
+    out = []
+    for job, routes, profit, start, duration in zip(jobs, *tables, strict=True):
+        found: dict[bytes, Prediction] = {}
+        for k in np.argsort(-profit, kind="stable"):
+            customers = routes[k][routes[k] > 0]
+            if customers.tobytes() not in found:
+                route = timed_route(job.instance, job.arrays, routes[k], start[k], duration[k])
+                found[customers.tobytes()] = Prediction(customers, route, float(profit[k]))
+        out.append(list(found.values()))
+    return out

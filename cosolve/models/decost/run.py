@@ -1,0 +1,140 @@
+"""What a training run keeps on disk: the checkpoint so far, the measurements, and what it takes to resume."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cosolve.core.errors import InvalidFileError
+from cosolve.instances.files import replacing
+from cosolve.models import checkpoints
+from cosolve.models.decost.card import card
+from cosolve.models.decost.config import DecostConfig
+from cosolve.models.decost.network import Network
+
+#: What Adam remembers of each parameter.
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+class Run:
+    """
+    A run in a folder.
+
+    The random streams need no state: they are functions of the seed and the step.
+
+    Parameters
+    ----------
+    folder
+        Of the checkpoint.
+    config
+        Of the run.
+    network, optimiser
+        Whose state is kept; an Adam.
+    """
+
+    def __init__(self, folder: Path, config: DecostConfig, network: Network, optimiser: torch.optim.Adam) -> None:
+        self.folder, self.config = folder, config
+        self.network, self.optimiser = network, optimiser
+        self.step, self.seconds = 0, 0.0
+        self.lines: list[dict[str, Any]] = []
+        self._parameters = dict(network.named_parameters())
+
+    def begin(self) -> None:
+        """
+        Start in a folder without a run.
+
+        Raises
+        ------
+        ValueError
+            If there is one.
+        """
+        if (self.folder / checkpoints.CONFIG).exists():
+            raise ValueError(f"{self.folder} holds a checkpoint already; resume it, or choose another folder.")
+
+    def restore(self) -> None:
+        """
+        Go back to where the run in the folder was.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        InvalidFileError
+            If its state is damaged, or its instances or network are others.
+        """
+        path = self.folder / checkpoints.STATE
+        if not path.is_file():
+            raise ValueError(f"{self.folder} holds no run to resume: there is no {checkpoints.STATE}.")
+        kept = checkpoints.read(self.folder).config(DecostConfig)
+        for table in ("data", "model"):
+            if getattr(kept, table) != getattr(self.config, table):
+                raise InvalidFileError(
+                    f"the run to resume has another table [{table}].", self.folder / checkpoints.CONFIG
+                )
+        tensors = checkpoints.read_tensors(path)
+        weights = {name[8:]: tensor for name, tensor in tensors.items() if name.startswith("network.")}
+        checkpoints.load_parameters(self.network, weights, path)
+        facts_path = self.folder / checkpoints.STATE_FACTS
+        try:
+            facts = json.loads(facts_path.read_text(encoding="utf-8"))
+            self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InvalidFileError(f"not the facts of a run: {error!r}", facts_path) from None
+        if self.step != int(tensors["run.step"]):
+            raise InvalidFileError(f"is of step {self.step}, {path.name} of another.", facts_path)
+        for name, parameter in self._parameters.items():
+            if f"{_MOMENTS[1]}.{name}" in tensors:
+                self.optimiser.state[parameter] = {
+                    key: tensors[f"{key}.{name}"].to(parameter.device if key != "step" else "cpu") for key in _MOMENTS
+                }
+        lines = (self.folder / checkpoints.METRICS).read_text(encoding="utf-8").splitlines()
+        self.lines = [line for line in map(json.loads, lines) if line["step"] <= self.step]
+
+    def save(
+        self, line: dict[str, Any], seconds: float, device: torch.device, coverage: dict[str, tuple[float, float]]
+    ) -> None:
+        """
+        Keep a measurement and the state; the weights too, if none was better.
+
+        Parameters
+        ----------
+        line
+            With the step and the scores of a validation.
+        seconds
+            Since this call of ``train`` began; those of earlier calls are added.
+        device
+            For the card.
+        coverage
+            Of the checkpoint.
+        """
+        line = {**line, "seconds": round(self.seconds + seconds, 1)}
+        is_best = all(line["gap_x8"] <= earlier["gap_x8"] for earlier in self.lines)
+        self.lines.append(line)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self.folder / checkpoints.METRICS) as temporary:
+            temporary.write_text("".join(f"{json.dumps(entry)}\n" for entry in self.lines), encoding="utf-8")
+        if is_best:
+            checkpoints.write(
+                self.folder,
+                self.network.state_dict(),
+                family="decost",
+                problem="optwvp",
+                config=self.config,
+                coverage=coverage,
+                card=card(self.config, line, sum(p.numel() for p in self._parameters.values()), device),
+            )
+        self._save_state(line["seconds"])
+
+    def _save_state(self, seconds: float) -> None:
+        tensors: dict[str, Tensor] = {"run.step": torch.tensor(self.step)}
+        tensors |= {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        for name, parameter in self._parameters.items():
+            moments = self.optimiser.state.get(parameter, {})
+            tensors |= {f"{key}.{name}": moments[key] for key in _MOMENTS if key in moments}
+        checkpoints.write_tensors(self.folder / checkpoints.STATE, tensors)
+        with replacing(self.folder / checkpoints.STATE_FACTS) as temporary:
+            temporary.write_text(json.dumps({"step": self.step, "seconds": seconds}) + "\n", encoding="utf-8")

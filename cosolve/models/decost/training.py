@@ -1,0 +1,196 @@
+"""
+Train a DeCoST network: imitation of exact routes, then REINFORCE on the profit after service time optimisation.
+
+Instances, symmetries and samples of a step are functions of the seed and the step, so a run that was cut into slices
+goes the way of one that was not, bit by bit on a CPU with the same number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from cosolve.core.problem import judge
+from cosolve.models import Trainer
+from cosolve.models.decost.batch import SYMMETRIES
+from cosolve.models.decost.config import DecostConfig, TrainingConfig
+from cosolve.models.decost.data import VALIDATION_SEED, Dataset, Sampler, derived_seed, draw
+from cosolve.models.decost.inference import facts, propose, timed_route
+from cosolve.models.decost.losses import imitation_loss, reinforce_loss
+from cosolve.models.decost.network import Network
+from cosolve.models.decost.rollout import follow, optimise, starts
+from cosolve.models.decost.run import Run
+from cosolve.models.devices import autocast, cpu_threads, device_of
+
+#: Instances decoded together in a validation.
+_VALIDATION_BATCH = 64
+
+
+def train(
+    config: DecostConfig,
+    out: Path,
+    *,
+    max_steps: int | None = None,
+    time_limit: float = math.inf,
+    resume: bool = False,
+    device: str = "cpu",
+    threads: int = 1,
+    on_metrics: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """
+    Train, or train on; the weights of the best validation so far lie in ``out`` at any time.
+
+    Parameters
+    ----------
+    config
+        What to train on what; with ``resume`` only its table ``training`` may differ from that of the run.
+    out
+        Checkpoint folder.
+    max_steps
+        Steps of this call at most; ``None`` for all that are left.
+    time_limit
+        Seconds after which no further step of this call begins.
+    resume
+        Go on from the state in ``out``.
+    device
+        "cpu", "cuda" or "cuda:N".
+    threads
+        CPU threads.
+    on_metrics
+        Called with each line of ``metrics.jsonl``.
+
+    Returns
+    -------
+    dict
+        The last validation.
+
+    Raises
+    ------
+    ValueError
+        If ``out`` holds a run already and ``resume`` is not set, or the other way round.
+    InvalidFileError
+        If the state is damaged or of another config.
+    """
+    begin, settings, where = perf_counter(), config.training, device_of(device)
+    with cpu_threads(threads):
+        torch.manual_seed(settings.seed)
+        network = Network(config.model).to(where)
+        optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
+        run = Run(out, config, network, optimiser)
+        run.restore() if resume else run.begin()
+        if settings.compile:
+            network.compile_parts()
+        validation = draw(config.data, VALIDATION_SEED, settings.validation_size, labelled=True)
+        samplers = {}
+        if settings.imitation_steps:
+            samplers[True] = Sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True)
+        if settings.reinforce_steps:
+            samplers[False] = Sampler(config.data, settings.seed, 1, settings.reinforce_batch, labelled=False)
+        coverage = ranges(validation)
+        last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
+        generator = torch.Generator(where)
+
+        def measure(line: dict[str, Any]) -> None:
+            scores = validate(network, validation, settings)
+            run.save({"step": run.step, **line, **scores}, perf_counter() - begin, where, coverage)
+            if on_metrics is not None:
+                on_metrics(run.lines[-1])
+
+        while run.step < last and perf_counter() - begin < time_limit:
+            imitating, step = phase(settings, run.step)
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(settings, run.step)
+            data, rows = samplers[imitating].rows(step)
+            symmetry = np.random.default_rng([settings.seed, run.step]).integers(len(SYMMETRIES), size=len(rows))
+            batch = data.batch.take(rows).reflect(torch.from_numpy(symmetry)).to(where)
+            with autocast(where, settings.precision):
+                if imitating:
+                    assert data.routes is not None
+                    loss, metrics = imitation_loss(network, batch, data.routes[rows].to(where))
+                else:
+                    generator.manual_seed(derived_seed(settings.seed, 2, run.step))
+                    loss, metrics = reinforce_loss(network, batch, settings, generator)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip or math.inf)
+            if not bool(torch.isfinite(norm)):
+                raise RuntimeError(f"the gradient of step {run.step} is not finite; the last state saved is good.")
+            optimiser.step()
+            run.step += 1
+            if run.step % settings.validation_every == 0:
+                measure({"phase": "imitation" if imitating else "reinforce", **metrics})
+        if not run.lines or run.lines[-1]["step"] != run.step:
+            measure({"phase": "end of a slice"})
+    return run.lines[-1]
+
+
+def phase(settings: TrainingConfig, step: int) -> tuple[bool, int]:
+    """Whether a step is one of imitation, and its number within its phase."""
+    imitating = step < settings.imitation_steps
+    return imitating, step if imitating else step - settings.imitation_steps
+
+
+def learning_rate(settings: TrainingConfig, step: int) -> float:
+    """Along a cosine from a phase's rate to its ``final_rate`` share, after a linear start of 100 steps."""
+    imitating, position = phase(settings, step)
+    rate = settings.imitation_rate if imitating else settings.reinforce_rate
+    steps = settings.imitation_steps if imitating else settings.reinforce_steps
+    share = (1 + math.cos(math.pi * min(1.0, position / steps))) / 2
+    return rate * min(1.0, (position + 1) / 100) * (settings.final_rate + (1 - settings.final_rate) * share)
+
+
+@torch.no_grad()
+def validate(network: Network, data: Dataset, settings: TrainingConfig) -> dict[str, float]:
+    """
+    Judge greedy routes, one of each instance and the best under eight symmetries, against the optimum.
+
+    Service times are those that ``settings.reward`` rewards.
+
+    Returns
+    -------
+    dict
+        ``gap``, ``gap_x8``: means of 1 - profit / optimum; ``profit_x8``; ``infeasible``: share of refused routes.
+    """
+    assert data.optimum is not None
+    where = next(network.parameters()).device
+    gaps: list[list[float]] = []
+    profits, refused = [], 0
+    for rows in torch.arange(len(data.instances)).split(_VALIDATION_BATCH):
+        batch = data.batch.take(rows).to(where)
+        with autocast(where, settings.precision):
+            choices, service = propose(network, batch)
+        _, start, duration = optimise(batch, choices)
+        if settings.reward == "predicted":
+            start, duration = starts(batch, follow(batch, choices, service)), service
+        for i, row in enumerate(rows.tolist()):
+            values = []
+            for k in range(choices.shape[1]):
+                parts = (table[i, k].cpu().numpy() for table in (choices, start, duration))
+                verdict = judge(data.instances[row], timed_route(data.instances[row], data.arrays[row], *parts))
+                refused += not verdict.feasible
+                values.append(verdict.objective or 0.0 if verdict.feasible else 0.0)
+            best, optimum = max(values), float(data.optimum[row])
+            profits.append(best)
+            gaps.append([1 - values[0] / optimum, 1 - best / optimum] if optimum > 0 else [0.0, 0.0])
+    gap, gap_x8 = np.mean(gaps, axis=0)
+    share = refused / (len(profits) * len(SYMMETRIES))
+    return {"gap": float(gap), "gap_x8": float(gap_x8), "profit_x8": float(np.mean(profits)), "infeasible": share}
+
+
+def ranges(data: Dataset) -> dict[str, tuple[float, float]]:
+    """Least and greatest value of each fact over instances, with a quarter of leeway on either side."""
+    known = [facts(i, a) for i, a in zip(data.instances, data.arrays, strict=True)]
+    out = {}
+    for name in known[0]:
+        values = [entry[name] for entry in known if name in entry]
+        out[name] = (round(0.75 * min(values), 6), round(1.25 * max(values), 6))
+    return out
+
+
+TRAINER = Trainer("decost", "routes for orienteering with time windows and variable profits", DecostConfig, train)

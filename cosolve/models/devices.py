@@ -1,0 +1,52 @@
+"""Where and how networks compute: CPU threads, precision, and what the hardware is."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+
+
+def device_of(name: str) -> torch.device:
+    """
+    Device by name.
+
+    Raises
+    ------
+    ValueError
+        If it is no "cpu", "cuda" or "cuda:N", or this machine has no such GPU.
+    """
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()) or (kind == "cpu" and number):
+        raise ValueError(f"device must be cpu, cuda or cuda:N, got {name!r}.")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {name}: PyTorch {torch.__version__} finds {torch.cuda.device_count()} GPUs here.")
+    return torch.device(name)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """Context in which a network computes in this precision, "float32" or "bfloat16"."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Let PyTorch use so many threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def hardware(device: torch.device) -> str:
+    """What a device is, in words."""
+    if device.type != "cpu":
+        return f"{torch.cuda.get_device_name(device)}, PyTorch {torch.__version__}"
+    return (
+        f"CPU ({platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores), PyTorch {torch.__version__}"
+    )

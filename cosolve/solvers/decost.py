@@ -1,0 +1,310 @@
+"""Solvers "decost" and "decost+": routes of a trained network with optimal service times, and a search from there."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from cosolve.core.instance import Instance, Solution
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit
+from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.core.stop import Stop
+from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
+from cosolve.search import orienteering_local
+from cosolve.solvers.compiled import small_instances
+from cosolve.solvers.orienteering import arrays_of, timed
+
+if TYPE_CHECKING:
+    from cosolve.models.decost.predictor import Job, Prediction
+
+#: Iterations of the local search between two looks at the clock, and before the next start's turn: 2 to 30 ms.
+_SLICE = 100
+
+#: Share of the time after which "decost+" stops to decode: a route that was cut short is still worth a search.
+_DECODING = 0.5
+
+
+@dataclass(frozen=True)
+class DecostOptions:
+    """
+    Options of "decost".
+
+    Parameters
+    ----------
+    checkpoint
+        Folder of a checkpoint or name of a bundled one; empty for the bundled one that covers the instance best.
+    device
+        "cpu", "cuda" or "cuda:N".
+    decode
+        "greedy" for the route of greatest probabilities, or "sampling".
+    samples
+        Routes sampled under each symmetry, >= 1.
+    augmentation
+        Symmetries of the plane that each instance is decoded under, 1 to 8.
+    precision
+        "float32" or "bfloat16".
+    compile
+        Whether PyTorch compiles the network first, which takes a minute and pays off on a GPU.
+    """
+
+    checkpoint: str = ""
+    device: str = "cpu"
+    decode: str = "greedy"
+    samples: int = 16
+    augmentation: int = 8
+    precision: str = "float32"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.decode not in ("greedy", "sampling"):
+            raise ValueError(f"decode must be greedy or sampling, got {self.decode!r}.")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision must be float32 or bfloat16, got {self.precision!r}.")
+        if self.samples < 1:
+            raise ValueError(f"samples must be >= 1, got {self.samples}.")
+        if not 1 <= self.augmentation <= 8:
+            raise ValueError(f"augmentation must be in 1..8, got {self.augmentation}.")
+
+
+@dataclass(frozen=True)
+class DecostPlusOptions(DecostOptions):
+    """
+    Options of "decost+": those of "decost", and
+
+    Parameters
+    ----------
+    starts
+        Different routes of the network, the best ones, that the search goes on from in turns, >= 1.
+    """
+
+    starts: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.starts < 1:
+            raise ValueError(f"starts must be >= 1, got {self.starts}.")
+
+
+class Decost(Solver):
+    """
+    Decode routes with a network, optimise their service times, keep the best [1]_.
+
+    References
+    ----------
+    .. [1] Gao, S., Ruan, R., Floor, P., Roveri, M., Palopoli, L., Fontanelli, D. (2026). Learning to solve the
+           orienteering problem with time windows and variable profits. *ICLR*.
+    """
+
+    name = "decost"
+    title = "learned routes with optimal service times (optwvp)"
+    problems = frozenset({"optwvp"})
+    features = Feature.BATCH | Feature.GPU | Feature.SEED | Feature.THREADS | Feature.DETERMINISTIC
+    options_type: ClassVar[type[Any]] = DecostOptions
+
+    def available(self) -> Availability:
+        """Whether PyTorch and safetensors are installed."""
+        for package in ("torch", "safetensors"):
+            if importlib.util.find_spec(package) is None:
+                return Availability(False, reason=f"{package} is not installed: pip install 'cosolve[neural]'")
+        return Availability(True, importlib.metadata.version("torch"))
+
+    def warm_up(self, instance: Instance) -> None:
+        """Import PyTorch and run once: the first tensors of a process cost as much as many instances."""
+        _warm_up(type(self))
+
+    def solve(
+        self,
+        instance: OPTWVPInstance,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: DecostOptions,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        return self.solve_batch([instance], [monitor], seed=seed, threads=threads, options=options)[0]
+
+    def solve_batch(
+        self,
+        instances: Sequence[OPTWVPInstance],
+        monitors: Sequence[Monitor],
+        *,
+        seed: int,
+        threads: int,
+        options: DecostOptions,
+    ) -> list[Outcome]:
+        """See :meth:`Solver.solve_batch`."""
+        return [found.outcome for found in _decode(instances, monitors, seed, threads, options)]
+
+
+class DecostPlus(Decost):
+    """The network's best routes, improved by iterated local search until the limit."""
+
+    name = "decost+"
+    title = "learned routes improved by local search (optwvp)"
+    features = Decost.features | Feature.TRAJECTORY | Feature.WARM_START
+    limits = frozenset({Limit.ITERATION})
+    options_type = DecostPlusOptions
+
+    def solve(
+        self,
+        instance: OPTWVPInstance,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: Any,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        return self._run([instance], [monitor], seed, threads, options, initial)[0]
+
+    def solve_batch(
+        self,
+        instances: Sequence[OPTWVPInstance],
+        monitors: Sequence[Monitor],
+        *,
+        seed: int,
+        threads: int,
+        options: Any,
+    ) -> list[Outcome]:
+        """See :meth:`Solver.solve_batch`; what is left of the time after decoding is shared out evenly."""
+        return self._run(instances, monitors, seed, threads, options, None)
+
+    def _run(
+        self,
+        instances: Sequence[OPTWVPInstance],
+        monitors: Sequence[Monitor],
+        seed: int,
+        threads: int,
+        options: DecostPlusOptions,
+        initial: Solution | None,
+    ) -> list[Outcome]:
+        decoded = _decode(instances, monitors, seed, threads, options, share=_DECODING)
+        streams = np.random.default_rng(seed).spawn(len(instances))
+        outcomes = []
+        for i, (found, monitor) in enumerate(zip(decoded, monitors, strict=True)):
+            until = monitor.elapsed() + monitor.time_left() / (len(instances) - i)
+            starts = [prediction.customers for prediction in found.predictions[: options.starts]]
+            if isinstance(initial, TimedRoute):
+                number = {place: k for k, place in enumerate(found.job.arrays.places.tolist())}
+                known = np.array([number[place] for place in initial.customers.tolist() if place in number], np.int64)
+                # Without the customers that are worth nothing it may be another route, and a detour too far.
+                if found.job.arrays.profit(known) >= 0:
+                    starts.insert(0, known)
+            if not starts:
+                starts = [orienteering_local.construct(found.job.arrays)]
+            iterations = _improve(found.job, starts, monitor, until, streams[i])
+            outcomes.append(replace(found.outcome, stats={**found.outcome.stats, "iterations": iterations}))
+        return outcomes
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """What the network made of an instance; no predictions if time was up before, or it is too large."""
+
+    job: Job
+    outcome: Outcome
+    predictions: list[Prediction]
+
+
+def _decode(
+    instances: Sequence[OPTWVPInstance],
+    monitors: Sequence[Monitor],
+    seed: int,
+    threads: int,
+    options: DecostOptions,
+    share: float = 1.0,
+) -> list[_Decoded]:
+    """Decode for at most a share of the time, and report: every different route is judged, the best first."""
+    from cosolve.models.decost import predictor
+    from cosolve.models.decost.inference import facts
+    from cosolve.models.devices import cpu_threads, device_of
+
+    device_of(options.device)
+    nothing = np.empty(0)
+    decoded: list[_Decoded] = []
+    groups: dict[Path, list[int]] = {}
+    for i, (instance, monitor) in enumerate(zip(instances, monitors, strict=True)):
+        monitor.report(TimedRoute(customers=nothing, start=nothing, duration=nothing), 0.0)
+        job = predictor.Job(instance, arrays_of(instance))
+        if len(job.arrays.places) > predictor.MAX_PLACES:
+            message = f"more than {predictor.MAX_PLACES} reachable places: the network was not asked."
+            decoded.append(_Decoded(job, Outcome(message=message), []))
+            continue
+        checkpoint, outside = predictor.choose(options.checkpoint, facts(instance, job.arrays))
+        message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
+        decoded.append(_Decoded(job, Outcome(stats={"checkpoint": checkpoint.name}, message=message), []))
+        groups.setdefault(checkpoint.folder, []).append(i)
+    samples = options.samples if options.decode == "sampling" else 0
+
+    def is_over(chunk: Sequence[int]) -> bool:
+        return any(
+            monitors[i].should_stop() or monitors[i].elapsed() > share * monitors[i].stop.time_limit for i in chunk
+        )
+
+    for folder, members in groups.items():
+        network = predictor.network_of(folder, options.device, options.compile)
+        jobs = [decoded[i].job for i in members]
+        for numbers in predictor.in_chunks(jobs, options.augmentation * max(1, samples), options.device):
+            chunk = [members[k] for k in numbers]
+            if is_over(chunk):
+                continue
+            with cpu_threads(threads):
+                found = predictor.predict(
+                    network,
+                    [decoded[i].job for i in chunk],
+                    symmetries=options.augmentation,
+                    samples=samples,
+                    seed=seed,
+                    precision=options.precision,
+                    should_stop=partial(is_over, chunk),
+                )
+            for i, predictions in zip(chunk, found, strict=True):
+                decoded[i].predictions.extend(predictions)
+                for prediction in predictions:
+                    monitors[i].report(prediction.route, prediction.profit)
+    return decoded
+
+
+def _improve(job: Job, starts: Sequence[np.ndarray], monitor: Monitor, until: float, rng: np.random.Generator) -> int:
+    """Local search from each start in turns; number of iterations."""
+    limit = math.inf if monitor.stop.iterations is None else monitor.stop.iterations
+    arrays = job.arrays
+    states = [orienteering_local.start(arrays, route, seed=int(rng.integers(2**62))) for route in starts]
+    # What everybody earns if time is no matter: nothing is left to search for.
+    most = float(arrays.worth.sum()) - 1e-9
+    best, done = 0.0 if monitor.best is None else monitor.best.objective, 0
+    while not monitor.should_stop() and monitor.elapsed() < until and done < limit and best < most:
+        state, count = states[done // _SLICE % len(states)], int(min(_SLICE, limit - done))
+        orienteering_local.run(arrays, state, count)
+        done += count
+        if state.best > best:
+            best = state.best
+            monitor.report(timed(job.instance, arrays.places[state.best_visits]), best)
+    if done >= limit:
+        monitor.interrupt(Limit.ITERATION)
+    return done
+
+
+@lru_cache
+def _warm_up(solver: type[Decost]) -> None:
+    from cosolve.models.decost.predictor import bundled
+
+    adapter: Solver = solver()
+    if not bundled():
+        return
+    for instance in small_instances("optwvp"):
+        iterations = 2 * _SLICE if Limit.ITERATION in adapter.limits else None
+        monitor = Monitor(instance, Stop(time_limit=120.0, iterations=iterations))
+        adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())

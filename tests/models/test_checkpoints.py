@@ -1,0 +1,124 @@
+"""Checkpoints that are not what they should be are refused in one line."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from cosolve.core.errors import InvalidFileError
+from cosolve.models import checkpoints
+from cosolve.models.decost.config import DataConfig, DecostConfig, ModelConfig
+from cosolve.models.decost.network import Network
+from cosolve.models.decost.predictor import bundled
+
+CONFIG = DecostConfig(DataConfig(size=20), ModelConfig(embedding=16, heads=2, layers=1, feed_forward=16))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "net"
+    about = {"family": "decost", "problem": "optwvp", "coverage": {"prize": (0.0, 0.0)}, "card": "# card\n"}
+    checkpoints.write(path, Network(CONFIG.model).state_dict(), config=CONFIG, **about)
+    return path
+
+
+def load(folder):
+    found = checkpoints.read(folder)
+    network = Network(found.config(DecostConfig).model)
+    found.load_into(network)
+    return network
+
+
+def test_a_checkpoint_comes_back_as_it_was_written(folder):
+    """Weights, config and coverage, the numbers exactly."""
+    found = checkpoints.find(str(folder))
+    assert (found.name, found.family, found.problem) == ("net", "decost", "optwvp")
+    assert found.config(DecostConfig) == CONFIG
+    assert found.coverage == {"prize": (0.0, 0.0)}
+    written = load_file(folder / checkpoints.WEIGHTS)
+    for name, tensor in load(folder).state_dict().items():
+        assert torch.equal(tensor, written[name])
+
+
+def test_a_pickle_is_refused_without_being_opened(folder):
+    """Unpickling runs whatever the file says."""
+
+    class Bomb:
+        def __reduce__(self):
+            return exec, ("raise SystemExit('the pickle was opened')",)
+
+    (folder / checkpoints.WEIGHTS).write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(InvalidFileError, match="not a safetensors file"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("features.bias"), "lacks parameter 'features.bias'"),
+        (lambda t: t.update(more=torch.zeros(1)), "unknown parameter 'more'"),
+        (lambda t: t.update({"features.bias": torch.zeros(3)}), r"'features.bias' has shape \(3,\)"),
+        (lambda t: t["features.bias"].fill_(torch.nan), "not finite"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_by_name(folder, change, message):
+    """Half a network in place would answer, and answer nonsense."""
+    tensors = load_file(folder / checkpoints.WEIGHTS)
+    change(tensors)
+    save_file(tensors, folder / checkpoints.WEIGHTS)
+    with pytest.raises(InvalidFileError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[checkpoint]", "[checkpoint", "not TOML"),
+        ('family = "decost"', "family = 3", "family and problem"),
+        ("prize = [0.0, 0.0]", "prize = 0.0", "least, greatest"),
+        ("heads = 2", "heads = 2.5", "heads must be int, got 2.5"),
+        ("heads = 2", "heads = 3", "embedding must be a multiple of heads 3"),
+        ("heads = 2", "ears = 2", "has no 'ears'"),
+        ('pairs = "distance"', 'pairs = "sideways"', "pairs must be one of none, distance, windows"),
+        ("[data]", "[dates]", r"unknown table \[dates\]"),
+    ],
+)
+def test_a_config_that_makes_no_sense_is_refused_by_key(folder, old, new, message):
+    """The message has to say which key of which file, not fail deep in PyTorch."""
+    path = folder / checkpoints.CONFIG
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(InvalidFileError, match=message) as caught:
+        load(folder)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_weights_are_named(folder):
+    """A folder that was copied by half."""
+    (folder / checkpoints.WEIGHTS).unlink()
+    with pytest.raises(InvalidFileError, match="no such file"):
+        load(folder)
+
+
+def test_every_bundled_checkpoint_is_complete_and_small():
+    """What is shipped must load, and not weigh down every clone."""
+    assert bundled()
+    for found in bundled():
+        load(found.folder)
+        names = {path.name for path in found.folder.iterdir()}
+        assert names == {checkpoints.WEIGHTS, checkpoints.CONFIG, checkpoints.CARD, checkpoints.METRICS}
+        assert (found.folder / checkpoints.WEIGHTS).stat().st_size < 10_000_000
+
+
+def test_a_bundled_name_gives_way_to_a_folder(tmp_path, monkeypatch):
+    """One's own network of the same name, in the working folder, is the one that is meant."""
+    monkeypatch.chdir(tmp_path)
+    bundled_one = bundled()[0]
+    assert checkpoints.find(bundled_one.name).folder == bundled_one.folder
+    shutil.copytree(bundled_one.folder, tmp_path / bundled_one.name)
+    assert checkpoints.find(bundled_one.name).folder.resolve() == (tmp_path / bundled_one.name).resolve()

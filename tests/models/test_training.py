@@ -1,0 +1,207 @@
+"""The training loop: deterministic, resumable, and lower losses mean what they say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cosolve.core.errors import InvalidFileError
+from cosolve.models import checkpoints
+from cosolve.models.decost.config import DataConfig, DecostConfig, ModelConfig, TrainingConfig
+from cosolve.models.decost.data import Sampler
+from cosolve.models.decost.losses import imitation_loss, ptar_gap, reinforce_loss
+from cosolve.models.decost.rollout import decode, optimise, profits
+from cosolve.models.decost.training import learning_rate, train, validate
+
+CONFIG = DecostConfig(
+    DataConfig(size=30, chunk=32, passes=2),
+    ModelConfig(embedding=16, heads=2, layers=1, feed_forward=16, pairs="windows", service="sigmoid"),
+    TrainingConfig(
+        imitation_steps=3,
+        reinforce_steps=3,
+        imitation_batch=16,
+        reinforce_batch=8,
+        rollouts=4,
+        validation_every=2,
+        validation_size=8,
+    ),
+)
+
+
+def state(folder):
+    return load_file(folder / checkpoints.STATE)
+
+
+def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(tmp_path):
+    """Slices of minutes on a shared machine must not change what is learned; across both phases, bit by bit."""
+    seen = []
+    train(CONFIG, tmp_path / "whole", on_metrics=seen.append)
+    train(CONFIG, tmp_path / "parts", max_steps=2)
+    train(CONFIG, tmp_path / "parts", max_steps=3, resume=True)
+    last = train(CONFIG, tmp_path / "parts", resume=True)
+    whole, parts = state(tmp_path / "whole"), state(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, parts[name]), name
+    assert [line["step"] for line in seen] == [2, 4, 6]
+    assert (last["step"], last["gap_x8"]) == (6, seen[-1]["gap_x8"])
+    lines = [json.loads(line) for line in (tmp_path / "parts" / checkpoints.METRICS).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 5, 6]
+    assert all(line["infeasible"] == 0 for line in lines)
+    assert [line["seconds"] for line in lines] == sorted(line["seconds"] for line in lines)
+    best = min(lines, key=lambda line: (line["gap_x8"], -line["step"]))
+    assert f"| steps | {best['step']} " in (tmp_path / "parts" / checkpoints.CARD).read_text()
+
+
+def test_only_the_training_table_may_change_on_resume(tmp_path):
+    """Other instances or another network would make the state meaningless; more steps do not."""
+    train(CONFIG, tmp_path, max_steps=1)
+    with pytest.raises(InvalidFileError, match=r"another table \[model\]"):
+        train(replace(CONFIG, model=replace(CONFIG.model, layers=2)), tmp_path, resume=True)
+    longer = replace(CONFIG, training=replace(CONFIG.training, reinforce_steps=0, imitation_steps=2))
+    assert train(longer, tmp_path, resume=True)["step"] == 2
+
+
+def test_a_run_is_neither_overwritten_nor_made_up(tmp_path):
+    """Days of training must not be lost to a forgotten --resume."""
+    with pytest.raises(ValueError, match="no run to resume"):
+        train(CONFIG, tmp_path / "none", resume=True)
+    train(CONFIG, tmp_path / "run", max_steps=0)
+    with pytest.raises(ValueError, match="holds a checkpoint already"):
+        train(CONFIG, tmp_path / "run")
+
+
+def test_a_damaged_state_is_refused(tmp_path):
+    """Training on from half a state would look like training."""
+    train(CONFIG, tmp_path, max_steps=1)
+    facts = tmp_path / checkpoints.STATE_FACTS
+    good = facts.read_text()
+    facts.write_text("{}")
+    with pytest.raises(InvalidFileError, match="not the facts of a run"):
+        train(CONFIG, tmp_path, resume=True)
+    facts.write_text(good.replace('"step": 1', '"step": 2'))
+    with pytest.raises(InvalidFileError, match="of another"):
+        train(CONFIG, tmp_path, resume=True)
+    facts.write_text(good)
+    (tmp_path / checkpoints.STATE).write_bytes(b"\x80\x04nothing")
+    with pytest.raises(InvalidFileError, match="not a safetensors file"):
+        train(CONFIG, tmp_path, resume=True)
+
+
+def test_reward_alone_improves_routes(network, data):
+    """The policy gradient would have the wrong sign, or the reward be another one than the judge's."""
+    net = network(pairs="windows", service="zero")
+    settings = TrainingConfig(rollouts=8, ptar="off")
+    before = validate(net, data, settings)
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(16):
+        rows = torch.arange(16) + 16 * (step % 4)
+        loss, _ = reinforce_loss(net, data.batch.take(rows), settings, generator)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    after = validate(net, data, settings)
+    assert after["gap"] < 0.6 * before["gap"]
+    assert after["gap_x8"] <= after["gap"]
+
+
+@pytest.mark.parametrize(("ptar", "sign"), [("repulsive", -1.0), ("attractive", 1.0)])
+@pytest.mark.parametrize("form", ["ratio_of_sums", "sum_of_ratios"])
+def test_ptar_pushes_services_the_way_it_says(network, data, ptar, sign, form):
+    """Its sign is the whole difference between the paper's argument and plain supervision."""
+    net, batch = network(service="sigmoid"), data.batch.take(torch.arange(16))
+    settings = TrainingConfig(rollouts=2, ptar=ptar, ptar_form=form, policy_weight=0.0)
+    gaps = []
+    for _ in range(6):
+        loss, metrics = reinforce_loss(net, batch, settings, torch.Generator().manual_seed(5))
+        gaps.append(metrics["ptar_gap"])
+        assert loss.item() == pytest.approx(sign * gaps[-1])
+        net.zero_grad()
+        loss.backward()
+        assert net.routing.query.weight.grad is None or not net.routing.query.weight.grad.any()
+        with torch.no_grad():
+            for p in net.service.parameters():
+                p -= 0.05 * p.grad / (p.grad.norm() + 1e-12)
+    assert sign * (gaps[-1] - gaps[0]) < 0
+
+
+def test_ptar_of_the_best_services_is_zero(network, data):
+    """Both forms measure a difference to the optimum of the same route."""
+    net, batch = network(service="sigmoid"), data.batch.take(torch.arange(4))
+    rollout = decode(net, batch, net.encode(batch), 3, torch.Generator().manual_seed(0))
+    best, _, durations = optimise(batch, rollout.choices)
+    earned = profits(batch, rollout.choices, durations)
+    torch.testing.assert_close(earned.sum(dim=2), best, atol=1e-9, rtol=0)
+    half = profits(batch, rollout.choices, durations / 2)
+    for form in ("ratio_of_sums", "sum_of_ratios"):
+        assert not ptar_gap(batch, rollout, earned, durations, form).any()
+        assert (ptar_gap(batch, rollout, half, durations, form) > 0).all()
+
+
+def test_predicted_rewards_reach_the_services_only_where_asked_to(network, data):
+    """The published policy gradient leaves the service decoder alone; its own gradient is an option of its own."""
+    batch = data.batch.take(torch.arange(8))
+    for weight in (0.0, 1.0):
+        net = network(service="softmax")
+        settings = TrainingConfig(rollouts=3, ptar="off", reward="predicted", service_weight=weight)
+        loss, _ = reinforce_loss(net, batch, settings, torch.Generator().manual_seed(0))
+        loss.backward()
+        assert net.routing.query.weight.grad.any()
+        assert bool(net.service.query.weight.grad.any()) == (weight > 0)
+
+
+def test_imitation_teaches_services_too(network, data):
+    """With a service decoder the labels are services as well as routes."""
+    net, batch = network(service="sigmoid"), data.batch.take(torch.arange(8))
+    loss, _ = imitation_loss(net, batch, data.routes[:8])
+    loss.backward()
+    assert net.service.query.weight.grad.abs().sum() > 0
+    assert net.routing.query.weight.grad.abs().sum() > 0
+
+
+def test_samplers_repeat_a_chunk_in_another_order_then_draw_a_new_one():
+    """Steps must see the same instances whenever they are run; and not the same ones for ever."""
+    config = DataConfig(size=10, chunk=8, passes=2)
+    sampler = Sampler(config, 3, 0, 4, labelled=False)
+    steps = [sampler.rows(step) for step in range(6)]
+    again = Sampler(config, 3, 0, 4, labelled=False)
+    for step in (5, 0, 3):
+        data, rows = again.rows(step)
+        assert torch.equal(rows, steps[step][1])
+        assert data.instances[0] == steps[step][0].instances[0]
+    for epoch in range(3):
+        seen = np.concatenate([steps[2 * epoch + k][1] for k in range(2)])
+        assert sorted(seen) == list(range(8))
+    assert steps[0][0] is steps[3][0]
+    assert steps[4][0].instances[0] != steps[0][0].instances[0]
+    other = Sampler(config, 3, 1, 4, labelled=False).rows(0)[0]
+    assert other.instances[0] != steps[0][0].instances[0]
+    with pytest.raises(ValueError, match="at most the chunk"):
+        Sampler(config, 3, 0, 9, labelled=False)
+
+
+def test_learning_rate_falls_along_a_cosine_in_each_phase():
+    """It starts small, ends at its final share, and starts again with the second phase."""
+    settings = TrainingConfig(
+        imitation_steps=1000, reinforce_steps=1000, imitation_rate=1.0, reinforce_rate=0.5, final_rate=0.1
+    )
+    rates = [learning_rate(settings, step) for step in (0, 99, 500, 999, 1000, 1500, 1999)]
+    assert rates == pytest.approx([0.01, 0.98, 0.55, 0.1, 0.005, 0.275, 0.05], abs=0.003)
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_with_mixed_precision_and_compiled_network(tmp_path):
+    """The settings that only a GPU makes use of run, and the checkpoint works on a CPU."""
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU here")
+    settings = replace(CONFIG.training, precision="bfloat16", compile=True)
+    last = train(replace(CONFIG, training=settings), tmp_path, device="cuda")
+    assert last["step"] == CONFIG.training.steps
+    assert last["infeasible"] == 0
+    train(CONFIG, tmp_path, resume=True)
