@@ -26,8 +26,14 @@ if TYPE_CHECKING:
     from cosolve.core.solver import Availability, Feature, Outcome, Solver
     from cosolve.core.stop import Stop
     from cosolve.core.verdict import Verdict, Violation
+    from cosolve.evaluation.load import load_suite
+    from cosolve.evaluation.records import Record
+    from cosolve.evaluation.runner import evaluate
+    from cosolve.evaluation.store import read_records
+    from cosolve.evaluation.suite import Suite
     from cosolve.instances.files import read, read_solution, write, write_solution
     from cosolve.instances.generators import generate
+    from cosolve.trees.estimator import OptimalRegressionTree
 
 # Where each public name lives. They are imported when first used: the command line answers `--help` and a wrong
 # argument without waiting for the compiler behind the kernels.
@@ -50,8 +56,14 @@ _HOMES = {
     "cosolve.core.solver": ("Availability", "Feature", "Outcome", "Solver"),
     "cosolve.core.stop": ("Stop",),
     "cosolve.core.verdict": ("Verdict", "Violation"),
+    "cosolve.evaluation.load": ("load_suite",),
+    "cosolve.evaluation.records": ("Record",),
+    "cosolve.evaluation.runner": ("evaluate",),
+    "cosolve.evaluation.store": ("read_records",),
+    "cosolve.evaluation.suite": ("Suite",),
     "cosolve.instances.files": ("read", "read_solution", "write", "write_solution"),
     "cosolve.instances.generators": ("generate",),
+    "cosolve.trees.estimator": ("OptimalRegressionTree",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -66,24 +78,30 @@ __all__ = [
     "InvalidSolutionError",
     "Limit",
     "Monitor",
+    "OptimalRegressionTree",
     "Outcome",
     "Problem",
+    "Record",
     "Solution",
     "SolveResult",
     "Solver",
     "SolverUnavailableError",
     "Status",
     "Stop",
+    "Suite",
     "TracePoint",
     "UnsupportedFeatureError",
     "UnsupportedProblemError",
     "Verdict",
     "Violation",
+    "evaluate",
     "generate",
     "judge",
     "list_solvers",
+    "load_suite",
     "problems",
     "read",
+    "read_records",
     "read_solution",
     "relative_gap",
     "solve",

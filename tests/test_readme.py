@@ -16,12 +16,27 @@ CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
 COMMANDS = [line[2:].split("  #")[0].strip() for line in CONSOLE.splitlines() if line.startswith("$ ")]
 
 
-def test_python_of_the_readme_runs(tmp_path):
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_python_of_the_readme_runs(block, tmp_path):
     """A first example that fails is the last one people try."""
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    run = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    run = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, timeout=180)
     assert run.returncode == 0, run.stderr
-    assert "feasible" in run.stdout
+    assert run.stdout
+
+
+def short(words: list[str]) -> list[str]:
+    """The same command with less to do."""
+    if words[0] == "evaluate":
+        return [*words, "--time-limit", "0.3", "--only-instance", "hc6u"]
+    words = [{"FILE": "E1k.0", "60": "1", "best.sol": "best.tour"}.get(word, word) for word in words]
+    if "cpsat" in words:
+        words = ["hamming6-2" if word == "E1k.0" else word for word in words]
+    return words
+
+
+def call(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cosolve", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=180)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("cosolve ")])
@@ -30,18 +45,13 @@ def test_command_of_the_readme_runs(command, tmp_path):
     words = shlex.split(command)[1:]
     if "berlin52.tsp" in words:
         pytest.skip("stands for a file that people have")
-    words = [{"FILE": "E1k.0", "60": "1", "best.sol": "best.tour"}.get(word, word) for word in words]
-    if "cpsat" in words:
-        words = ["hamming6-2" if word == "E1k.0" else word for word in words]
     if words[0] == "validate":
-        subprocess.run(
-            [sys.executable, "-m", "cosolve", "solve", "E1k.0", "--solver", "greedy", "--out", "best.tour", "-q"],
-            check=True,
-            cwd=tmp_path,
-        )
-    run = subprocess.run(
-        [sys.executable, "-m", "cosolve", *words], capture_output=True, text=True, cwd=tmp_path, timeout=180
-    )
+        call(["solve", "E1k.0", "--solver", "greedy", "--out", "best.tour", "-q"], tmp_path).check_returncode()
+    for records in [word for word in words if word.endswith(".jsonl")]:
+        call(short(["evaluate", "smoke", "--out", records, "--quiet"]), tmp_path).check_returncode()
+    if words[0] == "compare":
+        words += ["--min-pairs", "1"]
+    run = call(short(words), tmp_path)
     assert run.returncode == 0, run.stderr
 
 
