@@ -23,7 +23,7 @@ EXACT_SHARE = 2
 #: Labels of the first attempt, which has no bounds to prune with: enough for the published test sets.
 FIRST_LABELS = 8000
 
-#: Labels of the first passes that forget, before multipliers are sought.
+#: Labels of the first passes that forget, before multipliers are sought, where profits vary.
 RELAXED_LABELS = 40_000
 
 #: Steps of local search before the first bound.
@@ -159,7 +159,7 @@ class ExactSearch:
     max_labels, max_passes
         Limits of one pass and of the number of relaxed ones.
     first_labels, relaxed_labels
-        Labels of the attempt without bounds, and of the first passes that forget.
+        Labels of the attempt without bounds, and of the first passes that forget where profits vary.
     """
 
     def __init__(
@@ -197,17 +197,16 @@ class ExactSearch:
         if self._exact(False, unknown, self._no_multipliers, capacity=self._first_labels):
             return True
         self._improve()
-        # Harder ones need the bounds of passes that forget; if even those grow too large, a bound from the grid first.
-        plain = self._relaxation(None, self._no_multipliers)
-        if self._relax(plain, self._relaxed_labels):
+        # Harder ones need the bounds of passes that forget, and if those grow too large, multipliers. These take the
+        # whole numbers from fixed profits, and with them most of the dominance between labels: then they come last.
+        is_fixed = not len(self.arrays.segment_rate)
+        capacity = self._max_labels if is_fixed else self._relaxed_labels
+        if self._relax(self._relaxation(None, self._no_multipliers), capacity):
             return True
         grid = TimeGrid(self.arrays)
         multipliers = grid.optimise(self.best, self._stop, self._report_bound)
         if grid.bound <= self._target() + 1e-9:
             self._report_bound(self.best)
-            return True
-        # Multipliers take the whole numbers from fixed profits, and with them most of the dominance between labels.
-        if not len(self.arrays.segment_rate) and self._relax(plain, self._max_labels):
             return True
         return self._relax(self._relaxation(grid, multipliers), self._max_labels)
 

@@ -211,7 +211,7 @@ def run_pass(
             continue
         i = node[label]
         steps += 1
-        if steps & 255 == 0 and stop[0]:
+        if steps & 15 == 0 and stop[0]:
             how = STOPPED
             break
         for r in range(n):

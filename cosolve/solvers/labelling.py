@@ -66,7 +66,7 @@ class Labelling(CompiledSolver):
     def warm_up(self, instance: Instance) -> None:
         """Compile what easy instances never reach, too."""
         super().warm_up(instance)
-        _warm_up_all(instance.problem)
+        _warm_up_all()
 
     def solve(
         self,
@@ -140,8 +140,9 @@ class Reporting:
 
 
 @cache
-def _warm_up_all(problem: str) -> None:
-    for instance in small_instances(problem):
+def _warm_up_all() -> None:
+    # Kernels are the same for both problems; variable profits reach all of them.
+    for instance in small_instances("optwvp"):
         assert isinstance(instance, OPTWVPInstance)
         arrays = arrays_of(instance)
 

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import cosolve
@@ -246,6 +246,7 @@ def test_malformed_graph_files_are_named(name, text, packed, tmp_path):
 
 @settings(deadline=None, max_examples=60)
 @given(st.binary(min_size=1, max_size=60), st.sampled_from(["", "p edge 3 1\n", "3 2\n", "%%MatrixMarket matrix "]))
+@example(tail=b"\x01", head="")
 def test_sniffers_and_readers_survive_any_bytes(tmp_path_factory, tail, head):
     """Any file may be given to the recogniser: it must answer, not crash."""
     path = tmp_path_factory.mktemp("any") / "x.dat"

@@ -10,6 +10,7 @@ from cosolve.core.metric import Metric
 from cosolve.core.problem import judge
 from cosolve.instances.distances import Distances
 from cosolve.instances.orienteering import OPTWInstance, OPTWRoute, OPTWVPInstance, TimedRoute
+from cosolve.instances.tsp import Tour
 
 LINE = Distances.from_coords(np.array([[0.0, 0], [1, 0], [3, 0]]), Metric.EXACT_2D)
 
@@ -144,7 +145,7 @@ def test_closed_doors_leave_the_trivial_optimum():
 def test_route_of_the_other_problem_is_refused():
     """The two problems share a judge, not a solution type."""
     with pytest.raises(TypeError, match="optwvp needs a TimedRoute"):
-        judge(line(), cosolve.instances.tsp.Tour(order=np.arange(3)))
+        judge(line(), Tour(order=np.arange(3)))
     with pytest.raises(TypeError, match="optw needs a OPTWRoute"):
         judge(cosolve.generate("optw", "uniform", size=4), GOOD)
     assert OPTWRoute.problem == "optw"

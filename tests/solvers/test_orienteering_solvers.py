@@ -58,7 +58,7 @@ def test_bounds_and_solutions_are_in_order_on_larger_instances(problem):
     family, parameters = ("uniform", {}) if problem == "optw" else ("hard", {"width": 4.0})
     instance = cosolve.generate(problem, family, seed=3, size=14, **parameters)
     results = {
-        name: cosolve.solve(instance, name, time_limit=6, **({"iterations": 500} if name == "local-search" else {}))
+        name: cosolve.solve(instance, name, time_limit=3, **({"iterations": 500} if name == "local-search" else {}))
         for name in ("labelling", "beam", "greedy", "local-search", "scip")
     }
     most = max(result.objective for result in results.values())

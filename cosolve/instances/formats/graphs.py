@@ -232,6 +232,8 @@ def read_edge_list(source: Source, problem: str) -> GraphInstance:
         return make_instance(problem, Graph.from_edges(num_nodes, tails, heads), source.stem, {})
     width = len(words) if len(words) in (2, 3) else 2
     tails, heads = parse_edges(source, 0, comments="#%", columns=(width, width))
+    if not len(tails):
+        source.fail("expected lines of two node numbers, there are none.", position)
     n, m = int(tails[0]), int(heads[0])
     if width == 2 and len(tails) == m + 1 and len(tails) > 1 and max(tails[1:].max(), heads[1:].max()) < n:
         check_sizes(source, n, m, position)
