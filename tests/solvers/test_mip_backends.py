@@ -58,6 +58,15 @@ def test_mixed_program_keeps_continuous_columns_continuous(solver):
 
 
 @pytest.mark.parametrize("solver", BACKENDS)
+def test_the_cheaper_continuous_column_covers_a_mixed_row(solver):
+    """HiGHS 1.14.0's presolve calls 15 optimal here (ERGO-Code/HiGHS#3043): min 2 x + 3 z, x + z >= 4.5, z integer."""
+    instance = milp([[1, 1]], [2, 3], upper=10, integer=[False, True], row_lower=4.5)
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert result.status == cosolve.Status.OPTIMAL
+    assert result.objective == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
 def test_parity_makes_it_infeasible(solver):
     """2 x + 2 y = 1 has no integer solution although its relaxation has many; CBC calls it "integer infeasible"."""
     result = cosolve.solve(milp([[2, 2]], 1, upper=1, row_lower=1, row_upper=1), solver, time_limit=20)

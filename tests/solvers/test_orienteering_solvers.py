@@ -40,10 +40,7 @@ def test_nobody_reports_a_bound_that_a_verified_solution_beats(seed):
         if instance.problem not in adapter.problems or not adapter().available().ok:
             continue
         limits = {"iterations": 200} if name == "local-search" else {}
-        # The presolve of HiGHS 1.14.0 cuts off optima (ERGO-Code/HiGHS#3043, mended in 1.15): these tests are about
-        # the model.
-        options = {"presolve": False} if name == "highs" else None
-        result = cosolve.solve(instance, name, time_limit=20, options=options, **limits)
+        result = cosolve.solve(instance, name, time_limit=20, **limits)
         assert result.objective is not None, name
         assert result.objective <= best + 1e-6, name
         assert result.bound is None or result.bound >= best - 1e-6 * max(1, best), name
