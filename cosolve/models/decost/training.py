@@ -19,14 +19,15 @@ import torch
 from cosolve.core.problem import judge
 from cosolve.models import Trainer
 from cosolve.models.decost.batch import SYMMETRIES
+from cosolve.models.decost.card import card
 from cosolve.models.decost.config import DecostConfig, TrainingConfig
 from cosolve.models.decost.data import VALIDATION_SEED, Dataset, Sampler, derived_seed, draw
 from cosolve.models.decost.inference import facts, propose, timed_route
 from cosolve.models.decost.losses import imitation_loss, reinforce_loss
 from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import follow, optimise, starts
-from cosolve.models.decost.run import Run
 from cosolve.models.devices import autocast, cpu_threads, device_of
+from cosolve.models.run import Run
 
 #: Instances decoded together in a validation.
 _VALIDATION_BATCH = 64
@@ -82,7 +83,7 @@ def train(
         torch.manual_seed(settings.seed)
         network = Network(config.model).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
-        run = Run(out, config, network, optimiser)
+        run = Run(out, config, network, optimiser, family="decost", problem="optwvp", score="gap_x8", card=card)
         run.restore() if resume else run.begin()
         if settings.compile:
             network.compile_parts()

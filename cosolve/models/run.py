@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cosolve.core.errors import InvalidFileError
 from cosolve.instances.files import replacing
 from cosolve.models import checkpoints
-from cosolve.models.decost.card import card
-from cosolve.models.decost.config import DecostConfig
-from cosolve.models.decost.network import Network
 
 #: What Adam remembers of each parameter.
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -31,14 +30,33 @@ class Run:
     folder
         Of the checkpoint.
     config
-        Of the run.
+        Of the run: a dataclass of tables, of which only ``training`` may change on resume.
     network, optimiser
         Whose state is kept; an Adam.
+    family, problem
+        Of the checkpoint.
+    score
+        Name of the value in a measurement that says which weights are best: the least.
+    card
+        Called with the config, the measurement that the weights belong to, the number of parameters and the device;
+        returns the text of ``card.md``.
     """
 
-    def __init__(self, folder: Path, config: DecostConfig, network: Network, optimiser: torch.optim.Adam) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Any,
+        network: nn.Module,
+        optimiser: torch.optim.Adam,
+        *,
+        family: str,
+        problem: str,
+        score: str,
+        card: Callable[[Any, dict[str, Any], int, torch.device], str],
+    ) -> None:
         self.folder, self.config = folder, config
         self.network, self.optimiser = network, optimiser
+        self._family, self._problem, self._score, self._card = family, problem, score, card
         self.step, self.seconds = 0, 0.0
         self.lines: list[dict[str, Any]] = []
         self._parameters = dict(network.named_parameters())
@@ -64,13 +82,13 @@ class Run:
         ValueError
             If there is none.
         InvalidFileError
-            If its state is damaged, or its instances or network are others.
+            If its state is damaged, or a table of its config but ``training`` is another.
         """
         path = self.folder / checkpoints.STATE
         if not path.is_file():
             raise ValueError(f"{self.folder} holds no run to resume: there is no {checkpoints.STATE}.")
-        kept = checkpoints.read(self.folder).config(DecostConfig)
-        for table in ("data", "model"):
+        kept = checkpoints.read(self.folder).config(type(self.config))
+        for table in (f.name for f in fields(self.config) if f.name != "training"):
             if getattr(kept, table) != getattr(self.config, table):
                 raise InvalidFileError(
                     f"the run to resume has another table [{table}].", self.folder / checkpoints.CONFIG
@@ -112,7 +130,7 @@ class Run:
             Of the checkpoint.
         """
         line = {**line, "seconds": round(self.seconds + seconds, 1)}
-        is_best = all(line["gap_x8"] <= earlier["gap_x8"] for earlier in self.lines)
+        is_best = all(line[self._score] <= earlier[self._score] for earlier in self.lines)
         self.lines.append(line)
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.folder / checkpoints.METRICS) as temporary:
@@ -121,11 +139,11 @@ class Run:
             checkpoints.write(
                 self.folder,
                 self.network.state_dict(),
-                family="decost",
-                problem="optwvp",
+                family=self._family,
+                problem=self._problem,
                 config=self.config,
                 coverage=coverage,
-                card=card(self.config, line, sum(p.numel() for p in self._parameters.values()), device),
+                card=self._card(self.config, line, sum(p.numel() for p in self._parameters.values()), device),
             )
         self._save_state(line["seconds"])
 
