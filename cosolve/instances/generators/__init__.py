@@ -39,6 +39,7 @@ for _name, _target in (
     ("tsp/dimacs", "tsp:DIMACS"),
     ("tsp/uniform", "tsp:UNIFORM"),
     ("atsp/uniform", "tsp:ATSP_UNIFORM"),
+    ("atsp/road", "road:ATSP"),
     ("cvrp/uniform", "cvrp:UNIFORM"),
     ("cvrp/x", "cvrp:X"),
     ("mis/rb", "graphs:RB"),
