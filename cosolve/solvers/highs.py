@@ -10,20 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
-from cosolve.solvers.formulations import PROBLEMS, Formulation, FormulationSolver, Rows, formulate
+from cosolve.solvers.formulations import PROBLEMS, Formulation, Rows
 from cosolve.solvers.mip import (
     Answer,
+    FormulationSolver,
     Incumbents,
     csr,
     is_unbounded,
-    solve_trivial,
     solve_with_rows,
-    start_values,
     with_rows,
 )
 from cosolve.solvers.packages import availability
@@ -118,26 +116,20 @@ class Highs(FormulationSolver):
         """Whether ``highspy`` is installed."""
         return availability("highspy")
 
-    def solve(
+    def solve_formulation(
         self,
-        instance: Any,
+        formulation: Formulation,
         monitor: Monitor,
         *,
         seed: int,
         threads: int,
-        initial: Solution | None,
+        start: np.ndarray | None,
         options: HighsOptions,
     ) -> Outcome:
-        """See :meth:`Solver.solve`."""
-        if monitor.should_stop():
-            return Outcome()
+        """See :meth:`FormulationSolver.solve_formulation`."""
         started = perf_counter()
-        formulation = formulate(instance, monitor)
-        trivial = solve_trivial(formulation, monitor)
-        if trivial is not None:
-            return trivial
         engine = _Engine(formulation, monitor, seed, threads, options)
-        engine.start = start_values(formulation, initial)
+        engine.start = start
         build_time = perf_counter() - started
         if monitor.should_stop():
             return Outcome(build_time=build_time)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
+from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
 
-from cosolve.core.instance import Solution
+from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
-from cosolve.core.solver import Outcome
+from cosolve.core.solver import Outcome, Solver
+from cosolve.core.stop import Stop
 from cosolve.instances.milp import MILPInstance
-from cosolve.solvers.formulations import Formulation, Rows
+from cosolve.solvers.compiled import small_instances
+from cosolve.solvers.formulations import Formulation, Rows, formulate
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +30,69 @@ BOUND_MARGIN = 1e-7
 
 #: Rounds of row addition without progress after which the linear relaxation is left for branch and bound.
 MAX_STALLED = 60
+
+
+class FormulationSolver(Solver):
+    """Base of the MILP backends: a formulation of the instance goes to :meth:`solve_formulation`."""
+
+    def warm_up(self, instance: Instance) -> None:
+        """Formulate and separate on small instances of the problem, once: what they compile is no search."""
+        _warm_up(instance.problem)
+
+    def solve(
+        self,
+        instance: Any,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: Any,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        if monitor.should_stop():
+            return Outcome()
+        started = perf_counter()
+        formulation = formulate(instance, monitor)
+        formulated = perf_counter() - started
+        trivial = solve_trivial(formulation, monitor)
+        if trivial is not None:
+            return trivial
+        start = start_values(formulation, initial)
+        outcome = self.solve_formulation(formulation, monitor, seed=seed, threads=threads, start=start, options=options)
+        return replace(outcome, build_time=formulated + outcome.build_time)
+
+    @abstractmethod
+    def solve_formulation(
+        self,
+        formulation: Formulation,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        start: np.ndarray | None,
+        options: Any,
+    ) -> Outcome:
+        """
+        Solve a formulation that :func:`solve_trivial` left over.
+
+        Parameters
+        ----------
+        formulation
+            Its solutions go to the monitor decoded, its bound as it is.
+        start
+            Column values to start from, feasible or not.
+        monitor, seed, threads, options
+            As for :meth:`Solver.solve`.
+        """
+
+
+@cache
+def _warm_up(problem: str) -> None:
+    for instance in small_instances(problem):
+        formulation = formulate(instance, Monitor(instance, Stop(time_limit=120.0)))
+        if formulation.separate is not None:
+            formulation.separate(np.full(formulation.model.size, 0.5))
 
 
 class Incumbents:

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
-from cosolve.solvers.formulations import PROBLEMS, Formulation, FormulationSolver, formulate
-from cosolve.solvers.mip import Incumbents, csr, is_unbounded, solve_trivial, start_values
+from cosolve.solvers.formulations import PROBLEMS, Formulation
+from cosolve.solvers.mip import FormulationSolver, Incumbents, csr, is_unbounded
 from cosolve.solvers.packages import availability
 
 logger = logging.getLogger(__name__)
@@ -110,31 +109,24 @@ class Scip(FormulationSolver):
         """Whether ``pyscipopt`` is installed."""
         return availability("pyscipopt")
 
-    def solve(
+    def solve_formulation(
         self,
-        instance: Any,
+        formulation: Formulation,
         monitor: Monitor,
         *,
         seed: int,
         threads: int,
-        initial: Solution | None,
+        start: np.ndarray | None,
         options: ScipOptions,
     ) -> Outcome:
-        """See :meth:`Solver.solve`."""
-        if monitor.should_stop():
-            return Outcome()
+        """See :meth:`FormulationSolver.solve_formulation`."""
         started = perf_counter()
-        formulation = formulate(instance, monitor)
         model = formulation.model
-        trivial = solve_trivial(formulation, monitor)
-        if trivial is not None:
-            return trivial
         incumbents = Incumbents(formulation, monitor)
         scip, variables = _build(model, monitor, seed, options)
         _listen(scip, variables, incumbents, monitor, has_bound=True)
         if formulation.separate is not None:
             _separate(scip, variables, formulation, incumbents)
-        start = start_values(formulation, initial)
         if start is not None:
             _add_solution(scip, variables, start)
         build_time = perf_counter() - started

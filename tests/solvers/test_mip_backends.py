@@ -12,14 +12,12 @@ import cosolve
 from cosolve.core.monitor import Monitor
 from cosolve.core.solver import solvers
 from cosolve.instances.milp import Values
-from cosolve.solvers import highs, scip
-from cosolve.solvers import pulp as pulp_adapter
+from cosolve.solvers import mip
 from cosolve.solvers.formulations import formulate
 from tests.solvers.milps import INF, brute_force, hard_cover, milp, random_milp, with_hidden_rows
 
 # PuLP starts two processes per call: it gets fewer cases.
 BACKENDS = ["highs", "scip", "pulp"]
-MODULES = {"highs": highs, "scip": scip, "pulp": pulp_adapter}
 
 
 @pytest.mark.parametrize("solver", BACKENDS)
@@ -229,13 +227,12 @@ def test_warm_start_reaches_the_backend(solver):
 @pytest.mark.parametrize("solver", BACKENDS)
 def test_hidden_rows_give_the_same_optimum(solver, monkeypatch):
     """Rows on demand: solving with a separator must equal solving the full model."""
-    adapter = MODULES[solver]
     for seed in range(3 if solver == "pulp" else 15):
         instance = random_milp(seed, rows=5)
         expected = brute_force(instance)
         for visible in (0, 2):
             hidden = with_hidden_rows(instance, visible)
-            monkeypatch.setattr(adapter, "formulate", lambda *args, hidden=hidden: hidden)
+            monkeypatch.setattr(mip, "formulate", lambda *args, hidden=hidden: hidden)
             monitor = Monitor(instance, cosolve.Stop(time_limit=20))
             solver_object = solvers.get(solver)()
             outcome = solver_object.solve(
@@ -260,7 +257,7 @@ def test_failing_decoder_is_an_error_not_a_crash(solver, monkeypatch):
         raise RuntimeError("decoder is broken")
 
     broken = type(formulation)(formulation.model, decode)
-    monkeypatch.setattr(MODULES[solver], "formulate", lambda *args: broken)
+    monkeypatch.setattr(mip, "formulate", lambda *args: broken)
     result = cosolve.solve(instance, solver, time_limit=20)
     assert result.status == cosolve.Status.ERROR
     assert "decoder is broken" in result.message

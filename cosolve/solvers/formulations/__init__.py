@@ -5,17 +5,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution
+from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
-from cosolve.core.solver import Solver
-from cosolve.core.stop import Stop
 from cosolve.instances.milp import MILPInstance
-from cosolve.solvers.compiled import small_instances
 
 #: Rows to add to a model: CSR triple over the columns (data, indices, indptr), lower and upper sides.
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -47,22 +43,6 @@ class Formulation:
 
 #: Problems that have a module here, and "milp", which is its own formulation.
 PROBLEMS = frozenset({"milp", "tsp", "cvrp", "mis", "mds", "cflp", "cpmp", "stp", "regtree", "optw", "optwvp"})
-
-
-class FormulationSolver(Solver):
-    """Base of the MILP backends: what formulations compile is compiled before the clock starts."""
-
-    def warm_up(self, instance: Instance) -> None:
-        """Formulate and separate on small instances of the problem, once."""
-        _warm_up(instance.problem)
-
-
-@cache
-def _warm_up(problem: str) -> None:
-    for instance in small_instances(problem):
-        formulation = formulate(instance, Monitor(instance, Stop(time_limit=120.0)))
-        if formulation.separate is not None:
-            formulation.separate(np.full(formulation.model.size, 0.5))
 
 
 def formulate(instance: Any, monitor: Monitor | None = None) -> Formulation:
