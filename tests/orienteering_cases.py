@@ -68,19 +68,7 @@ def instances(max_places: int = 7, *, fixed: bool | None = None) -> st.SearchStr
 def value(instance: OPTWVPInstance, route: list[int]) -> float:
     """Most profit of a route, -1 if it can't be done."""
     order = np.array(route, np.int64)
-    gained = best_service_times(
-        order,
-        instance.distances.dense(),
-        instance.opens,
-        instance.closes,
-        instance.horizon,
-        instance.min_service,
-        instance.segment_ptr,
-        instance.segment_length,
-        instance.segment_rate,
-        np.empty(len(order)),
-        np.empty(len(order)),
-    )
+    gained = best_service_times(order, *instance.kernel_args, np.empty(len(order)), np.empty(len(order)))
     return -1.0 if gained < 0 else float(gained + instance.prize[order].sum())
 
 

@@ -136,6 +136,12 @@ class OPTWVPInstance(Instance):
         """Whether profits come from visits alone and are integers."""
         return not len(self.segment_rate) and bool((self.prize == np.rint(self.prize)).all())
 
+    @property
+    def kernel_args(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray, *tuple[np.ndarray, ...]]:
+        """Dense travel times, windows, horizon, services and segments: what the kernels take of an instance."""
+        segments = (self.segment_ptr, self.segment_length, self.segment_rate)
+        return (self.distances.dense(), self.opens, self.closes, self.horizon, self.min_service, *segments)
+
     @cached_property
     def caps(self) -> np.ndarray:
         """Longest service time of each place that still earns something, minimum included; (n,)."""

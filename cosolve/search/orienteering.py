@@ -73,11 +73,11 @@ def prepare(
     closes: np.ndarray,
     horizon: float,
     service: np.ndarray,
-    prize: np.ndarray,
     segment_ptr: np.ndarray,
     segment_length: np.ndarray,
     segment_rate: np.ndarray,
     *,
+    prize: np.ndarray,
     is_integral: bool,
     is_metric: bool,
 ) -> Arrays:

@@ -13,15 +13,8 @@ from cosolve.search.service_times import best_service_times
 def arrays_of(instance: OPTWVPInstance) -> orienteering.Arrays:
     """The instance as the kernels see it."""
     return orienteering.prepare(
-        instance.distances.dense(),
-        instance.opens,
-        instance.closes,
-        instance.horizon,
-        instance.min_service,
-        instance.prize,
-        instance.segment_ptr,
-        instance.segment_length,
-        instance.segment_rate,
+        *instance.kernel_args,
+        prize=instance.prize,
         is_integral=instance.is_integral,
         is_metric=instance.distances.metric is Metric.EXACT_2D,
     )
@@ -30,18 +23,6 @@ def arrays_of(instance: OPTWVPInstance) -> orienteering.Arrays:
 def timed(instance: OPTWVPInstance, customers: np.ndarray) -> TimedRoute:
     """The route with its best service times; as early as can be where it is not feasible."""
     start, duration = np.zeros(len(customers)), np.zeros(len(customers))
-    best_service_times(
-        customers,
-        instance.distances.dense(),
-        instance.opens,
-        instance.closes,
-        instance.horizon,
-        instance.min_service,
-        instance.segment_ptr,
-        instance.segment_length,
-        instance.segment_rate,
-        start,
-        duration,
-    )
+    best_service_times(customers, *instance.kernel_args, start, duration)
     kind = OPTWRoute if isinstance(instance, OPTWInstance) else TimedRoute
     return kind(customers=customers, start=start, duration=duration)

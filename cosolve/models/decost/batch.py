@@ -20,15 +20,8 @@ SYMMETRIES = [(swap, x, y) for swap in (False, True) for x in (1.0, -1.0) for y 
 def arrays_of(instance: OPTWVPInstance) -> Arrays:
     """The instance with times from its start on, without customers that nobody can visit or that earn nothing."""
     return prepare(
-        instance.distances.dense(),
-        instance.opens,
-        instance.closes,
-        instance.horizon,
-        instance.min_service,
-        instance.prize,
-        instance.segment_ptr,
-        instance.segment_length,
-        instance.segment_rate,
+        *instance.kernel_args,
+        prize=instance.prize,
         is_integral=instance.is_integral,
         is_metric=instance.distances.metric is Metric.EXACT_2D,
     )
