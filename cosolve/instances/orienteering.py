@@ -137,10 +137,20 @@ class OPTWVPInstance(Instance):
         return not len(self.segment_rate) and bool((self.prize == np.rint(self.prize)).all())
 
     @property
-    def kernel_args(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray, *tuple[np.ndarray, ...]]:
+    def kernel_args(
+        self,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Dense travel times, windows, horizon, services and segments: what the kernels take of an instance."""
-        segments = (self.segment_ptr, self.segment_length, self.segment_rate)
-        return (self.distances.dense(), self.opens, self.closes, self.horizon, self.min_service, *segments)
+        return (
+            self.distances.dense(),
+            self.opens,
+            self.closes,
+            self.horizon,
+            self.min_service,
+            self.segment_ptr,
+            self.segment_length,
+            self.segment_rate,
+        )
 
     @cached_property
     def caps(self) -> np.ndarray:
