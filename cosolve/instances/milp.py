@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -12,8 +15,14 @@ from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 #: Absolute for integrality and for what is made of integers alone, else relative to the side or bound (at least 1).
 TOLERANCE = 1e-6
+
+#: What an index looks like at the end of a name: "flow_12_3", "x[4,5]", "c#7", "place(2)".
+_INDEX = re.compile(r"[\d_.,:;#$@~\[\](){}]+$")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -35,11 +44,13 @@ class MILPInstance(Instance):
         Constant of the objective.
     maximize
         Whether to maximise.
+    row_names, col_names
+        One name per row or column, all different; or empty. Names are no data: the digest ignores them.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, an index is out of range, or a number is NaN.
+        If shapes do not fit, an index is out of range, a number is NaN, or a name repeats.
     """
 
     problem: ClassVar[str] = "milp"
@@ -55,6 +66,8 @@ class MILPInstance(Instance):
     row_upper: np.ndarray
     offset: float = 0.0
     maximize: bool = False
+    row_names: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    col_names: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("cost", "col_lower", "col_upper", "data", "row_lower", "row_upper"):
@@ -78,6 +91,76 @@ class MILPInstance(Instance):
             raise ValueError("column indices must be in range and indptr must not decrease.")
         if not (np.isfinite(self.cost).all() and np.isfinite(self.data).all() and np.isfinite(self.offset)):
             raise ValueError("cost, matrix and offset must be finite.")
+        for what, count in (("row_names", m), ("col_names", n)):
+            object.__setattr__(self, what, _checked_names(getattr(self, what), count, what))
+
+    @classmethod
+    def from_scipy(
+        cls,
+        matrix: Any,
+        *,
+        cost: Any,
+        row_lower: Any = -np.inf,
+        row_upper: Any = np.inf,
+        col_lower: Any = 0.0,
+        col_upper: Any = np.inf,
+        is_integer: Any = False,
+        **others: Any,
+    ) -> Self:
+        """
+        Instance of a SciPy sparse matrix (or a dense one); a single number stands for all rows or columns.
+
+        Parameters
+        ----------
+        matrix
+            (num_rows, num_cols), in any of SciPy's formats.
+        others
+            ``offset``, ``maximize``, names, ``name``, ``meta``.
+        """
+        from scipy.sparse import csr_array
+
+        rows = csr_array(matrix)
+        m, n = rows.shape
+        return cls(
+            cost=np.broadcast_to(cost, n),
+            col_lower=np.broadcast_to(col_lower, n),
+            col_upper=np.broadcast_to(col_upper, n),
+            is_integer=np.broadcast_to(is_integer, n),
+            data=rows.data,
+            indices=rows.indices,
+            indptr=rows.indptr,
+            row_lower=np.broadcast_to(row_lower, m),
+            row_upper=np.broadcast_to(row_upper, m),
+            **others,
+        )
+
+    @property
+    def matrix(self) -> csr_array:
+        """A as a fresh SciPy array, repeated entries summed, columns ascending within each row."""
+        from scipy.sparse import csr_array
+
+        shape = (len(self.row_lower), len(self.cost))
+        matrix = csr_array((self.data.copy(), self.indices.copy(), self.indptr.copy()), shape=shape)
+        matrix.sum_duplicates()
+        return matrix
+
+    @cached_property
+    def row_families(self) -> tuple[str, ...]:
+        """Family of each row, read off its name: "deficit_ct" of "deficit_ct_3_1"; "" without names."""
+        return families(self.row_names) or ("",) * len(self.row_lower)
+
+    @cached_property
+    def col_families(self) -> tuple[str, ...]:
+        """Family of each column, as for rows."""
+        return families(self.col_names) or ("",) * len(self.cost)
+
+    def row_label(self, row: int) -> str:
+        """What messages call a row: its name, or "row 3" without one."""
+        return f"row {self.row_names[row] if self.row_names else row}"
+
+    def col_label(self, column: int) -> str:
+        """What messages call a column: its name, or "column 3" without one."""
+        return f"column {self.col_names[column] if self.col_names else column}"
 
     @property
     def sense(self) -> str:  # type: ignore[override]
@@ -95,6 +178,24 @@ class MILPInstance(Instance):
         used = self.cost != 0
         whole = self.cost == np.rint(self.cost)
         return bool((self.is_integer | ~used).all() and whole.all() and self.offset == round(self.offset))
+
+
+def families(names: Iterable[str]) -> tuple[str, ...]:
+    """Names without the indices at their ends: they are written "family_index" or "family[index]"."""
+    return tuple(_INDEX.sub("", name) for name in names)
+
+
+def _checked_names(names: Iterable[str], count: int, what: str) -> tuple[str, ...]:
+    names = tuple(names)
+    if not names:
+        return ()
+    if len(names) != count:
+        raise ValueError(f"{what} must hold {count} names or none, got {len(names)}.")
+    if len(set(names)) < count:
+        seen: set[str] = set()
+        twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"{what} must differ, but {twice!r} comes twice.")
+    return names
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -130,23 +231,23 @@ def evaluate(instance: MILPInstance, solution: Values, mode: JudgeMode = "strict
         return Verdict(None, (Violation("wrong number of values", f"{len(x)} for {instance.size} columns"),))
     if not np.isfinite(x).all():
         column = int(np.flatnonzero(~np.isfinite(x))[0])
-        return Verdict(None, (Violation("value is not finite", f"column {column}"),))
+        return Verdict(None, (Violation("value is not finite", instance.col_label(column)),))
     integer = instance.is_integer
     point = np.where(integer, np.rint(x), x)
     activity, is_whole = _activities(instance.data, instance.indices, instance.indptr, point, integer)
     violations = []
-    for what, where, amount, scale in (
-        ("value is not integer", "column", np.abs(x - point), np.ones(len(x))),
-        ("value below its bound", "column", instance.col_lower - point, _scale(instance.col_lower, integer)),
-        ("value above its bound", "column", point - instance.col_upper, _scale(instance.col_upper, integer)),
-        ("row below its side", "row", instance.row_lower - activity, _scale(instance.row_lower, is_whole)),
-        ("row above its side", "row", activity - instance.row_upper, _scale(instance.row_upper, is_whole)),
+    for what, label, amount, scale in (
+        ("value is not integer", instance.col_label, np.abs(x - point), np.ones(len(x))),
+        ("value below its bound", instance.col_label, instance.col_lower - point, _scale(instance.col_lower, integer)),
+        ("value above its bound", instance.col_label, point - instance.col_upper, _scale(instance.col_upper, integer)),
+        ("row below its side", instance.row_label, instance.row_lower - activity, _scale(instance.row_lower, is_whole)),
+        ("row above its side", instance.row_label, activity - instance.row_upper, _scale(instance.row_upper, is_whole)),
     ):
         if len(amount):
             relative = amount / scale
             worst = int(np.argmax(relative))
             if not relative[worst] <= TOLERANCE:  # also where sums overflowed to NaN
-                violations.append(Violation(what, f"{where} {worst}", float(amount[worst])))
+                violations.append(Violation(what, label(worst), float(amount[worst])))
     with np.errstate(over="ignore", invalid="ignore"):  # the result says so itself
         return Verdict(float(instance.cost @ point) + instance.offset, tuple(violations))
 

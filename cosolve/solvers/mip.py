@@ -169,11 +169,7 @@ def start_values(formulation: Formulation, initial: Solution | None) -> np.ndarr
 
 def csr(model: MILPInstance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Data, indices and indptr (int32) with sorted rows and repeated entries summed: backends refuse repeats."""
-    from scipy.sparse import csr_matrix
-
-    shape = (len(model.row_lower), len(model.cost))
-    matrix = csr_matrix((model.data.copy(), model.indices.copy(), model.indptr.copy()), shape=shape)
-    matrix.sum_duplicates()
+    matrix = model.matrix
     return matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
 
 
@@ -198,21 +194,20 @@ def with_rows(model: MILPInstance, pool: list[Rows]) -> MILPInstance:
         indptr=np.concatenate(indptr),
         row_lower=np.concatenate(lower),
         row_upper=np.concatenate(upper),
+        row_names=(),
     )
 
 
 def complete(model: MILPInstance, x: np.ndarray, time_limit: float) -> np.ndarray | None:
     """Values with the integer columns of ``x`` rounded and the best others for them; ``None`` if there are none."""
     from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_matrix
 
     if model.is_integer.all():
         return None
     whole = np.rint(x)
     lower = np.where(model.is_integer, whole, model.col_lower)
     upper = np.where(model.is_integer, whole, model.col_upper)
-    matrix = csr_matrix((model.data, model.indices, model.indptr), shape=(len(model.row_lower), len(x)))
-    rows = [LinearConstraint(matrix, model.row_lower, model.row_upper)] if len(model.row_lower) else []
+    rows = [LinearConstraint(model.matrix, model.row_lower, model.row_upper)] if len(model.row_lower) else []
     sign = -1.0 if model.maximize else 1.0
     options = {"time_limit": time_limit}
     result = milp(sign * model.cost, bounds=Bounds(lower, upper), constraints=rows, options=options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 import cosolve
 from cosolve.instances.generators.milp import OPTIMA, steiner_triples
-from cosolve.instances.milp import MILPInstance, Values, evaluate
+from cosolve.instances.milp import MILPInstance, Values, evaluate, families
 from tests.solvers.milps import INF, brute_force, milp, random_milp
 
 
@@ -194,3 +196,47 @@ def test_steiner_seed_shuffles_without_changing_the_family():
 def test_steiner_generator_names_what_it_knows():
     with pytest.raises(ValueError, match="n must be one of 9, 15"):
         cosolve.generate("milp", "steiner-triple", n=10)
+
+
+def named_milp(**changes):
+    instance = milp([[1, 2], [3, 0]], 1, upper=9, row_upper=[8, 9])
+    return replace(instance, row_names=("cap_1", "cap_2"), col_names=("flow[1,2]", "flow[2,1]"), **changes)
+
+
+def test_violations_name_rows_and_columns():
+    """A row number means nothing to someone whose file has names."""
+    verdict = evaluate(named_milp(), Values(values=np.array([4.0, 9.5])))
+    assert [v.where for v in verdict.violations] == ["column flow[2,1]", "column flow[2,1]", "row cap_1"]
+
+
+def test_names_are_no_data():
+    """Equal data gives an equal digest, whatever the names."""
+    assert named_milp() == milp([[1, 2], [3, 0]], 1, upper=9, row_upper=[8, 9])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"row_names": ("a",)}, "row_names must hold 2 names"), ({"col_names": ("x", "x")}, "'x' comes twice")],
+)
+def test_names_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(named_milp(), **changes)
+
+
+def test_families_are_names_without_indices():
+    """How every modelling tool writes them; a family must survive a trip through an MPS file."""
+    names = ("worker_used_ct_3_14", "x[4,5]", "c#7", "place(2)", "y12", "total", "17", "x$2#3", "deficit_bin3_res2")
+    assert families(names) == ("worker_used_ct", "x", "c", "place", "y", "total", "", "x", "deficit_bin3_res")
+    assert named_milp().row_families == ("cap", "cap")
+    assert milp([[1, 2]], 1).row_families == ("",)
+
+
+def test_scipy_round_trip():
+    """Repeated entries add up, single numbers stand for all."""
+    instance = milp([[1, 2], [3, 0]], [1, 2], upper=9, row_upper=[8, 9], maximize=True)
+    again = MILPInstance.from_scipy(
+        instance.matrix.tocoo(), cost=[1, 2], col_upper=9, row_upper=[8, 9], is_integer=True, maximize=True
+    )
+    assert again == instance
+    twice = replace(instance, data=np.ones(3), indices=np.array([1, 1, 0]), indptr=np.array([0, 2, 3]))
+    assert twice.matrix.toarray().tolist() == [[0, 2], [1, 0]]

@@ -155,12 +155,18 @@ def ba(*, seed: int = 0, nodes: int = 0, degree: int = 4) -> MDSInstance:
     rng = np.random.default_rng(seed)
     n = nodes or int(rng.integers(800, 1200, endpoint=True))
     _check_count("nodes", n, degree + 1)
+    graph = barabasi_albert(rng, n, degree)
+    return MDSInstance(name=f"ba-{n}-{degree}-{seed}", meta={"degree": degree}, graph=graph)
+
+
+def barabasi_albert(rng: np.random.Generator, nodes: int, degree: int) -> Graph:
+    """Graph of preferential attachment with ``degree`` (``nodes`` - ``degree``) edges, grown from a star."""
     # Every end of every edge so far: a uniform draw is a draw by degree.
-    ends = np.empty(2 * degree * (n - degree), np.int64)
+    ends = np.empty(2 * degree * (nodes - degree), np.int64)
     ends[0 : 2 * degree : 2] = 0
     ends[1 : 2 * degree : 2] = np.arange(1, degree + 1)
     filled = 2 * degree
-    for new in range(degree + 1, n):
+    for new in range(degree + 1, nodes):
         targets: list[int] = []
         while len(targets) < degree:
             for place in rng.integers(filled, size=degree).tolist():
@@ -170,9 +176,7 @@ def ba(*, seed: int = 0, nodes: int = 0, degree: int = 4) -> MDSInstance:
         ends[filled : filled + 2 * degree : 2] = targets
         ends[filled + 1 : filled + 2 * degree : 2] = new
         filled += 2 * degree
-    return MDSInstance(
-        name=f"ba-{n}-{degree}-{seed}", meta={"degree": degree}, graph=Graph.from_edges(n, ends[::2], ends[1::2])
-    )
+    return Graph.from_edges(nodes, ends[::2], ends[1::2])
 
 
 def grid(*, rows: int, columns: int, seed: int = 0) -> MDSInstance:
