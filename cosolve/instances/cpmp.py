@@ -57,6 +57,7 @@ class CPMPInstance(Instance):
         object.__setattr__(self, "p", int(self.p))
         if n < 1:
             raise ValueError("an instance needs at least 1 node, got 0.")
+        self.distances.require_complete("a cpmp")
         for name in ("capacity", "demand"):
             values = frozen_array(getattr(self, name), np.float64, ndim=1, what=name)
             object.__setattr__(self, name, values)

@@ -1,4 +1,4 @@
-"""Capacitated vehicle routing: instance, routes, judge."""
+"""Capacitated vehicle routing, symmetric (cvrp) and asymmetric (acvrp): instance, routes, judge."""
 
 from __future__ import annotations
 
@@ -26,40 +26,31 @@ _LISTED = 5
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class CVRPInstance(Instance):
+class VehicleRoutingInstance(Instance):
     """
-    Cheapest routes from a depot that visit every customer once, with any number of vehicles of one capacity.
+    What all problems of one depot and any number of equal vehicles share.
 
     Parameters
     ----------
     distances
-        Symmetric distances of n >= 1 places, the depot among them.
+        Distances of n >= 1 places, the depot among them.
     demand
         (n,) float64, >= 0 and at most ``capacity``; 0 at the depot.
     capacity
         Largest sum of demands on a route.
     depot
         0-based index of the depot.
-    max_length
-        Largest length of a route, ``service_time`` per customer included; ``None`` for no limit. The
-        FrontierCO harness ignores it.
-    service_time
-        Counts towards ``max_length``, never towards the objective.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, a number is out of range, or the distances are not symmetric.
+        If shapes do not fit or a number is out of range.
     """
-
-    problem: ClassVar[str] = "cvrp"
 
     distances: Distances
     demand: np.ndarray
     capacity: float
     depot: int = 0
-    max_length: float | None = None
-    service_time: float = 0.0
 
     def __post_init__(self) -> None:
         n = self.distances.num_nodes
@@ -67,11 +58,8 @@ class CVRPInstance(Instance):
         object.__setattr__(self, "demand", demand)
         object.__setattr__(self, "capacity", float(self.capacity))
         object.__setattr__(self, "depot", int(self.depot))
-        object.__setattr__(self, "service_time", float(self.service_time))
         if n < 1:
             raise ValueError("a routing instance needs at least the depot, got 0 nodes.")
-        if not self.distances.is_symmetric:
-            raise ValueError("distances of a cvrp must be symmetric; asymmetric vehicle routing is not read.")
         if len(demand) != n:
             raise ValueError(f"demand must have one entry per node ({n}), got {len(demand)}.")
         if not 0 <= self.depot < n:
@@ -88,12 +76,6 @@ class CVRPInstance(Instance):
                 f"the demand of node {node} (counted from 0) is {demand[node]:g}, more than the capacity "
                 f"{self.capacity:g}: no route can visit it."
             )
-        if self.max_length is not None:
-            object.__setattr__(self, "max_length", float(self.max_length))
-            if not (math.isfinite(self.max_length) and self.max_length >= 0):
-                raise ValueError(f"max_length must be a finite number >= 0 or None, got {self.max_length}.")
-        if not (math.isfinite(self.service_time) and self.service_time >= 0):
-            raise ValueError(f"service_time must be a finite number >= 0, got {self.service_time}.")
 
     @property
     def size(self) -> int:
@@ -117,6 +99,49 @@ class CVRPInstance(Instance):
         whole = self.capacity.is_integer() and bool((self.demand == np.rint(self.demand)).all())
         return self.capacity if whole else self.capacity + TOLERANCE * max(1.0, self.capacity)
 
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CVRPInstance(VehicleRoutingInstance):
+    """
+    Cheapest routes from a depot that visit every customer once, with any number of vehicles of one capacity.
+
+    Parameters
+    ----------
+    distances
+        Symmetric and finite.
+    demand, capacity, depot
+        See :class:`VehicleRoutingInstance`.
+    max_length
+        Largest length of a route, ``service_time`` per customer included; ``None`` for no limit. The
+        FrontierCO harness ignores it.
+    service_time
+        Counts towards ``max_length``, never towards the objective.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a number is out of range, or the distances are not symmetric.
+    """
+
+    problem: ClassVar[str] = "cvrp"
+
+    max_length: float | None = None
+    service_time: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.problem == "cvrp":
+            self.distances.require_complete("a cvrp")
+            if not self.distances.is_symmetric:
+                raise ValueError("distances of a cvrp must be symmetric; these make an acvrp.")
+        object.__setattr__(self, "service_time", float(self.service_time))
+        if self.max_length is not None:
+            object.__setattr__(self, "max_length", float(self.max_length))
+            if not (math.isfinite(self.max_length) and self.max_length >= 0):
+                raise ValueError(f"max_length must be a finite number >= 0 or None, got {self.max_length}.")
+        if not (math.isfinite(self.service_time) and self.service_time >= 0):
+            raise ValueError(f"service_time must be a finite number >= 0, got {self.service_time}.")
+
     @cached_property
     def length_limit(self) -> float:
         """``max_length`` plus the slack that sums of fractional distances need; infinite without a limit."""
@@ -124,6 +149,47 @@ class CVRPInstance(Instance):
             return math.inf
         whole = self.distances.is_integral and self.max_length.is_integer() and self.service_time.is_integer()
         return self.max_length if whole else self.max_length + TOLERANCE * max(1.0, self.max_length)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ACVRPInstance(CVRPInstance):
+    """
+    Capacitated vehicle routing where the two directions between places may differ; see :class:`CVRPInstance`.
+
+    An infinite distance says that there is no way from the one place to the other.
+
+    Raises
+    ------
+    ValueError
+        As for :class:`CVRPInstance`, or if a customer cannot be reached from the depot or not return to it.
+    """
+
+    problem: ClassVar[str] = "acvrp"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.distances.is_complete:
+            require_reachable(self.distances.matrix, self.depot)
+
+
+def require_reachable(matrix: np.ndarray, depot: int) -> None:
+    """
+    Check that every place has a chain of finite entries from the depot and one back.
+
+    Raises
+    ------
+    ValueError
+        Naming the first place that has none.
+    """
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import breadth_first_order
+
+    open_ways = csr_matrix(np.isfinite(matrix))
+    for graph, which in ((open_ways, "to"), (open_ways.T.tocsr(), "back from")):
+        reached = breadth_first_order(graph, depot, return_predecessors=False)
+        lost = np.setdiff1d(np.arange(len(matrix)), reached)
+        if len(lost):
+            raise ValueError(f"there is no way {which} node {lost[0]} (counted from 0): no route can visit it.")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -187,7 +253,7 @@ def _route(values: Any, k: int) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def evaluate(instance: CVRPInstance, solution: Routes, mode: JudgeMode = "strict") -> Verdict:
+def evaluate(instance: VehicleRoutingInstance, solution: Routes, mode: JudgeMode = "strict") -> Verdict:
     """
     Total length of the routes, and whether they visit every customer once within the limits; O(n).
 
@@ -213,12 +279,25 @@ def evaluate(instance: CVRPInstance, solution: Routes, mode: JudgeMode = "strict
     for route in np.flatnonzero(loads > instance.load_limit)[:_LISTED].tolist():
         excess = float(loads[route]) - instance.capacity
         violations.append(Violation("capacity exceeded", f"route {route}", excess))
-    if not compat and instance.max_length is not None:
+    if not instance.distances.is_complete:
+        violations += missing_ways(instance.distances.matrix, instance.depot, flat, offsets)
+    if not compat and isinstance(instance, CVRPInstance) and instance.max_length is not None:
         durations = lengths + instance.service_time * np.diff(offsets)
         for route in np.flatnonzero(durations > instance.length_limit)[:_LISTED].tolist():
             excess = float(durations[route]) - instance.max_length
             violations.append(Violation("route too long", f"route {route}", excess))
-    return Verdict(float(lengths.sum()), tuple(violations))
+    length = float(lengths.sum())
+    return Verdict(length if math.isfinite(length) else None, tuple(violations))
+
+
+def missing_ways(matrix: np.ndarray, depot: int, flat: np.ndarray, offsets: np.ndarray) -> list[Violation]:
+    """A violation for each step of the routes that is infinite in the matrix, the first few of them."""
+    used = np.diff(offsets) > 0
+    tails = np.concatenate((np.append(depot, flat[:-1])[: len(flat)], flat[offsets[1:][used] - 1]))
+    tails[offsets[:-1][used]] = depot
+    heads = np.concatenate((flat, np.full(int(used.sum()), depot)))
+    closed = np.flatnonzero(np.isinf(matrix[tails, heads]))[:_LISTED]
+    return [Violation("no such way", f"node {tails[k]} to node {heads[k]}") for k in closed.tolist()]
 
 
 def _at(what: str, position: int, flat: np.ndarray, offsets: np.ndarray) -> Violation:
@@ -262,3 +341,4 @@ def _measure(
 
 
 CVRP = Problem("cvrp", "Capacitated vehicle routing", CVRPInstance, Routes, evaluate)
+ACVRP = Problem("acvrp", "Asymmetric capacitated vehicle routing", ACVRPInstance, Routes, evaluate)

@@ -29,12 +29,13 @@ class Distances:
         (n, 2) float64 coordinates as the file has them; shape (0, 2) if there are none. With a matrix they
         are only for drawing.
     matrix
-        (n, n) float64 for ``Metric.MATRIX``, else (0, 0). The diagonal means nothing and is stored as 0.
+        (n, n) float64 for ``Metric.MATRIX``, else (0, 0). The diagonal means nothing and is stored as 0. Infinite
+        where there is no way from the one place to the other; problems that need every way say so themselves.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, or a value is negative or not finite.
+        If shapes do not fit, or a value is negative or NaN.
     """
 
     metric: Metric
@@ -51,8 +52,11 @@ class Distances:
         object.__setattr__(self, "matrix", frozen_array(matrix))
         if self.coords.shape[1] != 2 or not np.isfinite(self.coords).all():
             raise ValueError("coords must be (n, 2) finite numbers.")
-        if not np.isfinite(self.matrix).all() or (self.matrix < 0).any():
-            raise ValueError("matrix must hold finite numbers >= 0.")
+        if not (self.matrix >= 0).all():
+            i, j = (int(k) for k in np.argwhere(~(self.matrix >= 0))[0])
+            raise ValueError(
+                f"matrix must hold numbers >= 0, got {self.matrix[i, j]:g} from place {i} to {j} (counted from 0)."
+            )
         if (self.metric == Metric.MATRIX) != (len(self.matrix) > 0):
             raise ValueError("a matrix must be given for Metric.MATRIX, and only then.")
         if len(self.matrix) and len(self.coords) not in (0, len(self.matrix)):
@@ -88,9 +92,27 @@ class Distances:
         """Whether both directions are always equal."""
         return self.metric != Metric.MATRIX or bool(np.array_equal(self.matrix, self.matrix.T))
 
+    def require_complete(self, what: str) -> None:
+        """
+        Refuse ways that do not exist.
+
+        Raises
+        ------
+        ValueError
+            If a distance is infinite; it names ``what`` needs all of them ("a tsp") and the first pair without a way.
+        """
+        if not self.is_complete:
+            i, j = (int(k) for k in np.argwhere(np.isinf(self.matrix))[0])
+            raise ValueError(f"{what} needs a finite distance between all places; from {i} to {j} there is none.")
+
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether there is a way between all places: no distance is infinite."""
+        return bool(np.isfinite(self.matrix).all())
+
     @cached_property
     def is_integral(self) -> bool:
-        """Whether every distance is an integer."""
+        """Whether every distance is an integer (or infinite)."""
         if self.metric == Metric.MATRIX:
             return bool((self.matrix == np.rint(self.matrix)).all())
         return self.metric.is_integral

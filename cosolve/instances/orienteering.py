@@ -77,6 +77,7 @@ class OPTWVPInstance(Instance):
         n = self.distances.num_nodes
         if n < 1:
             raise ValueError("there must be at least one place, the depot.")
+        self.distances.require_complete(f"an {self.problem}")
         for name in ("prize", "min_service"):
             if not len(getattr(self, name)):
                 object.__setattr__(self, name, np.zeros(n))

@@ -10,7 +10,7 @@ from cosolve.core.instance import Instance
 from cosolve.core.metric import Metric
 from cosolve.instances.cflp import CFLPInstance
 from cosolve.instances.cpmp import CPMPInstance
-from cosolve.instances.cvrp import CVRPInstance
+from cosolve.instances.cvrp import ACVRPInstance, CVRPInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.fjsp import FJSPInstance
 from cosolve.instances.graphs import Graph, MDSInstance, MISInstance
@@ -19,6 +19,7 @@ from cosolve.instances.orienteering import OPTWInstance, OPTWVPInstance
 from cosolve.instances.regtree import RegressionTreeInstance
 from cosolve.instances.stp import STPInstance
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
+from cosolve.instances.vrptw import ACVRPTWInstance, VRPTWInstance
 
 
 def _tsp() -> list[tuple[Instance, float]]:
@@ -45,6 +46,61 @@ def _cvrp() -> list[tuple[Instance, float]]:
     demand = np.array([0, 1, 1, 1, 1], float)
     instance = CVRPInstance(name="axis", distances=Distances.from_coords(coords), demand=demand, capacity=2.0)
     return [(instance, 80.0)]
+
+
+def _acvrp() -> list[tuple[Instance, float]]:
+    # Five places on a one-way ring, 1 a step, any other way 10. Room for two: of the six ways of two routes, one each
+    # inside and the first and the last step of the ring are short, which makes 4 * 1 + 2 * 10.
+    matrix = np.full((5, 5), 10.0)
+    matrix[np.arange(5), (np.arange(5) + 1) % 5] = 1.0
+    demand = np.array([0, 1, 1, 1, 1], float)
+    # Long ways between customers are of no use: the optimum does not need them.
+    sparse = matrix.copy()
+    sparse[1:, 1:][sparse[1:, 1:] == 10.0] = np.inf
+    return [
+        (ACVRPInstance(name=name, distances=Distances.from_matrix(table), demand=demand, capacity=2.0), 24.0)
+        for name, table in (("ring", matrix), ("missing-ways", sparse))
+    ]
+
+
+def _vrptw() -> list[tuple[Instance, float]]:
+    # Two customers on a line. After the service of 5 at the near one the far one is reached at 25, too late, and after
+    # the far one the near one is closed: out and back to each, 20 + 40.
+    instance = VRPTWInstance(
+        name="late",
+        distances=Distances.from_coords(np.array([[0, 0], [0, 10], [0, 20]], float)),
+        demand=np.array([0.0, 1.0, 1.0]),
+        capacity=2.0,
+        opens=np.zeros(3),
+        closes=np.array([100.0, 10.0, 24.0]),
+        service=np.array([0.0, 5.0, 5.0]),
+    )
+    return [(instance, 60.0)]
+
+
+def _acvrptw() -> list[tuple[Instance, float]]:
+    # The short round 0, 1, 2 of length 3 is slow between 1 and 2, which closes at 5; backwards it is 30 long: two
+    # routes of 1 + 10. It is so without the way from 2 to 1 too.
+    distance = np.array([[0, 1, 10], [10, 0, 1], [1, 10, 0]], float)
+    sparse = distance.copy()
+    sparse[2, 1] = np.inf
+    duration = np.array([[0, 1, 2], [1, 0, 10], [2, 1, 0]], float)
+    return [
+        (
+            ACVRPTWInstance(
+                name=name,
+                distances=Distances.from_matrix(table),
+                durations=Distances.from_matrix(duration),
+                demand=np.array([0.0, 1.0, 1.0]),
+                capacity=2.0,
+                opens=np.zeros(3),
+                closes=np.array([100.0, 50.0, 5.0]),
+                service=np.array([0.0, 1.0, 1.0]),
+            ),
+            22.0,
+        )
+        for name, table in (("slow-short-way", distance), ("missing-way", sparse))
+    ]
 
 
 _PETERSEN = [(i, (i + 1) % 5) for i in range(5)] + [(5 + i, 5 + (i + 2) % 5) for i in range(5)]
@@ -218,6 +274,9 @@ _MAKERS: dict[str, Callable[[], list[tuple[Instance, float]]]] = {
     "tsp": _tsp,
     "atsp": _atsp,
     "cvrp": _cvrp,
+    "acvrp": _acvrp,
+    "vrptw": _vrptw,
+    "acvrptw": _acvrptw,
     "mis": _mis,
     "mds": _mds,
     "cflp": _cflp,

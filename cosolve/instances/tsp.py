@@ -38,6 +38,7 @@ class TSPInstance(Instance):
     def __post_init__(self) -> None:
         if self.distances.num_nodes < 1:
             raise ValueError("a tour needs at least 1 city, got 0.")
+        self.distances.require_complete(f"a tour ({self.problem})")
         if self.problem == "tsp" and not self.distances.is_symmetric:
             raise ValueError("distances of a tsp must be symmetric; this matrix makes an atsp.")
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.instances.cvrp import ACVRPInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators import Generator
 from cosolve.instances.generators.roads import CITIES, draw_places, road_tables, with_points
 from cosolve.instances.tsp import ATSPInstance
+from cosolve.instances.vrptw import ACVRPTWInstance
 
 #: Units of a road instance's numbers, for people.
 UNITS = {"distance": "km", "duration": "min"}
@@ -52,6 +54,76 @@ def atsp(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, poin
     )
 
 
+#: Number of customers to the capacity of a vehicle for demands 1 to 9; sizes between take the next smaller one's.
+CAPACITIES = {
+    0: 20, 15: 25, 20: 30, 30: 33, 40: 37, 50: 40, 60: 43, 75: 45,
+    100: 50, 125: 55, 150: 60, 200: 70, 500: 100, 1000: 150,
+}  # fmt: skip
+
+
+def acvrp(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, points: int = 1000) -> ACVRPInstance:
+    """
+    A depot and ``n`` customers of a city; whole demands from 1 to 9, capacities by :data:`CAPACITIES`.
+
+    Parameters
+    ----------
+    seed, split, city, points
+        See :func:`atsp`.
+    n
+        Number of customers, >= 0.
+    """
+    rng = np.random.default_rng(seed)
+    coords, distance, _, meta = _places(rng, seed, n + 1, split, city, points)
+    return ACVRPInstance(
+        name=f"acvrp-road-{split}-n{n}-s{seed}",
+        meta={"generator": "acvrp/road", "seed": seed, "n": n, **meta},
+        distances=Distances.from_matrix(distance, coords),
+        demand=np.append(0, rng.integers(1, 10, n)),
+        capacity=CAPACITIES[max(size for size in CAPACITIES if size <= n)],
+    )
+
+
+#: Hours of the depot, and ranges of service times and window lengths, in units of the longest duration.
+HORIZON, SERVICE, LENGTH = 4.6, (0.15, 0.18), (0.18, 0.20)
+
+
+def acvrptw(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, points: int = 1000) -> ACVRPTWInstance:
+    """
+    A depot and ``n`` customers of a city with time windows, all times in minutes.
+
+    The published instances measure time in units of the longest duration between two places of the instance. Here
+    their numbers are multiplied by that duration: about 11 minutes, so that a depot is open for some 50 minutes, a
+    service takes 2 and a window lasts 2. Every customer can be served by a vehicle of its own.
+
+    Parameters
+    ----------
+    seed, split, city, points
+        See :func:`atsp`.
+    n
+        Number of customers, >= 0.
+    """
+    rng = np.random.default_rng(seed)
+    coords, distance, duration, meta = _places(rng, seed, n + 1, split, city, points)
+    unit = float(duration.max()) or 1.0
+    service, length, position = rng.uniform(*SERVICE, n), rng.uniform(*LENGTH, n), rng.random(n)
+    there = duration[0, 1:] / unit
+    far = np.maximum(there, duration[1:, 0] / unit)
+    # The published formula: a window begins between the earliest arrival and the last time to be back from it.
+    opens = there + ((HORIZON - service - length) / (far + 1e-6) - 2.0) * far * position
+    capacity = 30 + n // 5 if n <= 1000 else int(230 + (n - 1000) / 33.3)
+    return ACVRPTWInstance(
+        name=f"acvrptw-road-{split}-n{n}-s{seed}",
+        meta={"generator": "acvrptw/road", "seed": seed, "n": n, "unit": unit, **meta},
+        distances=Distances.from_matrix(distance, coords),
+        durations=Distances.from_matrix(duration, coords),
+        demand=np.append(0, rng.integers(1, 10, n)),
+        capacity=30 if n <= 20 else capacity,
+        opens=np.append(0.0, opens) * unit,
+        closes=np.append(HORIZON, opens + length) * unit,
+        service=np.append(0.0, service) * unit,
+    )
+
+
 def _places(
     rng: np.random.Generator, seed: int, count: int, split: str, city: int, points: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
@@ -82,4 +154,9 @@ ATSP = Generator(
     "places on the roads of a made-up city, distances in km",
     atsp,
     {"n": (int, 100, "number of places"), **_PARAMETERS},
+)
+_CUSTOMERS = {"n": (int, 100, "number of customers"), **_PARAMETERS}
+ACVRP = Generator("acvrp", "road", "customers on the roads of a made-up city, distances in km", acvrp, _CUSTOMERS)
+ACVRPTW = Generator(
+    "acvrptw", "road", "customers on the roads of a made-up city with time windows, km and minutes", acvrptw, _CUSTOMERS
 )

@@ -23,7 +23,24 @@ class Greedy(CompiledSolver):
 
     name = "greedy"
     title = "fast construction heuristic of the problem"
-    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "optw", "optwvp"})
+    problems = frozenset(
+        {
+            "tsp",
+            "atsp",
+            "cvrp",
+            "acvrp",
+            "vrptw",
+            "acvrptw",
+            "mis",
+            "mds",
+            "cflp",
+            "cpmp",
+            "fjsp",
+            "stp",
+            "optw",
+            "optwvp",
+        }
+    )
     features = Feature.BOUND | Feature.SEED | Feature.DETERMINISTIC
 
     def available(self) -> Availability:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import cosolve
+from cosolve.instances.cvrp import Routes
 from cosolve.instances.generators.roads import SIDE, draw_places, road_city, road_network, road_tables
 
 
@@ -96,3 +97,40 @@ def test_road_instances_are_reproducible_and_asymmetric():
 def test_parameters_out_of_range_are_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         cosolve.generate("atsp", "road", **parameters)
+
+
+@pytest.mark.parametrize("split", ["in", "city", "cluster"])
+def test_windows_let_every_customer_be_served_alone(split):
+    """The published formula promises it: no generated instance may be infeasible."""
+    for seed in range(20):
+        instance = cosolve.generate("acvrptw", "road", seed=seed, n=30, split=split, points=100)
+        alone = Routes(routes=[[k] for k in range(1, 31)])
+        assert cosolve.judge(instance, alone).feasible
+
+
+def test_times_are_minutes_and_relate_to_the_published_unit():
+    """In units of the longest duration: horizon 4.6, service 0.15 to 0.18, windows 0.18 to 0.20."""
+    instance = cosolve.generate("acvrptw", "road", seed=1, n=100)
+    unit = instance.durations.matrix.max()
+    assert instance.meta["unit"] == unit
+    assert instance.closes[0] == 4.6 * unit
+    service, length = instance.service[1:] / unit, (instance.closes - instance.opens)[1:] / unit
+    assert 0.15 <= service.min() <= service.max() <= 0.18
+    assert 0.18 - 1e-9 <= length.min() <= length.max() <= 0.2 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("problem", "capacity"),
+    [("acvrp", {10: 20, 50: 40, 100: 50, 199: 60}), ("acvrptw", {10: 30, 20: 30, 50: 40, 100: 50, 199: 69})],
+)
+def test_capacities_are_the_published_ones(problem, capacity):
+    for n, most in capacity.items():
+        instance = cosolve.generate(problem, "road", n=n, points=200)
+        assert instance.capacity == most
+        assert set(np.unique(instance.demand[1:])) <= set(range(1, 10))
+        assert instance.size == n
+
+
+def test_a_depot_without_customers_is_an_instance():
+    for problem in ("acvrp", "acvrptw"):
+        assert cosolve.generate(problem, "road", n=0).size == 0
