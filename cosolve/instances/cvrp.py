@@ -130,10 +130,9 @@ class CVRPInstance(VehicleRoutingInstance):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.problem == "cvrp":
-            self.distances.require_complete("a cvrp")
-            if not self.distances.is_symmetric:
-                raise ValueError("distances of a cvrp must be symmetric; these make an acvrp.")
+        self.distances.require_complete("a cvrp")
+        if not self.distances.is_symmetric:
+            raise ValueError("distances of a cvrp must be symmetric; these make an acvrp.")
         object.__setattr__(self, "service_time", float(self.service_time))
         if self.max_length is not None:
             object.__setattr__(self, "max_length", float(self.max_length))
@@ -152,16 +151,17 @@ class CVRPInstance(VehicleRoutingInstance):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ACVRPInstance(CVRPInstance):
+class ACVRPInstance(VehicleRoutingInstance):
     """
-    Capacitated vehicle routing where the two directions between places may differ; see :class:`CVRPInstance`.
+    Capacitated vehicle routing where the two directions between places may differ.
 
-    An infinite distance says that there is no way from the one place to the other.
+    An infinite distance says that there is no way from the one place to the other. There is no limit of the length of
+    a route; an acvrptw whose durations are the distances has one.
 
     Raises
     ------
     ValueError
-        As for :class:`CVRPInstance`, or if a customer cannot be reached from the depot or not return to it.
+        As for :class:`VehicleRoutingInstance`, or if a customer cannot be reached from the depot or not return to it.
     """
 
     problem: ClassVar[str] = "acvrp"

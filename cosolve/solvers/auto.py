@@ -76,6 +76,8 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search")), (Stage("scip", 0.2),))
         case "cvrp":
             return Plan((Stage("greedy"), Stage("local-search")), (Stage("pyvrp", 0.2),) if n <= 1500 else ())
+        case "acvrp" | "vrptw" | "acvrptw":
+            return Plan((Stage("greedy"), Stage("pyvrp")))
         case "mis":
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("cpsat")))
         case "mds":
@@ -106,8 +108,11 @@ class Auto(Solver):
     name = "auto"
     title = "the documented choice for the problem and size (default)"
     problems = frozenset(
-        {"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "milp", "regtree", "optw", "optwvp"}
-    )
+        {
+            "tsp", "atsp", "cvrp", "acvrp", "vrptw", "acvrptw", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "milp",
+            "regtree", "optw", "optwvp",
+        }
+    )  # fmt: skip
     features = Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.THREADS
 
     def available(self) -> Availability:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -14,11 +15,12 @@ from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
-from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.tsp import Tour, TSPInstance
+from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet
 from cosolve.solvers.packages import availability
-from cosolve.solvers.whole_numbers import whole_demand, whole_distances, whole_limit
+from cosolve.solvers.whole_numbers import no_way, whole_clock, whole_demand, whole_distances, whole_limit
 
 if TYPE_CHECKING:
     from pyvrp import ProblemData
@@ -55,14 +57,14 @@ class PyVRPOptions:
 
 class PyVRP(Solver):
     """
-    PyVRP's iterated local search, on integer data: fractional data is scaled.
+    PyVRP's iterated local search, on integer data: fractional data is scaled, times are rounded to the safe side.
 
     Takes instances of up to :data:`MAX_NODES` nodes.
     """
 
     name = "pyvrp"
     title = "PyVRP iterated local search"
-    problems = frozenset({"tsp", "atsp", "cvrp"})
+    problems = frozenset({"tsp", "atsp", "cvrp", "acvrp", "vrptw", "acvrptw"})
     features = Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
     limits = frozenset({Limit.ITERATION})
     options_type = PyVRPOptions
@@ -73,7 +75,7 @@ class PyVRP(Solver):
 
     def solve(
         self,
-        instance: CVRPInstance | TSPInstance,
+        instance: VehicleRoutingInstance | TSPInstance,
         monitor: Monitor,
         *,
         seed: int,
@@ -83,7 +85,7 @@ class PyVRP(Solver):
     ) -> Outcome:
         """See :meth:`Solver.solve`."""
         started = perf_counter()
-        if isinstance(instance, CVRPInstance) and first_out_of_reach(instance) is not None:
+        if isinstance(instance, VehicleRoutingInstance) and first_out_of_reach(instance) is not None:
             return Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")
         model = _build(instance, initial)
         if model.data is None:
@@ -97,17 +99,22 @@ class PyVRP(Solver):
 
 @dataclass(frozen=True)
 class _Model:
-    """PyVRP's data (``None`` without clients), the nodes that its clients stand for, and the scale of distances."""
+    """
+    PyVRP's data (``None`` without clients), the nodes that its clients stand for, and the scale of distances.
 
-    instance: CVRPInstance | TSPInstance
+    A solution as long as ``no_way`` uses a way that does not exist.
+    """
+
+    instance: VehicleRoutingInstance | TSPInstance
     data: ProblemData | None
     nodes: np.ndarray
     scale: float
+    no_way: float = math.inf
 
     def decode(self, visits: Sequence[Sequence[int]]) -> Solution:
         """Solution with these client indices per route."""
         routes = tuple(self.nodes[np.array(route, np.int64)] for route in visits)
-        if isinstance(self.instance, CVRPInstance):
+        if isinstance(self.instance, VehicleRoutingInstance):
             return Routes(routes=routes)
         return Tour(order=np.concatenate([[0], *routes]))
 
@@ -121,11 +128,11 @@ class _Model:
         return [client[np.roll(solution.order, -start)[1:]].tolist()]
 
 
-def _build(instance: CVRPInstance | TSPInstance, initial: Any) -> _Model:
+def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Model:
     n = instance.distances.num_nodes
     if n > MAX_NODES:
         raise UnsupportedProblemError(f"pyvrp takes at most {MAX_NODES} nodes (it needs dense matrices), got {n}.")
-    depot = instance.depot if isinstance(instance, CVRPInstance) else 0
+    depot = instance.depot if isinstance(instance, VehicleRoutingInstance) else 0
     nodes = np.delete(np.arange(n), depot)
     if n == 1:
         return _Model(instance, None, nodes, 1.0)
@@ -134,28 +141,41 @@ def _build(instance: CVRPInstance | TSPInstance, initial: Any) -> _Model:
     matrix, scale = whole_distances(instance.distances)
     durations = np.zeros_like(matrix)
     coords = instance.distances.coords if len(instance.distances.coords) else np.zeros((n, 2))
-    service, limits, loads = 0, {}, np.empty((n, 0), np.int64)
+    limits: dict[str, int] = {}
+    loads, clock = np.empty((n, 0), np.int64), np.zeros((n, 3), np.int64)
+    clock[:, 2] = np.iinfo(np.int64).max
     vehicles, capacity = 1, []
-    if isinstance(instance, CVRPInstance):
+    if isinstance(instance, VehicleRoutingInstance):
         demand, most = whole_demand(instance.demand, instance.capacity)
         loads, capacity = demand[:, None], [most]
         vehicles = generous_fleet(instance, initial)
-        if instance.max_length is not None and instance.service_time == 0:
+    if isinstance(instance, VRPTWInstance):
+        times = whole_clock(instance)
+        durations = times.duration
+        clock = np.column_stack((times.service, times.opens, times.closes))
+        limits["tw_late"] = times.horizon
+    elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
+        if instance.service_time == 0:
             limits["max_distance"] = whole_limit(instance.length_limit, scale)
-        elif instance.max_length is not None:
+        else:
             # Service counts towards the length of a route: let the clock measure it.
             durations = matrix
-            service = int(np.rint(instance.service_time * scale))
+            clock[:, 0] = int(np.rint(instance.service_time * scale))
             limits["shift_duration"] = whole_limit(instance.length_limit, scale)
+    clients = [
+        Client(node, loads[node].tolist(), service_duration=service, tw_early=opens, tw_late=closes)
+        for node, (service, opens, closes) in zip(nodes.tolist(), clock[nodes].tolist(), strict=True)
+    ]
     data = ProblemData(
         [Location(x, y) for x, y in coords.tolist()],
-        [Client(node, loads[node].tolist(), service_duration=service) for node in nodes.tolist()],
+        clients,
         [Depot(depot)],
         [VehicleType(vehicles, capacity, **limits)],
         [matrix],
         [durations],
     )
-    return _Model(instance, data, nodes, scale)
+    limit = math.inf if instance.distances.is_complete else no_way(instance.distances, scale)
+    return _Model(instance, data, nodes, scale, limit)
 
 
 def _run(model: _Model, monitor: Monitor, seed: int, initial: Any, options: PyVRPOptions, build_time: float) -> Outcome:
@@ -166,7 +186,7 @@ def _run(model: _Model, monitor: Monitor, seed: int, initial: Any, options: PyVR
     from pyvrp.search import NeighbourhoodParams
 
     def report(best: PyVRPSolution) -> None:
-        if best.is_feasible():
+        if best.is_feasible() and best.distance() < model.no_way:
             visits = [[stop.idx for stop in route if stop.is_client()] for route in best.routes()]
             monitor.report(model.decode(visits), best.distance() / model.scale)
 
@@ -191,7 +211,8 @@ def _run(model: _Model, monitor: Monitor, seed: int, initial: Any, options: PyVR
 
     # The default ceiling of penalties is for data in the thousands; scaled data goes far beyond.
     assert model.data is not None
-    ceiling = max(100_000.0, 10.0 * float(model.data.distance_matrix(0).max()))
+    matrix = model.data.distance_matrix(0)
+    ceiling = max(100_000.0, 10.0 * float(matrix[matrix < model.no_way].max()))
     params = SolveParams(
         ils=IteratedLocalSearchParams(options.restart_after, options.history_length, callbacks=Callbacks()),
         penalty=PenaltyParams(max_penalty=ceiling),
@@ -199,5 +220,6 @@ def _run(model: _Model, monitor: Monitor, seed: int, initial: Any, options: PyVR
     )
     start = None if initial is None else PyVRPSolution(model.data, model.encode(initial))
     result = pyvrp.solve(model.data, stop, seed % 2**32, collect_stats=False, params=params, initial_solution=start)
-    status = Status.FEASIBLE if result.is_feasible() else Status.NO_SOLUTION
+    is_found = result.is_feasible() and result.best.distance() < model.no_way
+    status = Status.FEASIBLE if is_found else Status.NO_SOLUTION
     return Outcome(status=status, build_time=build_time, stats={"iterations": done})

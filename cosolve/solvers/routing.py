@@ -15,11 +15,12 @@ from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
-from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.tsp import Tour, TSPInstance
+from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet
 from cosolve.solvers.packages import availability
-from cosolve.solvers.whole_numbers import whole_demand, whole_distances, whole_limit
+from cosolve.solvers.whole_numbers import no_way, whole_clock, whole_demand, whole_distances, whole_limit
 
 #: The matrix passes through Python lists: 3,000 nodes take half a gigabyte and some seconds.
 MAX_NODES = 3000
@@ -68,7 +69,8 @@ class RoutingOptions:
 
 class Routing(Solver):
     """
-    Guided local search of OR-Tools' routing library, on integer data: fractional data is scaled.
+    Guided local search of OR-Tools' routing library, on integer data: fractional data is scaled, times are rounded to
+    the safe side.
 
     It holds Python's lock while it searches, so it runs in a process of its own. An iteration is a solution
     that its search moves to, better or not. Takes instances of up to :data:`MAX_NODES` nodes.
@@ -76,7 +78,7 @@ class Routing(Solver):
 
     name = "routing"
     title = "OR-Tools routing (guided local search)"
-    problems = frozenset({"tsp", "atsp", "cvrp"})
+    problems = frozenset({"tsp", "atsp", "cvrp", "acvrp", "vrptw", "acvrptw"})
     features = Feature.TRAJECTORY | Feature.WARM_START | Feature.DETERMINISTIC
     limits = frozenset({Limit.ITERATION})
     isolated = True
@@ -88,7 +90,7 @@ class Routing(Solver):
 
     def solve(
         self,
-        instance: CVRPInstance | TSPInstance,
+        instance: VehicleRoutingInstance | TSPInstance,
         monitor: Monitor,
         *,
         seed: int,
@@ -98,7 +100,7 @@ class Routing(Solver):
     ) -> Outcome:
         """See :meth:`Solver.solve`."""
         started = perf_counter()
-        if isinstance(instance, CVRPInstance) and first_out_of_reach(instance) is not None:
+        if isinstance(instance, VehicleRoutingInstance) and first_out_of_reach(instance) is not None:
             return Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")
         n = instance.distances.num_nodes
         if n > MAX_NODES:
@@ -115,30 +117,41 @@ class Routing(Solver):
         return _run(instance, manager, model, scale, monitor, initial, options, build_time)
 
 
-def _build(instance: CVRPInstance | TSPInstance, initial: Any) -> tuple[Any, Any, float]:
+def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> tuple[Any, Any, float]:
     from ortools.constraint_solver import pywrapcp
 
     matrix, scale = whole_distances(instance.distances)
     depot, vehicles = 0, 1
-    if isinstance(instance, CVRPInstance):
+    if isinstance(instance, VehicleRoutingInstance):
         depot, vehicles = instance.depot, generous_fleet(instance, initial)
     manager = pywrapcp.RoutingIndexManager(len(matrix), vehicles, depot)
     model = pywrapcp.RoutingModel(manager)
     model.SetArcCostEvaluatorOfAllVehicles(model.RegisterTransitMatrix(matrix.tolist()))
-    if isinstance(instance, CVRPInstance):
+    if isinstance(instance, VehicleRoutingInstance):
         demand, capacity = whole_demand(instance.demand, instance.capacity)
         load = model.RegisterUnaryTransitVector(demand.tolist())
         model.AddDimensionWithVehicleCapacity(load, 0, [capacity] * vehicles, True, "load")
-        if instance.max_length is not None:
-            service = np.full(len(matrix), int(np.rint(instance.service_time * scale)))
-            service[depot] = 0
-            times = model.RegisterTransitMatrix((matrix + service[:, None]).tolist())
-            model.AddDimension(times, 0, whole_limit(instance.length_limit, scale), True, "length")
+    if not instance.distances.is_complete:
+        missing = (matrix >= no_way(instance.distances, scale)).astype(np.int64)
+        model.AddDimension(model.RegisterTransitMatrix(missing.tolist()), 0, 0, True, "missing ways")
+    if isinstance(instance, VRPTWInstance):
+        clock = whole_clock(instance)
+        steps = model.RegisterTransitMatrix((clock.duration + clock.service[:, None]).tolist())
+        model.AddDimension(steps, clock.horizon, clock.horizon, True, "time")
+        time = model.GetDimensionOrDie("time")
+        for node in instance.customers.tolist():
+            window = int(clock.opens[node]), int(clock.closes[node])
+            time.CumulVar(manager.NodeToIndex(node)).SetRange(*window)
+    elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
+        service = np.full(len(matrix), int(np.rint(instance.service_time * scale)))
+        service[depot] = 0
+        times = model.RegisterTransitMatrix((matrix + service[:, None]).tolist())
+        model.AddDimension(times, 0, whole_limit(instance.length_limit, scale), True, "length")
     return manager, model, scale
 
 
-def _decode(instance: CVRPInstance | TSPInstance, routes: Sequence[Sequence[int]]) -> Solution:
-    if isinstance(instance, CVRPInstance):
+def _decode(instance: VehicleRoutingInstance | TSPInstance, routes: Sequence[Sequence[int]]) -> Solution:
+    if isinstance(instance, VehicleRoutingInstance):
         return Routes(routes=tuple(np.array(route, np.int64) for route in routes if route))
     return Tour(order=np.array([0, *(node for route in routes for node in route)], np.int64))
 
@@ -151,7 +164,7 @@ def _encode(solution: Any) -> list[list[int]]:
 
 
 def _run(
-    instance: CVRPInstance | TSPInstance,
+    instance: VehicleRoutingInstance | TSPInstance,
     manager: Any,
     model: Any,
     scale: float,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cosolve.instances.distances import Distances
+from cosolve.instances.vrptw import VRPTWInstance
 
 #: Largest scaled distance: eight digits, so that sums over 10,000 arcs times penalties stay below 2^63.
 MAX_DISTANCE = 10**8
+
+#: Largest scaled time: lateness times a penalty per unit must stay below 2^63 too.
+MAX_TIME = 10**7
 
 
 def whole_distances(distances: Distances) -> tuple[np.ndarray, float]:
@@ -15,7 +21,7 @@ def whole_distances(distances: Distances) -> tuple[np.ndarray, float]:
     (n, n) int64 matrix and scale, with matrix = distance * scale; exact with scale 1 for integer distances.
 
     Fractional distances are multiplied by the largest power of ten that keeps them below :data:`MAX_DISTANCE`,
-    then rounded.
+    then rounded. An infinite distance becomes more than the sum of any n finite ones.
 
     Raises
     ------
@@ -23,18 +29,112 @@ def whole_distances(distances: Distances) -> tuple[np.ndarray, float]:
         If integer distances are too large already.
     """
     dense = distances.dense()
-    largest = float(dense.max(initial=0.0))
+    if distances.is_complete:
+        largest = float(dense.max(initial=0.0))
+    else:
+        largest = float(dense[np.isfinite(dense)].max())
     scale = 1.0
     if not distances.is_integral:
-        while largest * scale * 10 <= MAX_DISTANCE and scale < 1e9:
-            scale *= 10
-        while largest * scale > MAX_DISTANCE:
-            scale /= 10
+        scale = _decimal_scale(largest, MAX_DISTANCE)
     elif largest > 10_000 * MAX_DISTANCE:
         raise ValueError(
             f"distances up to {largest:g} are too large for this solver; at most {10_000 * MAX_DISTANCE:g}."
         )
-    return np.rint(dense * scale).astype(np.int64), scale
+    whole = np.rint(dense * scale)
+    if not distances.is_complete:
+        whole[np.isinf(whole)] = no_way(distances, scale)
+    return whole.astype(np.int64), scale
+
+
+def no_way(distances: Distances, scale: float) -> float:
+    """The whole number for an infinite distance; a solution that costs less uses none."""
+    finite = distances.matrix[np.isfinite(distances.matrix)]
+    return (len(distances.matrix) * 2 + 1) * (np.rint(float(finite.max(initial=0.0)) * scale) + 1)
+
+
+def _decimal_scale(largest: float, most: float) -> float:
+    """The greatest power of ten, at most 10^9, that keeps ``largest`` within ``most``."""
+    scale = 1.0
+    while largest * scale * 10 <= most and scale < 1e9:
+        scale *= 10
+    while largest * scale > most:
+        scale /= 10
+    return scale
+
+
+@dataclass(frozen=True, eq=False)
+class WholeClock:
+    """
+    Times of an instance as whole numbers from the opening of the depot on.
+
+    Rounded to the safe side: routes that keep these times keep the instance's.
+
+    Parameters
+    ----------
+    duration
+        (n, n) int64; longer than ``horizon`` where there is no way.
+    opens, closes, service
+        (n,) int64; the depot opens at 0.
+    horizon
+        When the depot closes.
+    is_exact
+        Whether nothing had to be rounded.
+    """
+
+    duration: np.ndarray
+    opens: np.ndarray
+    closes: np.ndarray
+    service: np.ndarray
+    horizon: int
+    is_exact: bool
+
+
+def whole_clock(instance: VRPTWInstance) -> WholeClock:
+    """
+    Whole times; those that are not whole are scaled by the greatest power of ten that :data:`MAX_TIME` allows.
+
+    Raises
+    ------
+    ValueError
+        If whole times are too large already.
+    """
+    start = instance.opens[instance.depot]
+    opens, closes = np.maximum(instance.opens - start, 0.0), instance.closes - start
+    horizon = float(closes[instance.depot])
+    scale = 1.0 if instance.time_slack == 0 else _decimal_scale(horizon, MAX_TIME)
+    if horizon * scale > 10_000 * MAX_TIME:
+        raise ValueError(f"times up to {horizon:g} are too large for this solver; at most {10_000 * MAX_TIME:g}.")
+    duration = instance.durations.dense()
+    if not (instance.durations.is_complete and instance.distances.is_complete):
+        duration = np.where(np.isinf(instance.distances.dense()), np.inf, duration)
+    # A way longer than the day is none, however long; this keeps sums small.
+    whole = np.minimum(_up(duration * scale), np.floor(horizon * scale) + 1)
+    first, last = _up(opens * scale), _down(np.minimum(closes, horizon) * scale)
+    service = _up(instance.service * scale)
+    # No whole unit lies within a window so short: begin a unit early, and serve as much longer.
+    service[first > last] += 1
+    first = np.minimum(first, last)
+    times = (duration[duration <= horizon], opens, closes, instance.service)
+    return WholeClock(
+        duration=whole.astype(np.int64),
+        opens=first.astype(np.int64),
+        closes=last.astype(np.int64),
+        service=service.astype(np.int64),
+        horizon=int(last[instance.depot]),
+        is_exact=all(bool((np.abs(t * scale - np.rint(t * scale)) <= _NOISE).all()) for t in times),
+    )
+
+
+#: What floating-point noise may add to a whole number of scaled units.
+_NOISE = 1e-6
+
+
+def _up(values: np.ndarray) -> np.ndarray:
+    return np.ceil(values - _NOISE)
+
+
+def _down(values: np.ndarray) -> np.ndarray:
+    return np.floor(values + _NOISE)
 
 
 def whole_limit(limit: float, scale: float) -> int:

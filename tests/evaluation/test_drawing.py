@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 import xml.etree.ElementTree as ET
@@ -58,6 +59,9 @@ CASES = {
     "tsp": (_tiny("tsp"), Tour(order=np.array([0, 2, 1, 3]))),
     "atsp": (_tiny("atsp"), Tour(order=np.arange(6))),
     "cvrp": (_tiny("cvrp"), Routes(routes=([1, 2], [3, 4]))),
+    "acvrp": (tiny_instances("acvrp")[1][0], Routes(routes=([1, 2], [3, 4]))),
+    "vrptw": (_tiny("vrptw"), Routes(routes=([1], [2]))),
+    "acvrptw": (_tiny("acvrptw"), Routes(routes=([1], [2]))),
     "mis": (_tiny("mis"), NodeSet(nodes=np.array([0, 2]))),
     "mds": (_tiny("mds"), NodeSet(nodes=np.array([1, 4, 6]))),
     "cflp": (_tiny("cflp"), Supply(is_open=np.ones(2), facility=[0, 1], customer=[0, 1], amount=[6.0, 6.0])),
@@ -663,3 +667,12 @@ def test_paths_are_relative_tenths():
     steps = np.array(re.findall(r"-?[\d.]+", data), float).reshape(-1, 2)
     assert np.abs(steps.sum(axis=0) - points[-1]).max() < 0.051
     assert path_data(np.array([[1.0, 2.0], [0.5, 4.0], [9.0, 9.0]]), (0, 2)) == "m1 2-0.5 2m8.5 5"
+
+
+def test_a_timetable_shows_when_each_customer_is_served():
+    """Node 2 waits from 20 to 21: the row must show the start of service, not the arrival."""
+    instance = dataclasses.replace(_tiny("vrptw"), opens=np.array([0.0, 0.0, 21.0]))
+    picture = draw(instance, Routes(routes=([1], [2])))
+    assert "route 1, node 2: 21 to 26, start within 21 to 24" in picture
+    assert "route 0, node 1: 10 to 15, start within 0 to 10" in picture
+    assert "start within" not in draw(instance, None)

@@ -21,6 +21,9 @@ def layout_distances(distances: Distances, aspect: float) -> np.ndarray:
     """(n, 2) places whose distances resemble a matrix; of an asymmetric one the two directions are averaged."""
     matrix = distances.matrix
     n = len(matrix)
+    if not distances.is_complete:
+        # Places without a way between them are as far apart as any.
+        matrix = np.where(np.isfinite(matrix), matrix, matrix.max(where=np.isfinite(matrix), initial=0.0))
     rows = _pivots(n, lambda node: (matrix[node] + matrix[:, node]) / 2)
     nothing = np.empty(0, np.int64)
     return _turned(_arrange(rows, nothing, nothing), aspect)

@@ -1,4 +1,4 @@
-"""Drawings of vehicle routes on the map."""
+"""Drawings of vehicle routes: the map, and with time windows a timetable."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import numpy as np
 
 from cosolve.evaluation.drawing.palette import COLOURS, spread
 from cosolve.evaluation.drawing.plane import dot_radius, fit, places, thin
-from cosolve.evaluation.drawing.svg import Canvas, counted
-from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.evaluation.drawing.svg import Box, Canvas, counted
+from cosolve.evaluation.drawing.timetable import draw_timetable, timetable_height
+from cosolve.instances.cvrp import Routes, VehicleRoutingInstance
+from cosolve.instances.vrptw import VRPTWInstance
 
 
-def draw_routes(instance: CVRPInstance, solution: Routes | None, canvas: Canvas, limit: int) -> None:
+def draw_routes(instance: VehicleRoutingInstance, solution: Routes | None, canvas: Canvas, limit: int) -> None:
     """
-    Routes in colours that differ between neighbours, their ways from and to the depot faint.
+    Routes in colours that differ between neighbours, their ways from and to the depot faint; below, a timetable.
 
     Parameters
     ----------
@@ -38,11 +40,18 @@ def draw_routes(instance: CVRPInstance, solution: Routes | None, canvas: Canvas,
     if remark:
         entries.append(("", "", remark))
     canvas.legend(entries)
-    pixels = fit(points, canvas.box)
+    box = canvas.box
+    is_timed = isinstance(instance, VRPTWInstance) and len(shown) > 0
+    bottom = box.bottom - is_timed * (timetable_height(len(shown), box.height) + 10)
+    pixels = fit(points, Box(box.left, box.top, box.right, bottom))
 
     if len(shown):
         rows = np.concatenate([np.arange(offsets[k], offsets[k + 1]) for k in shown.tolist()])
-        _draw_lines(instance, pixels, flat[rows], shown, sizes[shown], canvas, limit)
+        colours = _draw_lines(instance, pixels, flat[rows], shown, sizes[shown], canvas, limit)
+        if isinstance(instance, VRPTWInstance):
+            routes = np.split(flat[rows], np.cumsum(sizes[shown])[:-1])
+            strip = Box(box.left, bottom + 10, box.right, box.bottom - 20)
+            draw_timetable(instance, routes, shown.tolist(), [COLOURS[c] for c in colours.tolist()], strip, canvas)
     customers = instance.customers
     spots = customers[thin(pixels[customers], np.zeros(min(1, len(customers)), np.int64), limit)]
     canvas.dots(pixels[spots], 0.6 * dot_radius(canvas.box, instance.size), css="customers")
@@ -50,14 +59,15 @@ def draw_routes(instance: CVRPInstance, solution: Routes | None, canvas: Canvas,
 
 
 def _draw_lines(
-    instance: CVRPInstance,
+    instance: VehicleRoutingInstance,
     pixels: np.ndarray,
     nodes: np.ndarray,
     names: np.ndarray,
     sizes: np.ndarray,
     canvas: Canvas,
     limit: int,
-) -> None:
+) -> np.ndarray:
+    """Draw the routes; colour of each."""
     ends = np.cumsum(sizes)
     starts = ends - sizes
     loads = np.add.reduceat(instance.demand[nodes], starts)
@@ -76,3 +86,4 @@ def _draw_lines(
             title = f"route {name}: {counted(sizes[k], 'customer')}, load {loads[k]:,g} of {instance.capacity:,g}"
             line = pixels[nodes[kept[cuts[k] : cuts[k + 1]]]]
             canvas.lines(line, title=title, css="route", stroke=COLOURS[colour[k]])
+    return colour

@@ -112,7 +112,12 @@ class CpSat(Solver):
 
     name = "cpsat"
     title = "OR-Tools CP-SAT"
-    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "optw", "optwvp"})
+    problems = frozenset(
+        {
+            "tsp", "atsp", "cvrp", "acvrp", "vrptw", "acvrptw", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "optw",
+            "optwvp",
+        }
+    )  # fmt: skip
     features = Feature.EXACT | Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.THREADS
     options_type = CpSatOptions
 

@@ -1,7 +1,7 @@
 """
-CVRP as circuits through the depot with loads along the arcs (Miller, Tucker, Zemlin 1960).
+Vehicle routing as circuits through the depot with loads and times along the arcs (Miller, Tucker, Zemlin 1960).
 
-For small instances: the bound of the loads is weak, and the model has one variable per arc.
+For small instances: the bound of such sums is weak, and the model has one variable per arc.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosolve.core.errors import UnsupportedProblemError
-from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
+from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.greedy.cvrp import first_out_of_reach
-from cosolve.solvers.whole_numbers import whole_demand, whole_distances, whole_limit
+from cosolve.solvers.whole_numbers import whole_clock, whole_demand, whole_distances, whole_limit
 
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpModel, IntVar
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 MAX_CUSTOMERS = 200
 
 
-def build(instance: CVRPInstance) -> Model:
+def build(instance: VehicleRoutingInstance) -> Model:
     """
-    Model of an instance; its bound holds if distances, demands and limits are whole numbers.
+    Model of a cvrp, acvrp, vrptw or acvrptw; its bound holds if all its data are whole numbers.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def build(instance: CVRPInstance) -> Model:
 
     if instance.size > MAX_CUSTOMERS:
         raise UnsupportedProblemError(
-            f"cpsat takes CVRP instances of at most {MAX_CUSTOMERS} customers, got {instance.size}."
+            f"cpsat takes {instance.problem} instances of at most {MAX_CUSTOMERS} customers, got {instance.size}."
         )
     model = cp_model.CpModel()
     if instance.size == 0 or first_out_of_reach(instance) is not None:
@@ -50,6 +51,16 @@ def build(instance: CVRPInstance) -> Model:
     matrix = matrix[np.ix_(nodes, nodes)]
     demand, capacity = whole_demand(instance.demand[nodes], instance.capacity)
     tails, heads = _arcs(demand, capacity)
+    if not instance.distances.is_complete:
+        exists = np.isfinite(instance.distances.matrix[nodes[tails], nodes[heads]])
+        tails, heads = tails[exists], heads[exists]
+    steps, opens, service = matrix, np.zeros(len(nodes), np.int64), np.zeros(len(nodes), np.int64)
+    clock = whole_clock(instance) if isinstance(instance, VRPTWInstance) else None
+    if clock is not None:
+        steps = clock.duration[np.ix_(nodes, nodes)]
+        opens, closes, service = clock.opens[nodes], clock.closes[nodes], clock.service[nodes]
+        in_time = opens[tails] + service[tails] + steps[tails, heads] <= closes[heads]
+        tails, heads = tails[in_time], heads[in_time]
     arcs = [model.new_bool_var("") for _ in tails]
     model.add_multiple_circuit(list(zip(tails.tolist(), heads.tolist(), arcs, strict=True)))
     if capacity > 0:
@@ -57,11 +68,22 @@ def build(instance: CVRPInstance) -> Model:
         model.add(sum(leaving) >= -(-int(demand.sum()) // capacity))
     sums = [_accumulate(model, arcs, tails, heads, demand[heads], demand, np.full(len(nodes), capacity))]
     is_exact = scale == 1.0 and bool((instance.demand == np.rint(instance.demand)).all())
-    if instance.max_length is not None:
-        service = np.where(np.arange(len(nodes)) > 0, int(np.rint(instance.service_time * scale)), 0)
+    if clock is not None:
+        # The sum is the end of service; its limits at the depot hold by the ways there, for others may be faster.
+        growth = steps[tails, heads] + service[heads]
+        ends = _accumulate(model, arcs, tails, heads, growth, opens + service, closes + service)
+        for arc, tail, head in zip(arcs, tails.tolist(), heads.tolist(), strict=True):
+            if tail == 0:
+                model.add(ends[head - 1] >= int(steps[0, head] + service[head])).only_enforce_if(arc)
+            elif head == 0:
+                model.add(ends[tail - 1] <= int(clock.horizon - steps[tail, 0])).only_enforce_if(arc)
+        sums.append(ends)
+        is_exact = is_exact and clock.is_exact
+    elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
+        service[1:] = int(np.rint(instance.service_time * scale))
         most = whole_limit(instance.length_limit, scale)
-        steps = matrix[tails, heads] + service[heads]
-        sums.append(_accumulate(model, arcs, tails, heads, steps, matrix[0] + service, most - matrix[:, 0]))
+        growth = matrix[tails, heads] + service[heads]
+        sums.append(_accumulate(model, arcs, tails, heads, growth, matrix[0] + service, most - matrix[:, 0]))
         is_exact = is_exact and instance.service_time.is_integer()
     model.minimize(sum(int(c) * arc for c, arc in zip(matrix[tails, heads].tolist(), arcs, strict=True)))
 
@@ -83,14 +105,14 @@ def build(instance: CVRPInstance) -> Model:
         used = set()
         along: list[list[int]] = [[0] * len(nodes) for _ in sums]
         for route in solution.routes:
-            last, load, length = 0, 0, 0
+            last, load, time = 0, 0, 0
             for node in place[route].tolist():
                 used.add((last, node))
                 load += int(demand[node])
                 along[0][node] = load
                 if len(sums) > 1:
-                    length += int(matrix[last, node] + service[node])
-                    along[1][node] = length
+                    time = int(max(time + steps[last, node], opens[node]) + service[node])
+                    along[1][node] = time
                 last = node
             used.add((last, 0))
         values = [int((t, h) in used) for t, h in zip(tails.tolist(), heads.tolist(), strict=True)]

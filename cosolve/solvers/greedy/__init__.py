@@ -25,22 +25,10 @@ class Greedy(CompiledSolver):
     title = "fast construction heuristic of the problem"
     problems = frozenset(
         {
-            "tsp",
-            "atsp",
-            "cvrp",
-            "acvrp",
-            "vrptw",
-            "acvrptw",
-            "mis",
-            "mds",
-            "cflp",
-            "cpmp",
-            "fjsp",
-            "stp",
-            "optw",
+            "tsp", "atsp", "cvrp", "acvrp", "vrptw", "acvrptw", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "optw",
             "optwvp",
         }
-    )
+    )  # fmt: skip
     features = Feature.BOUND | Feature.SEED | Feature.DETERMINISTIC
 
     def available(self) -> Availability:

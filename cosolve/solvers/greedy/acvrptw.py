@@ -11,6 +11,11 @@ from cosolve.search.insertion import insertion
 
 
 def construct(instance: VehicleRoutingInstance, monitor: Monitor, rng: np.random.Generator) -> Routes | None:
+    """Routes of :func:`insert_all`."""
+    return insert_all(instance, rng)
+
+
+def insert_all(instance: VehicleRoutingInstance, rng: np.random.Generator) -> Routes | None:
     """
     The shortest of cheapest insertions in four orders; ``None`` if a customer fits nowhere.
 

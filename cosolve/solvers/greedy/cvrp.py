@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from cosolve.core.monitor import Monitor
-from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.search.cvrp import SearchData, nearest_customers
 from cosolve.search.savings import savings
+from cosolve.solvers.greedy.acvrptw import insert_all
 
 #: Neighbours of a customer that the savings look at.
 NUM_NEIGHBOURS = 100
@@ -33,9 +34,9 @@ def search_data(instance: CVRPInstance, num_neighbours: int) -> SearchData:
     )
 
 
-def first_out_of_reach(instance: CVRPInstance) -> int | None:
+def first_out_of_reach(instance: VehicleRoutingInstance) -> int | None:
     """A customer whose own route is longer than ``max_length``: if there is one, the instance is infeasible."""
-    if instance.max_length is None:
+    if not isinstance(instance, CVRPInstance) or instance.max_length is None:
         return None
     for node in instance.customers.tolist():
         there_and_back = 2 * instance.distances.between(instance.depot, node)
@@ -53,15 +54,19 @@ def construct(instance: CVRPInstance, monitor: Monitor, rng: np.random.Generator
     return Routes.from_flat(*savings(search_data(instance, NUM_NEIGHBOURS)))
 
 
-def generous_fleet(instance: CVRPInstance, initial: Routes | None = None) -> int:
+def generous_fleet(instance: VehicleRoutingInstance, initial: Routes | None = None) -> int:
     """
     Vehicles for backends that want a number: more than a good solution uses, and enough for a feasible one.
 
-    HGS-CVRP's rule (1.3 times the bound by load, and 3), or what ``initial`` or the savings use, and 2.
+    HGS-CVRP's rule (1.3 times the bound by load, and 3), or what ``initial`` or a greedy construction uses, and 2; with
+    time windows half as many again, for the shortest routes may be many there.
     """
     bound = math.ceil(float(instance.demand.sum()) / instance.capacity) if instance.capacity else 1
-    known = initial
-    if known is None and first_out_of_reach(instance) is None:
+    known, spare = initial, 2
+    if not isinstance(instance, CVRPInstance):
+        known = known or insert_all(instance, np.random.default_rng(0))
+        spare += len(known.routes) // 2 if known else 0
+    elif known is None and first_out_of_reach(instance) is None:
         known = Routes.from_flat(*savings(search_data(instance, NUM_NEIGHBOURS)))
     used = instance.size if known is None else len(known.routes)
-    return max(1, min(max(math.ceil(1.3 * bound) + 3, used + 2), max(instance.size, used)))
+    return max(1, min(max(math.ceil(1.3 * bound) + 3, used + spare), max(instance.size, used)))

@@ -1,0 +1,198 @@
+"""Every solver of asymmetric routing and of time windows on tiny cases that are solved by brute force."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+import cosolve
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Status
+from cosolve.core.solver import solvers
+from cosolve.core.stop import Stop
+from cosolve.instances.cvrp import ACVRPInstance, Routes
+from cosolve.instances.distances import Distances
+from cosolve.instances.routing_arrays import routing_arrays
+from cosolve.instances.vrptw import ACVRPTWInstance
+from cosolve.solvers.whole_numbers import MAX_TIME, whole_clock
+
+SOLVERS = ("pyvrp", "routing", "cpsat")
+INF = np.inf
+
+
+def brute_force(instance) -> float:
+    """Optimum over all partitions: each order of the customers is cut at the best places."""
+    best = INF
+    for order in permutations(instance.customers.tolist()):
+        ends = [0.0] + [INF] * len(order)
+        for i in range(len(order)):
+            for j in range(i + 1, len(order) + 1):
+                if ends[i] < INF and (cost := route_cost(instance, order[i:j])) < INF:
+                    ends[j] = min(ends[j], ends[i] + cost)
+        best = min(best, ends[-1])
+    return best
+
+
+def route_cost(instance, route) -> float:
+    """Distance of a route, infinite if it breaks a rule."""
+    cost, last = 0.0, instance.depot
+    if instance.demand[list(route)].sum() > instance.load_limit:
+        return INF
+    timed = isinstance(instance, ACVRPTWInstance)
+    time = float(instance.opens[last]) if timed else 0.0
+    for node in [*route, instance.depot]:
+        cost += instance.distances.between(last, node)
+        if timed:
+            time += instance.durations.between(last, node)
+            if time > instance.closes[node] + instance.time_slack:
+                return INF
+            time = max(time, float(instance.opens[node])) + float(instance.service[node])
+        last = node
+    return cost
+
+
+def tiny(kind: str, seed: int = 0):
+    """Random data on 7 places without any triangle inequality, depot in the middle; None if it has no solution."""
+    rng = np.random.default_rng([seed, len(kind)])
+    n, depot = 7, 3
+    distance, duration = rng.integers(1, 60, (2, n, n)).astype(float)
+    demand = rng.integers(1, 10, n).astype(float)
+    demand[depot] = 0
+    values = {"distances": Distances.from_matrix(distance), "demand": demand, "capacity": 16.0, "depot": depot}
+    if "missing" in kind:
+        distance[rng.random((n, n)) < 0.35] = INF
+        values["distances"] = Distances.from_matrix(distance)
+    opens = rng.integers(-20, 100, n).astype(float)
+    closes = opens + rng.integers(10, 60, n)
+    opens[depot], closes[depot] = -10, 200
+    service = rng.integers(0, 10, n).astype(float)
+    service[depot] = 0
+    if "fractional" in kind:
+        # Each by a little, for limits met exactly are lost by rounding to the safe side.
+        distance, duration, demand, service = (
+            a * rng.uniform(0.9, 1.0, a.shape) for a in (distance, duration, demand, service)
+        )
+        closes = closes + rng.random(n)
+        values |= {"distances": Distances.from_matrix(distance), "demand": demand}
+    try:
+        if "windows" not in kind:
+            return ACVRPInstance(**values)
+        clock = {"durations": Distances.from_matrix(duration), "opens": opens, "closes": closes, "service": service}
+        return ACVRPTWInstance(**values, **clock)
+    except ValueError:
+        return None
+
+
+def solvable(kind: str):
+    """The first tiny instance of the kind that has a solution, and its optimum."""
+    for seed in range(200):
+        instance = tiny(kind, seed)
+        if instance is not None and (optimum := brute_force(instance)) < INF:
+            return instance, optimum
+    raise AssertionError("no instance")
+
+
+def solve_here(instance, name, target):
+    """Without a child process, whose start would take longer than the search; returns the monitor."""
+    adapter = solvers.get(name)()
+    iterations = {"pyvrp": 500, "routing": 500}.get(name)
+    monitor = Monitor(instance, Stop(20.0, iterations, target=target * (1 + 1e-9)))
+    outcome = adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())
+    return monitor, outcome
+
+
+KINDS = ["plain", "missing", "fractional", "windows", "windows missing", "windows fractional"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", SOLVERS)
+def test_solver_finds_the_optimum_of_a_tiny_instance(name, kind):
+    """A matrix read the wrong way round, a clock that starts at 0, or a missing way taken would show here."""
+    instance, optimum = solvable(kind)
+    monitor, _ = solve_here(instance, name, optimum)
+    assert monitor.best is not None
+    assert monitor.best.objective == pytest.approx(optimum, rel=1e-9)
+    assert monitor.bound is None or monitor.bound <= optimum + 1e-9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_greedy_is_feasible_wherever_it_finds_anything(kind):
+    found = 0
+    for seed in range(30):
+        instance = tiny(kind, seed)
+        if instance is not None:
+            result = cosolve.solve(instance, "greedy", time_limit=10)
+            assert result.status in (Status.FEASIBLE, Status.NO_SOLUTION)
+            found += result.solution is not None
+    assert found > 0
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_solver_does_not_take_a_missing_way_where_there_is_no_other(name):
+    """Customers 1 and 2 reach each other only, within a vehicle that holds one: no routes exist."""
+    distance = np.array([[0, 1, INF], [INF, 0, 1], [1, INF, 0]], float)
+    instance = ACVRPInstance(distances=Distances.from_matrix(distance), demand=[0, 1, 1], capacity=1)
+    monitor, outcome = solve_here(instance, name, 0.0)
+    assert monitor.best is None
+    assert outcome.status in (Status.INFEASIBLE, Status.NO_SOLUTION)
+
+
+@pytest.mark.parametrize("name", [*SOLVERS, "greedy", "auto"])
+@pytest.mark.parametrize("n", [0, 1])
+def test_solver_survives_almost_no_customers(name, n):
+    instance = cosolve.generate("acvrptw", "road", n=n, points=30)
+    alone = cosolve.judge(instance, Routes(routes=[[1]] if n else [])).objective
+    monitor, _ = solve_here(instance, name, alone)
+    assert monitor.best is not None
+    assert monitor.best.objective == pytest.approx(alone)
+
+
+def test_whole_times_are_never_kinder_than_the_real_ones():
+    """Routes within the rounded windows must be within the real ones, also where a window is a single moment."""
+    for seed in range(20):
+        instance = tiny("windows fractional", seed)
+        if instance is None:
+            continue
+        clock = whole_clock(instance)
+        assert clock.horizon <= MAX_TIME
+        scale = 1e4  # a day of 210 units, in at most ten millions
+        inside = clock.duration <= clock.horizon
+        assert (clock.duration >= instance.durations.matrix * scale - 1e-5)[inside].all()
+        assert (clock.closes <= (instance.closes - instance.opens[3]) * scale + 1e-5).all()
+        assert (clock.opens >= (instance.opens - instance.opens[3]) * scale - 1e-5).all()
+        assert (clock.service >= instance.service * scale - 1e-5).all()
+        assert not clock.is_exact
+
+
+def test_a_window_of_a_moment_between_two_units_keeps_its_order():
+    moment = 1 / 3
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.full((2, 2), 0.1)), demand=[0, 1], capacity=1,
+        opens=[0, moment], closes=[10, moment], service=[0, 0],
+    )  # fmt: skip
+    clock = whole_clock(instance)
+    assert clock.opens[1] == clock.closes[1]
+    assert (clock.opens[1] + clock.service[1]) / 1e6 >= moment
+    assert cosolve.solve(instance, "pyvrp", iterations=5, time_limit=5).objective == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("name", ["pyvrp", "routing", "cpsat"])
+def test_warm_start_is_not_lost(name):
+    """The result may never be worse than the start, and a backend must be able to read it."""
+    instance = cosolve.generate("acvrptw", "road", n=20, seed=1, points=100)
+    start = cosolve.solve(instance, "pyvrp", iterations=200, time_limit=30)
+    result = cosolve.solve(instance, name, initial=start.solution, time_limit=2)
+    assert result.objective is not None
+    assert result.objective <= start.objective
+
+
+@pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])
+def test_greedy_and_search_are_in_order_on_roads(problem):
+    """PyVRP must gain on the construction, and both stay above what the shortest ways out of each place add up to."""
+    instance = cosolve.generate(problem, "road", n=40, seed=2, points=200)
+    greedy = cosolve.solve(instance, "greedy", time_limit=10).objective
+    better = cosolve.solve(instance, "pyvrp", iterations=300, time_limit=20).objective
+    matrix = routing_arrays(instance).distance + np.diag(np.full(41, INF))
+    assert matrix.min(axis=1)[1:].sum() < better < greedy
