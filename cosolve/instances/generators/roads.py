@@ -48,6 +48,7 @@ def road_network(seed: int) -> RoadNetwork:
     coords, ends = {"grid": _grid, "irregular": _irregular, "radial": _radial}[plan](rng)
     if rng.random() < 0.5:
         coords = _dense_core(coords, rng.uniform(1.05, 1.35))
+    coords, ends = _cropped(coords, ends)
     # Whole metres: sines and powers differ in the last digit between platforms.
     coords = np.rint(coords * 1000.0) / 1000.0
     kept = rng.random(len(ends)) < rng.uniform(0.65, 0.80)
@@ -83,7 +84,7 @@ def _grid(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
             np.column_stack((number[:, :-1].ravel(), number[:, 1:].ravel())),
         )
     )
-    return _cropped(coords @ turn, ends)
+    return coords @ turn, ends
 
 
 def _irregular(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +98,7 @@ def _irregular(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     ends = np.unique(np.sort(sides, axis=1), axis=0)
     # Of a triangle's three sides the longest is seldom a street.
     ends = ends[_lengths(coords, ends) < 0.13]
-    return _cropped(coords, ends)
+    return coords, ends
 
 
 def _radial(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +121,7 @@ def _radial(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         if ring == 1:
             ends.append(np.column_stack((np.zeros(count - 1, np.int64), nodes[1:])))
         inner, total = nodes, total + count
-    return _cropped(np.concatenate(coords), np.concatenate(ends))
+    return np.concatenate(coords), np.concatenate(ends)
 
 
 def _cropped(coords: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,8 +140,8 @@ def _cropped(coords: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def _dense_core(coords: np.ndarray, power: float) -> np.ndarray:
     """Coordinates drawn towards the centre: blocks are small there and large at the edge."""
-    scaled = coords / (SIDE / 2)
-    return np.sign(scaled) * np.abs(scaled) ** power * (SIDE / 2)
+    radius = np.sqrt((coords * coords).sum(axis=1)) / (SIDE / 2)
+    return coords * (radius ** (power - 1.0))[:, None]
 
 
 def _river(coords: np.ndarray, ends: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
