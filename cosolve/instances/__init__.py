@@ -44,6 +44,8 @@ for _name, _target in (
     ("toptw", "orienteering:TOPTW"),
     ("orienteering-json", "orienteering:ORIENTEERING_JSON"),
     ("csv", "csv_table:CSV"),
+    ("mps", "mps:MPS"),
+    ("lp", "lp:LP"),
 ):
     formats.register(_name, f"cosolve.instances.formats.{_target}")
 
@@ -55,6 +57,7 @@ for _name, _target in (
     ("cpmp-solution", "cpmp:SOLUTION"),
     ("schedule", "fjsp:SCHEDULE"),
     ("stp-solution", "steinlib:SOLUTION"),
+    ("milp-solution", "milp_solution:SOLUTION"),
     ("json", "json_solution:JSON"),
 ):
     solution_formats.register(_name, f"cosolve.instances.formats.{_target}")

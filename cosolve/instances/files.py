@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
+import gzip
+import lzma
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,12 @@ from cosolve.core.instance import Instance, Solution
 from cosolve.core.problem import problems
 from cosolve.instances.formats.base import Format, SolutionFormat, formats, solution_formats
 from cosolve.instances.formats.source import Source
+
+_COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": lambda data: gzip.compress(data, mtime=0),  # the same content is the same file
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
 
 
 def read(
@@ -105,7 +114,7 @@ def write(instance: Instance, path: str | os.PathLike[str], *, format: str | Non
         Any instance.
     path
         Target; unless ``format`` is given, the first format of its suffix that can hold the instance, or of
-        all formats if none has that suffix.
+        all formats if none has that suffix. Compressed if it ends in .gz, .bz2 or .xz.
 
     Returns
     -------
@@ -124,6 +133,7 @@ def write(instance: Instance, path: str | os.PathLike[str], *, format: str | Non
         try:
             with replacing(path) as temporary:
                 chosen.write(instance, temporary)
+                _compress(temporary, path)
         except ValueError as error:
             refused = refused or error
         else:
@@ -144,7 +154,7 @@ def writing_formats(problem: str, path: str | os.PathLike[str], format: str | No
     if format is not None:
         formats.get(format)
     writers = [f for f in map(formats.get, formats.names()) if problem in f.problems and f.write]
-    suffix = Path(path).suffix.lower()
+    suffix = _suffix(Path(path))
     if format is not None:
         chosen = [f for f in writers if f.name == format]
     else:
@@ -196,6 +206,7 @@ def write_solution(
     chosen = _solution_format(instance.problem, path, format)
     with replacing(path) as temporary:
         chosen.write(instance, solution, objective, temporary)
+        _compress(temporary, path)
 
 
 def _solution_format(problem: str, path: Path, format: str | None) -> SolutionFormat:
@@ -207,9 +218,22 @@ def _solution_format(problem: str, path: Path, format: str | None) -> SolutionFo
         if not every:
             raise UnsupportedProblemError(f"no solution format {format!r} for {problem}.")
         return every[0]
-    suffix = path.suffix.lower()
+    suffix = _suffix(path)
     matching = [f for f in every if suffix in f.suffixes]
     return (matching or every)[0]
+
+
+def _suffix(path: Path) -> str:
+    """Suffix of the format: ".mps" of x.mps.gz."""
+    suffix = path.suffix.lower()
+    return suffix if suffix not in _COMPRESS else path.with_suffix("").suffix.lower()
+
+
+def _compress(temporary: Path, path: Path) -> None:
+    """Compress what was written if the name of the target says so; a pipe is left alone."""
+    compress = _COMPRESS.get(path.suffix.lower())
+    if compress is not None and temporary != path:
+        temporary.write_bytes(compress(temporary.read_bytes()))
 
 
 @contextmanager

@@ -37,7 +37,8 @@ class MILPInstance(Instance):
     is_integer
         (num_cols,) bool.
     data, indices, indptr
-        A in CSR form; shapes (nnz,), (nnz,), (num_rows + 1,). Repeated entries of a row add up.
+        A in CSR form; shapes (nnz,), (nnz,), (num_rows + 1,). Kept in its one canonical form, so that equal matrices
+        are equal arrays: columns ascending within a row, repeated entries summed, zeros dropped.
     row_lower, row_upper
         (num_rows,) float64; may be infinite.
     offset
@@ -74,6 +75,8 @@ class MILPInstance(Instance):
             array = frozen_array(getattr(self, name), np.float64, ndim=1, what=name)
             if np.isnan(array).any():
                 raise ValueError(f"{name} must not hold NaN.")
+            if (np.signbit(array) & (array == 0)).any():
+                array = frozen_array(array + 0.0)  # -0.0 equals 0.0, but has other bytes for the digest
             object.__setattr__(self, name, array)
         object.__setattr__(self, "is_integer", frozen_array(self.is_integer, np.bool_, ndim=1, what="is_integer"))
         object.__setattr__(self, "indices", frozen_array(self.indices, np.int32, ndim=1, what="indices"))
@@ -89,10 +92,26 @@ class MILPInstance(Instance):
             len(self.indices) and not 0 <= self.indices.min() <= self.indices.max() < n
         ):
             raise ValueError("column indices must be in range and indptr must not decrease.")
+        object.__setattr__(self, "offset", float(self.offset) + 0.0)
+        self._make_canonical()
         if not (np.isfinite(self.cost).all() and np.isfinite(self.data).all() and np.isfinite(self.offset)):
             raise ValueError("cost, matrix and offset must be finite.")
         for what, count in (("row_names", m), ("col_names", n)):
             object.__setattr__(self, what, _checked_names(getattr(self, what), count, what))
+
+    def _make_canonical(self) -> None:
+        from scipy.sparse import csr_array
+
+        shape = (len(self.row_lower), len(self.cost))
+        matrix = csr_array((self.data, self.indices, self.indptr), shape=shape)
+        if matrix.has_canonical_format and self.data.all():
+            return
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        object.__setattr__(self, "data", frozen_array(matrix.data + 0.0))
+        object.__setattr__(self, "indices", frozen_array(matrix.indices, np.int32))
+        object.__setattr__(self, "indptr", frozen_array(matrix.indptr, np.int64))
 
     @classmethod
     def from_scipy(
@@ -136,13 +155,11 @@ class MILPInstance(Instance):
 
     @property
     def matrix(self) -> csr_array:
-        """A as a fresh SciPy array, repeated entries summed, columns ascending within each row."""
+        """A as a SciPy array of its own."""
         from scipy.sparse import csr_array
 
         shape = (len(self.row_lower), len(self.cost))
-        matrix = csr_array((self.data.copy(), self.indices.copy(), self.indptr.copy()), shape=shape)
-        matrix.sum_duplicates()
-        return matrix
+        return csr_array((self.data.copy(), self.indices.copy(), self.indptr.copy()), shape=shape)
 
     @cached_property
     def row_families(self) -> tuple[str, ...]:

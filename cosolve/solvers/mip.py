@@ -168,9 +168,8 @@ def start_values(formulation: Formulation, initial: Solution | None) -> np.ndarr
 
 
 def csr(model: MILPInstance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Data, indices and indptr (int32) with sorted rows and repeated entries summed: backends refuse repeats."""
-    matrix = model.matrix
-    return matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    """Data, indices and indptr with the index types that backends take."""
+    return model.data, model.indices, model.indptr.astype(np.int32)
 
 
 def with_rows(model: MILPInstance, pool: list[Rows]) -> MILPInstance:

@@ -169,3 +169,16 @@ def test_unknown_content_option_and_problem_are_refused(tmp_path, square):
         cosolve.read(path, problem="nosuch")
     with pytest.raises(InvalidInstanceError):
         cosolve.read(path, problem="stp", format="tsplib")
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_files_are_compressed_if_their_name_says_so(tmp_path, square, suffix):
+    """Plain text in a .gz file can't be read by anyone, us included; the same content must be the same bytes."""
+    path, twice = tmp_path / f"square.tsp{suffix}", tmp_path / f"again.tsp{suffix}"
+    assert cosolve.write(square, path) == cosolve.write(square, twice) == "tsplib"
+    assert path.read_bytes() == twice.read_bytes()
+    assert b"EUC_2D" not in path.read_bytes()
+    assert cosolve.read(path) == square
+    tour = Tour(order=np.arange(4))
+    cosolve.write_solution(square, tour, tmp_path / f"x.tour{suffix}")
+    assert cosolve.read_solution(tmp_path / f"x.tour{suffix}", square) == tour

@@ -25,6 +25,7 @@ from cosolve.instances.fjsp import Schedule
 from cosolve.instances.formats import source
 from cosolve.instances.formats.base import formats, solution_formats
 from cosolve.instances.graphs import NodeSet
+from cosolve.instances.milp import Values
 from cosolve.instances.orienteering import OPTWRoute, TimedRoute
 from cosolve.instances.regtree import RegressionTree
 from cosolve.instances.stp import EdgeSet
@@ -48,6 +49,8 @@ FAMILIES = (
     ("regtree", "friedman1", {"n": 6, "p": 5}),
     ("optw", "uniform", {"size": 5}),
     ("optwvp", "hard", {"size": 5}),
+    ("milp", "facility", {"facilities": 2, "customers": 2}),
+    ("milp", "auction", {"items": 4, "bids": 9}),
 )
 
 
@@ -78,6 +81,8 @@ def some_solution(instance: Instance) -> Solution:
             feature, threshold = np.array([0, -2, -2]), np.array([np.median(instance.X[:, 0]), 0.0, 0.0])
             right = np.array([2, -1, -1])
             return RegressionTree(feature=feature, threshold=threshold, left=children, right=right, value=zeros)
+        case "milp":
+            return Values(values=np.ones(instance.size))
     return EdgeSet(edges=instance.edges)
 
 
@@ -199,7 +204,9 @@ def test_json_solutions_with_impossible_values_are_refused_or_judged(tmp_path, p
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\t\r\n", b"\0" * 100, b"\xff\xfe", b"1" * 20_000, b"\n" * 70_000])
-@pytest.mark.parametrize("suffix", [".tsp", ".vrp", ".gr", ".txt", ".gph", ".stp", ".fjs", ".dat", ".gz", ".json", ""])
+@pytest.mark.parametrize(
+    "suffix", [".tsp", ".vrp", ".gr", ".txt", ".gph", ".stp", ".fjs", ".dat", ".mps", ".lp", ".gz", ".json", ""]
+)
 def test_files_of_nothing_are_refused_whatever_their_suffix(tmp_path, suffix, content):
     """Sniffing and every reader by name, not only the one the suffix stands for."""
     path = tmp_path / f"x{suffix}"
@@ -318,6 +325,7 @@ FOLDERS = {
     "cflp/tbed1": ("cflp-avella", "cflp"),
     "fjsp": ("fjs", "fjsp"),
     "jsp": ("jsplib", "fjsp"),
+    "milp": (None, "milp"),
 }
 
 
@@ -335,7 +343,7 @@ def test_every_published_file_is_claimed_by_its_own_format_alone(data, folder):
     files = [p for p in files if p.name != "capopt.txt"]
     assert files
     for path in files:
-        assert _claims(path) == {name: (problem,)}, path
+        assert _claims(path) == {name or Path(path.name.removesuffix(".gz")).suffix[1:]: (problem,)}, path
 
 
 @pytest.mark.parametrize("folder", ["mis", "mds"])

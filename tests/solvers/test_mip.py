@@ -67,7 +67,8 @@ def test_matrix_has_sorted_rows_without_repeats():
     )
     data, indices, indptr = csr(instance)
     assert (data.tolist(), indices.tolist(), indptr.tolist()) == ([2.0, 4.0], [0, 2], [0, 2])
-    assert instance.data.tolist() == [1.0, 2.0, 3.0]
+    assert indptr.dtype == np.int32
+    assert instance == base.__class__.from_scipy(np.array([[2.0, 0.0, 4.0]]), cost=1, is_integer=True)
 
 
 def test_added_rows_are_judged_like_the_model_s_own():

@@ -1,0 +1,60 @@
+"""Values of columns by name: solution files of MIPLIB, SCIP, Gurobi and HiGHS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cosolve.instances.formats._milp_draft import decoded
+from cosolve.instances.formats.base import SolutionFormat
+from cosolve.instances.formats.source import Source
+from cosolve.instances.milp import MILPInstance, Values
+
+#: How lines begin that are about the run, in lower case.
+_REMARKS = ("#", "=obj=", "solution status:", "objective value:", "no solution available")
+
+
+def _names(instance: MILPInstance) -> list[str]:
+    return list(instance.col_names) or [f"x{column}" for column in range(instance.size)]
+
+
+def read(source: Source, instance: MILPInstance) -> Values:
+    """
+    Read lines of name and value; whatever follows on a line is ignored, and columns left out are 0.
+
+    A file of HiGHS is read from "# Columns" to "# Rows". Columns of an instance without names are "x0", "x1", ...
+    """
+    lines = list(enumerate(decoded(source).splitlines(), 1))
+    starts = [k for k, (_, line) in enumerate(lines) if line.startswith("# Columns")]
+    if starts:
+        stops = [k for k, (_, line) in enumerate(lines) if line.startswith("# Rows") and k > starts[0]]
+        lines = lines[starts[0] : stops[0] if stops else None]
+    columns = {name: column for column, name in enumerate(_names(instance))}
+    values = np.zeros(instance.size)
+    seen = np.zeros(instance.size, dtype=np.bool_)
+    for number, line in lines:
+        if not line.strip() or line.lower().startswith(_REMARKS):
+            continue
+        words = line.split()
+        column = columns.get(words[0])
+        if column is None:
+            source.fail(f"the instance has no column {words[0][:80]!r}.", line=number)
+        if seen[column]:
+            source.fail(f"column {words[0]!r} comes twice.", line=number)
+        seen[column] = True
+        try:
+            values[column] = float(words[1])
+        except (IndexError, ValueError):
+            source.fail(f"expected a name and a number, got {line.strip()[:80]!r}.", line=number)
+    return Values(values=values)
+
+
+def write(instance: MILPInstance, solution: Values, objective: float | None, path: Path) -> None:
+    """Write the form of MIPLIB, which SCIP reads too, with every column."""
+    lines = [] if objective is None else [f"=obj= {objective!r}"]
+    lines += [f"{name} {value!r}" for name, value in zip(_names(instance), solution.values.tolist(), strict=True)]
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+SOLUTION = SolutionFormat("milp-solution", "lines of name and value (MIPLIB)", ("milp",), (".sol",), read, write)
