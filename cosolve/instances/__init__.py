@@ -27,6 +27,7 @@ for _key, _module, _attribute in (
 for _name, _target in (
     ("tsplib", "tsplib:TSPLIB"),
     ("vrplib", "vrplib:VRPLIB"),
+    ("solomon", "solomon:SOLOMON"),
     ("dimacs", "graphs:DIMACS"),
     ("metis", "graphs:METIS"),
     ("pace", "graphs:PACE"),
@@ -43,6 +44,7 @@ for _name, _target in (
     ("steinlib", "steinlib:STEINLIB"),
     ("toptw", "orienteering:TOPTW"),
     ("orienteering-json", "orienteering:ORIENTEERING_JSON"),
+    ("npz", "npz:NPZ"),
     ("csv", "csv_table:CSV"),
     ("mps", "mps:MPS"),
     ("lp", "lp:LP"),

@@ -72,6 +72,21 @@ class Distances:
         """Distances by matrix, (n, n); coordinates only for drawing."""
         return cls(Metric.MATRIX, np.empty((0, 2)) if coords is None else coords, matrix)
 
+    @classmethod
+    def truncated(cls, coords: np.ndarray, decimals: int) -> Self:
+        """
+        Matrix of Euclidean distances cut off behind ``decimals`` places, as routing sets with time windows have them.
+
+        Raises
+        ------
+        ValueError
+            Above :data:`MAX_DENSE` nodes.
+        """
+        length = cls.from_coords(coords, Metric.EXACT_2D).dense()
+        scale = 10.0**decimals
+        # A length of exactly 0.3 may come out as 0.29999999999999998: it must not lose a whole unit.
+        return cls.from_matrix(np.floor(length * scale + 1e-9) / scale, coords)
+
     @property
     def num_nodes(self) -> int:
         """Number of places n."""

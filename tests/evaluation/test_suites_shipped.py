@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 
+import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
@@ -31,6 +32,7 @@ COUNTS = {
     "stp": (15, 23, 50),
 }
 
+ROADS = ("atsp", "acvrp", "acvrptw")
 SETS = ("valid", "easy", "hard")
 
 
@@ -54,6 +56,7 @@ def test_all_shipped_suites_are_the_promised_ones():
     expected = {f"frontierco-{problem}-{group}" for problem in PROBLEMS for group in SETS}
     sets = ("50-100", "50-500", "100-100", "100-500", "500-100", "hard")
     expected |= {"optw-solomon", "optw-cordeau", *(f"optwvp-{name}" for name in sets)}
+    expected |= {f"rrnco-{problem}-{split}" for problem in ROADS for split in ("in", "city", "cluster")}
     assert set(list_suites()) == expected | {"smoke", "public-small"}
 
 
@@ -168,6 +171,24 @@ def test_references_of_generated_tours_lie_between_simple_bounds(name, size):
     nearest = cKDTree(instance.distances.coords).query(instance.distances.coords, 3)[0][:, 1:]
     greedy = cosolve.solve(instance, "greedy", time_limit=10).objective
     assert nearest.sum() / 2 - 0.5 * size <= case.reference.value <= greedy <= 1.25 * case.reference.value
+
+
+@pytest.mark.parametrize("problem", ROADS)
+@pytest.mark.parametrize("split", ["in", "city", "cluster"])
+def test_references_on_roads_are_of_their_instances(problem, split):
+    """A reference of another seed or split would lie below every solution, or far above a simple one."""
+    suite = load_suite(f"rrnco-{problem}-{split}", folders=[])
+    assert [case.name for case in suite.cases] == [f"{split}-s{seed}" for seed in range(64)]
+    case = suite.cases[1]
+    instance = load_source(case.source, problem)
+    assert (instance.meta["seed"], instance.meta["split"], len(instance.distances.matrix)) == (
+        1, split, 100 + (problem != "atsp"),
+    )  # fmt: skip
+    assert case.reference is not None
+    # Each place is left once, at best for its nearest one.
+    nearest = (instance.distances.matrix + np.diag(np.full(len(instance.distances.matrix), np.inf))).min(axis=1)
+    greedy = cosolve.solve(instance, "greedy", time_limit=10).objective
+    assert nearest.sum() <= case.reference.value <= greedy <= 1.5 * case.reference.value
 
 
 def test_smoke_covers_all_problems_with_the_references_of_the_catalogue():

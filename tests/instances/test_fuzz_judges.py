@@ -46,7 +46,7 @@ def propose(instance: Instance, rng: random.Random) -> Solution:
     match instance.problem:
         case "tsp" | "atsp":
             return Tour(order=np.array(shuffled(rng, n, length), np.int64))
-        case "cvrp":
+        case "cvrp" | "acvrp" | "vrptw" | "acvrptw":
             nodes = shuffled(rng, n + 1, length)
             nodes = [v for v in nodes if v] if rng.random() < 0.8 else nodes
             cuts = sorted(rng.choices(range(len(nodes) + 1), k=rng.randrange(4)))
@@ -135,15 +135,30 @@ def is_tree_feasible(i: Instance, s: Solution) -> bool:
     return follow(0, list(range(i.size)), 0) and len(seen) == m and fits
 
 
+def in_time(i: Instance, route: list[int]) -> bool:
+    """Whether all ways of a route exist, and are fast enough for the windows if there are any."""
+    time, last = 0.0, i.depot
+    for v in [*route, i.depot] if route else []:
+        if math.isinf(i.distances.between(last, v)):
+            return False
+        if i.problem.endswith("tw"):
+            time += i.durations.between(last, v)
+            if time > i.closes[v]:
+                return False
+            time = max(time, i.opens[v]) + i.service[v]
+        last = v
+    return True
+
+
 def is_feasible(i: Instance, s: Solution) -> bool:
     """The definition, for instances of whole numbers."""
     match i.problem:
         case "tsp" | "atsp":
             return sorted(s.order.tolist()) == list(range(i.size))
-        case "cvrp":
+        case "cvrp" | "acvrp" | "vrptw" | "acvrptw":
             routes = [r.tolist() for r in s.routes]
             return sorted(itertools.chain(*routes)) == i.customers.tolist() and all(
-                sum(i.demand[v] for v in r) <= i.capacity for r in routes
+                sum(i.demand[v] for v in r) <= i.capacity and in_time(i, r) for r in routes
             )
         case "mis" | "mds":
             g, nodes = i.graph, s.nodes.tolist()
@@ -224,7 +239,25 @@ def is_feasible(i: Instance, s: Solution) -> bool:
 
 
 @pytest.mark.parametrize(
-    "problem", ["tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "milp", "regtree", "optw", "optwvp"]
+    "problem",
+    [
+        "tsp",
+        "atsp",
+        "cvrp",
+        "acvrp",
+        "vrptw",
+        "acvrptw",
+        "mis",
+        "mds",
+        "cflp",
+        "cpmp",
+        "fjsp",
+        "stp",
+        "milp",
+        "regtree",
+        "optw",
+        "optwvp",
+    ],
 )
 def test_judges_agree_with_the_definition_and_never_crash(problem):
     """A judge that passes one broken solution makes every table of results worthless."""

@@ -47,6 +47,10 @@ FAMILIES = (
     ("fjsp", "taillard", {"jobs": 3, "machines": 3}),
     ("stp", "hypercube", {"dimensions": 3}),
     ("regtree", "friedman1", {"n": 6, "p": 5}),
+    ("atsp", "road", {"n": 5, "points": 20}),
+    ("acvrp", "road", {"n": 5, "points": 20}),
+    ("vrptw", "uniform", {"n": 5}),
+    ("acvrptw", "road", {"n": 4, "points": 20}),
     ("optw", "uniform", {"size": 5}),
     ("optwvp", "hard", {"size": 5}),
     ("milp", "facility", {"facilities": 2, "customers": 2}),
@@ -59,7 +63,7 @@ def some_solution(instance: Instance) -> Solution:
     match instance.problem:
         case "tsp" | "atsp":
             return Tour(order=np.arange(instance.size))
-        case "cvrp":
+        case "cvrp" | "acvrp" | "vrptw" | "acvrptw":
             return Routes(routes=tuple([node] for node in instance.customers.tolist()))
         case "mis" | "mds":
             return NodeSet(nodes=np.arange(min(3, instance.size)))
@@ -315,6 +319,7 @@ FOLDERS = {
     "tsp": ("tsplib", "tsp"),
     "atsp": ("tsplib", "atsp"),
     "cvrp": ("vrplib", "cvrp"),
+    "acvrptw": ("vrplib", "acvrptw"),
     "stp": ("steinlib", "stp"),
     "cpmp/ceselli_S1": ("cpmp-matrix", "cpmp"),
     "cpmp/lorena": ("cpmp-lorena", "cpmp"),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import cosolve
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError
 from cosolve.core.metric import Metric
 from cosolve.core.problem import judge
@@ -148,7 +149,8 @@ def test_without_depot_section_the_first_node_without_demand_is_the_depot(tmp_pa
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("TYPE : CVRP", "TYPE : VRPTW", "only CVRP"),
+        ("TYPE : CVRP", "TYPE : SDVRP", "TYPE SDVRP is not read; .* CVRP, ACVRP, VRPTW, CVRPTW, ACVRPTW are"),
+        ("TYPE : CVRP", "TYPE : VRPTW", "does not hold a problem of kind cvrp"),
         ("DIMENSION : 5", "DIMENSION : 6", "expected|node"),
         ("DIMENSION : 5", "DIMENSION : 4", "end of the section|node id"),
         ("DIMENSION : 5", "DIMENSION : 999999999", "fit"),
@@ -197,11 +199,17 @@ def test_malformed_matrices_are_refused(tmp_path, old, new, message):
         parse(tmp_path, MATRIX.replace(old, new, 1))
 
 
-def test_asymmetric_matrices_are_refused_by_name(tmp_path):
-    """Symmetric solvers would take half of the matrix for the whole."""
-    text = MATRIX.replace("LOWER_ROW", "FULL_MATRIX").replace("7\n8 9\n", "0 1 2\n1 0 3\n9 3 0\n")
-    with pytest.raises(InvalidInstanceError, match="asymmetric"):
+def test_a_full_matrix_is_asymmetric_where_it_is(tmp_path):
+    """Symmetric solvers would take half of the matrix for the whole; a symmetric one stays a cvrp."""
+    text = MATRIX.replace("LOWER_ROW", "FULL_MATRIX").replace("7\n8 9\n", "99 1 2\n1 0 3\n9 3 0\n")
+    path = tmp_path / "x.vrp"
+    path.write_text(text)
+    instance = cosolve.read(path)
+    assert (instance.problem, instance.distances.matrix[0, 2], instance.distances.matrix[2, 0]) == ("acvrp", 2, 9)
+    with pytest.raises(ValueError, match="these make an acvrp"):
         parse(tmp_path, text)
+    path.write_text(text.replace("9 3 0", "2 3 0"))
+    assert cosolve.read(path).problem == "cvrp"
 
 
 @settings(max_examples=60, deadline=None)

@@ -82,7 +82,7 @@ def read_toptw(source: Source, problem: str, *, decimals: int | None = None) -> 
     return OPTWInstance(
         name=source.stem,
         meta=meta,
-        distances=Distances.from_matrix(truncated(coords, decimals), coords),
+        distances=Distances.truncated(coords, decimals),
         opens=points[:, 4],
         closes=points[:, 5],
         horizon=float(points[0, 5]),
@@ -110,15 +110,6 @@ def _is_number(word: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def truncated(coords: np.ndarray, decimals: int) -> np.ndarray:
-    """Euclidean distances cut off behind ``decimals`` places, (n, n)."""
-    difference = coords[:, None] - coords
-    length = np.sqrt((difference * difference).sum(axis=2))
-    scale = 10.0**decimals
-    # A length of exactly 0.3 may come out as 0.29999999999999998: it must not lose a whole unit.
-    return np.floor(length * scale + 1e-9) / scale
 
 
 _ARRAYS = ("opens", "closes", "prize", "min_service", "segment_ptr", "segment_length", "segment_rate")

@@ -34,15 +34,22 @@ _OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_ARCHIVE_MARK = b"PK\x03\x04"
+
+
+def is_archive(data: np.ndarray | bytes) -> bool:
+    """Whether bytes begin as a zip archive does: the only files that are no text."""
+    return bytes(data[:4]) == _ARCHIVE_MARK
+
 
 class Source:
     """
-    Content of one text file, and the errors that name it.
+    Content of one text file (or NumPy archive), and the errors that name it.
 
     Parameters
     ----------
     data
-        The whole text as bytes, decompressed (a read-only memory map for plain files).
+        The whole file as bytes, decompressed (a read-only memory map for plain files).
     path
         Where it came from.
     error_type
@@ -78,9 +85,14 @@ class Source:
         source = cls(data, path, error_type)
         if not len(data) or not source.head.strip():
             raise error_type("the file is empty.", path)
-        if 0 in data[:65536]:
+        if 0 in data[:65536] and not is_archive(data):
             raise error_type(_NO_TEXT, path)
         return source
+
+    def require_size(self, size: int) -> None:
+        """Fail if a part of the file would grow to an impossible size when decompressed."""
+        if size > MAX_BYTES or size > max(_RATIO_FROM, _MAX_RATIO * len(self.data)):
+            self.fail(f"grows to {size} bytes when read: no instance file does.")
 
     @property
     def suffixes(self) -> list[str]:
@@ -228,7 +240,9 @@ def _read_stream(path: Path, opener: Any, size: int, error_type: type[InvalidFil
     try:
         with (opener or open)(path, "rb") as file:
             while chunk := file.read(_CHUNK):
-                if not content and 0 in chunk[:65536]:  # before a device without end fills the memory
+                if (
+                    not content and 0 in chunk[:65536] and not is_archive(chunk)
+                ):  # before a device without end fills the memory
                     raise error_type(_NO_TEXT, path)
                 content += chunk
                 if len(content) > MAX_BYTES or (

@@ -1,16 +1,22 @@
 """
-VRPLIB files of type CVRP, and the route lists of CVRPLIB [1]_.
+VRPLIB files of vehicle routing, with or without time windows, and the route lists of CVRPLIB [1]_.
 
-The grammar is TSPLIB's. One thing a file does not say: CVRPLIB's sets A, B, E, F, M, P, X and XXL round EUC_2D
-distances to the nearest integer, as TSPLIB does, while the sets of Christofides et al. (CMT), Golden et al., Li
-et al. and Taillard are published with unrounded ones under the same EDGE_WEIGHT_TYPE. Fractional coordinates do not
-tell them apart (set F has them), so the name does: CMT*, Golden_*, Li_* and tai* are exact, all others rounded. The
-option ``rounding`` overrides this, and ``meta["rounding"]`` notes what was chosen.
+The grammar is TSPLIB's. TYPE CVRP with a FULL_MATRIX that is not symmetric is an acvrp; TYPE VRPTW with a FULL_MATRIX
+is an acvrptw, whose matrix holds distances and durations at once, as in ORTEC's files [2]_.
+
+One thing a file does not say: CVRPLIB's sets A, B, E, F, M, P, X and XXL round EUC_2D distances to the nearest integer,
+as TSPLIB does, while the sets of Christofides et al. (CMT), Golden et al., Li et al. and Taillard are published with
+unrounded ones under the same EDGE_WEIGHT_TYPE. Fractional coordinates do not tell them apart (set F has them), so the
+name does: CMT*, Golden_*, Li_* and tai* are exact, all others rounded. Files with time windows are published with
+distances and times cut off behind one decimal, "trunc1". The option ``rounding`` overrides this, and
+``meta["rounding"]`` notes what was chosen.
 
 References
 ----------
 .. [1] Uchoa, E. et al. (2017). New benchmark instances for the Capacitated Vehicle Routing Problem.
        *European Journal of Operational Research* 257(3): 845-858. http://vrp.galgos.inf.puc-rio.br
+.. [2] Kool, W. et al. (2022). EURO Meets NeurIPS 2022 vehicle routing competition.
+       https://github.com/ortec/euro-neurips-vrp-2022-quickstart
 """
 
 from __future__ import annotations
@@ -23,8 +29,9 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.core.errors import InvalidFileError
 from cosolve.core.metric import Metric
-from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.instances.cvrp import ACVRPInstance, CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.formats._tsplib_sections import (
     Header,
@@ -37,8 +44,20 @@ from cosolve.instances.formats._tsplib_sections import (
 )
 from cosolve.instances.formats.base import Format, SolutionFormat
 from cosolve.instances.formats.source import Source
+from cosolve.instances.vrptw import ACVRPTWInstance, VRPTWInstance
 
 _SECTIONS = ("NODE_COORD_SECTION", "EDGE_WEIGHT_SECTION", "DISPLAY_DATA_SECTION", "DEMAND_SECTION", "DEPOT_SECTION")
+_TIMED_SECTIONS = (*_SECTIONS, "TIME_WINDOW_SECTION", "SERVICE_TIME_SECTION")
+
+#: TYPE to problem, where the matrix says nothing else.
+_TYPES = {"CVRP": "cvrp", "ACVRP": "acvrp", "VRPTW": "vrptw", "CVRPTW": "vrptw", "ACVRPTW": "acvrptw"}
+_INSTANCES: dict[str, type[VehicleRoutingInstance]] = {
+    "cvrp": CVRPInstance,
+    "acvrp": ACVRPInstance,
+    "vrptw": VRPTWInstance,
+    "acvrptw": ACVRPTWInstance,
+}
+_PROBLEMS = tuple(_INSTANCES)
 _READ_KEYWORDS = {
     "NAME", "TYPE", "DIMENSION", "CAPACITY", "DISTANCE", "SERVICE_TIME", "VEHICLES", "ROUNDING",
     "EDGE_WEIGHT_TYPE", "EDGE_WEIGHT_FORMAT", "NODE_COORD_TYPE",
@@ -49,6 +68,7 @@ _ROUNDINGS = {
     "exact": Metric.EXACT_2D,
     "ceil": Metric.CEIL_2D,
     "trunc": Metric.FLOOR_2D,
+    "trunc1": Metric.MATRIX,
 }
 _UNROUNDED_SETS = re.compile(r"(cmt\d+|golden_\d+|li_\d+|tai\d+[a-d]?)", re.IGNORECASE)
 _VRP_WORDS = {"CAPACITY", "DEMAND_SECTION", "DEPOT_SECTION", "VEHICLES"}
@@ -58,58 +78,93 @@ def sniff(source: Source) -> Collection[str]:
     """
     Any vehicle-routing file with TSPLIB keywords.
 
-    Other types than CVRP are taken too: the reader then says which are read, rather than "unknown format".
+    Types that are not read are taken too: the reader then says which are, rather than "unknown format".
     """
     if not is_keyword_file(source):
         return ()
     found = head_keywords(source)
-    kind = found.get("TYPE", "").upper().split()[:1]
-    return ("cvrp",) if (kind and "VRP" in kind[0]) or (not kind and _VRP_WORDS & set(found)) else ()
+    kind = (found.get("TYPE", "").upper().split() or [""])[0]
+    if not (("VRP" in kind) if kind else (_VRP_WORDS & set(found))):
+        return ()
+    problem = _TYPES.get(kind, "cvrp")
+    if "FULL_MATRIX" in found.get("EDGE_WEIGHT_FORMAT", "").upper() and (
+        problem == "vrptw" or (problem == "cvrp" and not _is_symmetric(source, found))
+    ):
+        problem = "acvrp" if problem == "cvrp" else "acvrptw"
+    return (problem,)
 
 
-def read(source: Source, problem: str, *, rounding: str | None = None) -> CVRPInstance:
+def _is_symmetric(source: Source, found: dict[str, str]) -> bool:
+    """Whether a FULL_MATRIX is, as far as it can be read; looks no farther than the first pair that differs."""
+    try:
+        header = scan(source)
+        n = header.integer("DIMENSION", least=1)
+        rows, position = np.empty((0, n)), header.sections["EDGE_WEIGHT_SECTION"]
+        while len(rows) < n:
+            values, position = source.numbers(position, min(max(len(rows), 8), n - len(rows)) * n)
+            rows = np.concatenate((rows, values.reshape(-1, n)))
+            corner = rows[:, : len(rows)]
+            np.fill_diagonal(corner, 0.0)
+            if not np.array_equal(corner, corner.T):
+                return False
+    except (InvalidFileError, KeyError):
+        return True
+    return True
+
+
+def read(source: Source, problem: str, *, rounding: str | None = None) -> VehicleRoutingInstance:
     """
     Read an instance.
 
     Parameters
     ----------
+    problem
+        "cvrp", "acvrp", "vrptw" or "acvrptw".
     rounding
         How EUC_2D distances are rounded: "nint" (nearest integer), "exact" (not), "ceil" or "trunc" (to an
-        integer); ``None`` decides by the name, see above.
+        integer), "trunc1" (cut off behind one decimal); ``None`` decides by type and name, see above.
     """
     if rounding is not None and rounding not in _ROUNDINGS:
         raise ValueError(f"rounding must be one of {', '.join(_ROUNDINGS)}, got {rounding!r}.")
     header = scan(source)
     kind = header.word("TYPE", "CVRP")
-    if kind != "CVRP":
+    if kind not in _TYPES:
         source.fail(
-            f"TYPE {kind} is not read; of the vehicle-routing types only CVRP is "
-            "(symmetric distances, one depot, no time windows).",
+            f"TYPE {kind} is not read; of the vehicle-routing types {', '.join(_TYPES)} are (one depot).",
             header.position("TYPE"),
         )
+    is_timed = _TYPES[kind].endswith("tw")
+    if is_timed != problem.endswith("tw"):
+        source.fail(f"TYPE {kind} does not hold a problem of kind {problem}.", header.position("TYPE"))
+    allowed = _TIMED_SECTIONS if is_timed else _SECTIONS
     for name in header.sections:
-        if name not in _SECTIONS:
-            allowed = ", ".join(_SECTIONS)
-            source.fail(f"section {name} is not read for a CVRP; allowed: {allowed}.", header.position(name))
+        if name not in allowed:
+            source.fail(
+                f"section {name} is not read for a {kind}; allowed: {', '.join(allowed)}.", header.position(name)
+            )
     n = header.integer("DIMENSION", least=1)
     name = header.value("NAME", "") or source.stem
     meta = _meta(header)
-    distances = _distances(header, n, rounding, (name, source.stem), meta)
-    if not distances.is_symmetric:
-        i, j = (int(k) for k in np.argwhere(distances.matrix != distances.matrix.T)[0])
-        weights = f"{distances.matrix[i, j]:g} and {distances.matrix[j, i]:g}"
-        source.fail(
-            f"the weights between nodes {i + 1} and {j + 1} are {weights}; asymmetric vehicle routing is not read.",
-            header.position("EDGE_WEIGHT_SECTION"),
-        )
+    distances = _distances(header, n, rounding, _usual_rounding(is_timed, name, source.stem), meta)
     demand = _demand(header, n)
+    fields: dict[str, Any] = {
+        "name": name,
+        "meta": meta,
+        "distances": distances,
+        "demand": demand,
+        "capacity": _number_of(header, "CAPACITY"),
+        "depot": _depot(header, n, demand),
+    }
+    if is_timed:
+        windows = _per_node(header, "TIME_WINDOW_SECTION", n, 2, "window")
+        fields |= {"opens": windows[:, 0], "closes": windows[:, 1], "service": _service(header, n, fields["depot"])}
+    if problem != "cvrp":
+        if "DISTANCE" in header.keywords:
+            source.fail("DISTANCE, a limit of the length of routes, is read for a cvrp only.",
+                        header.position("DISTANCE"))  # fmt: skip
+        return _INSTANCES[problem](**fields)
     return CVRPInstance(
-        name=name,
-        meta=meta,
-        distances=distances,
-        demand=demand,
-        capacity=_number_of(header, "CAPACITY"),
-        depot=_depot(header, n, demand),
+        **fields,
         max_length=_number_of(header, "DISTANCE") if "DISTANCE" in header.keywords else None,
         service_time=_number_of(header, "SERVICE_TIME") if "SERVICE_TIME" in header.keywords else 0.0,
     )
@@ -129,7 +184,7 @@ def _meta(header: Header) -> dict[str, Any]:
     return meta
 
 
-def _distances(header: Header, n: int, rounding: str | None, names: tuple[str, ...], meta: dict[str, Any]) -> Distances:
+def _distances(header: Header, n: int, rounding: str | None, usual: str, meta: dict[str, Any]) -> Distances:
     source = header.source
     kind = header.word("EDGE_WEIGHT_TYPE")
     if rounding is not None and kind != "EUC_2D":
@@ -150,16 +205,20 @@ def _distances(header: Header, n: int, rounding: str | None, names: tuple[str, .
     metric: Metric = _METRICS[kind]
     if kind == "EUC_2D":
         if rounding is None:
-            rounding = header.value("ROUNDING", "") or _usual_rounding(*names)
+            rounding = header.value("ROUNDING", "") or usual
         if rounding not in _ROUNDINGS:
             source.fail(f"ROUNDING must be one of {', '.join(_ROUNDINGS)}, got {rounding[:40]!r}.",
                         header.position("ROUNDING"))  # fmt: skip
-        metric = _ROUNDINGS[rounding]
         meta["rounding"] = rounding
+        if rounding == "trunc1":
+            return Distances.truncated(_coords(header, "NODE_COORD_SECTION", n), 1)
+        metric = _ROUNDINGS[rounding]
     return Distances.from_coords(_coords(header, "NODE_COORD_SECTION", n), metric)
 
 
-def _usual_rounding(*names: str) -> str:
+def _usual_rounding(is_timed: bool, *names: str) -> str:
+    if is_timed:
+        return "trunc1"
     return "exact" if any(_UNROUNDED_SETS.fullmatch(name) for name in names) else "nint"
 
 
@@ -183,25 +242,40 @@ def _number_of(header: Header, keyword: str) -> float:
 
 
 def _demand(header: Header, n: int) -> np.ndarray:
+    return _per_node(header, "DEMAND_SECTION", n, 1, "demand", least=0.0)[:, 0]
+
+
+def _service(header: Header, n: int, depot: int) -> np.ndarray:
+    """Service time of each node: a section, or one for all customers, or none."""
+    if "SERVICE_TIME_SECTION" in header.sections:
+        return _per_node(header, "SERVICE_TIME_SECTION", n, 1, "service time", least=0.0)[:, 0]
+    service = np.full(n, _number_of(header, "SERVICE_TIME") if "SERVICE_TIME" in header.keywords else 0.0)
+    service[depot] = 0.0
+    return service
+
+
+def _per_node(header: Header, section: str, n: int, count: int, what: str, least: float = -math.inf) -> np.ndarray:
+    """(n, count) numbers of each node, ordered by id, from rows of an id and ``count`` numbers >= ``least``."""
     source = header.source
-    if "DEMAND_SECTION" not in header.sections:
-        source.fail("DEMAND_SECTION is missing.")
-    position = header.sections["DEMAND_SECTION"]
-    values, end = source.numbers(position, 2 * n, what="number of node id and demand")
-    require_end(source, end, f"the demands of {n} nodes (DIMENSION)")
-    ids, demand = values[0::2], values[1::2]
-    bad = np.flatnonzero((ids < 1) | (ids > n) | (ids != np.rint(ids)) | (demand < 0))
+    if section not in header.sections:
+        source.fail(f"{section} is missing.")
+    position = header.sections[section]
+    values, end = source.numbers(position, (count + 1) * n, what=f"number of node id and {what}")
+    require_end(source, end, f"the {what}s of {n} nodes (DIMENSION)")
+    rows = values.reshape(n, count + 1)
+    ids, numbers = rows[:, 0], rows[:, 1:]
+    bad = np.flatnonzero((ids < 1) | (ids > n) | (ids != np.rint(ids)) | (numbers < least).any(axis=1))
     row = int(bad[0]) if len(bad) else -1
     if row < 0:
         order = np.argsort(ids, kind="stable")
         twice = np.flatnonzero(np.diff(ids[order]) == 0)
         if not len(twice):
-            return demand[order]
+            return numbers[order]
         row = int(order[twice[0] + 1])
-    _, at = source.numbers(position, 2 * row + 1)
-    if len(bad) and demand[row] < 0:
-        source.fail(f"demands must be >= 0, got {demand[row]:g} of node {ids[row]:g}.", at - 1)
-    source.fail(f"every node id from 1 to {n} needs one demand; {ids[row]:g} is out of range or comes twice.", at - 1)
+    _, at = source.numbers(position, (count + 1) * row + 1)
+    if len(bad) and numbers[row].min() < least:
+        source.fail(f"{what}s must be >= {least:g}, got {numbers[row].min():g} of node {ids[row]:g}.", at - 1)
+    source.fail(f"every node id from 1 to {n} needs one {what}; {ids[row]:g} is out of range or comes twice.", at - 1)
 
 
 def _depot(header: Header, n: int, demand: np.ndarray) -> int:
@@ -224,36 +298,64 @@ def _depot(header: Header, n: int, demand: np.ndarray) -> int:
     return int(depots[0]) - 1
 
 
-def write(instance: CVRPInstance, path: Path) -> None:
-    """Write an instance; a matrix as LOWER_ROW, as CVRPLIB's explicit files have it."""
+def write(instance: VehicleRoutingInstance, path: Path) -> None:
+    """
+    Write an instance; a symmetric matrix as LOWER_ROW, as CVRPLIB's explicit files have it, others as FULL_MATRIX.
+
+    Raises
+    ------
+    ValueError
+        If durations are not the distances, or there is no way between some places: a file holds one finite matrix.
+    """
     distances, demand = instance.distances, instance.demand
     n = distances.num_nodes
     is_matrix = distances.metric == Metric.MATRIX
+    is_full = is_matrix and instance.problem.startswith("a")
+    is_timed = isinstance(instance, VRPTWInstance)
+    if not distances.is_complete:
+        raise ValueError("format vrplib holds finite distances only; format npz holds infinite ones too.")
+    if isinstance(instance, VRPTWInstance) and not _is_same(distances, instance.durations):
+        raise ValueError("format vrplib holds one matrix, here durations differ from distances; format npz holds both.")
     lines = [f"NAME : {_one_line(instance.name)}"]
     lines += [f"COMMENT : {_one_line(line)}" for line in str(instance.meta.get("comment", "")).splitlines()]
-    lines += ["TYPE : CVRP", f"DIMENSION : {n}"]
+    lines += [f"TYPE : {instance.problem.upper()}", f"DIMENSION : {n}"]
     lines.append(f"EDGE_WEIGHT_TYPE : {'EXPLICIT' if is_matrix else distances.metric.name}")
     if is_matrix:
-        lines.append("EDGE_WEIGHT_FORMAT : LOWER_ROW")
-    elif distances.metric == Metric.EUC_2D and _usual_rounding(instance.name, path.stem) != "nint":
+        lines.append(f"EDGE_WEIGHT_FORMAT : {'FULL_MATRIX' if is_full else 'LOWER_ROW'}")
+    elif distances.metric == Metric.EUC_2D and _usual_rounding(is_timed, instance.name, path.stem) != "nint":
         lines.append("ROUNDING : nint")
     if isinstance(vehicles := instance.meta.get("vehicles"), int):
         lines.append(f"VEHICLES : {vehicles}")
     lines.append(f"CAPACITY : {_number(instance.capacity)}")
-    if instance.max_length is not None:
+    if isinstance(instance, CVRPInstance) and instance.max_length is not None:
         lines.append(f"DISTANCE : {_number(instance.max_length)}")
-    if instance.service_time:
+    if isinstance(instance, CVRPInstance) and instance.service_time:
         lines.append(f"SERVICE_TIME : {_number(instance.service_time)}")
     if is_matrix:
         lines.append("EDGE_WEIGHT_SECTION")
-        lines += [" ".join(map(_number, distances.matrix[i, :i].tolist())) for i in range(1, n)]
+        rows = distances.matrix if is_full else (distances.matrix[i, :i] for i in range(1, n))
+        lines += [" ".join(map(_number, row.tolist())) for row in rows]
     if len(distances.coords):
         lines.append("NODE_COORD_SECTION")
         lines += [f"{k} {_number(x)} {_number(y)}" for k, (x, y) in enumerate(distances.coords.tolist(), 1)]
     lines.append("DEMAND_SECTION")
     lines += [f"{k} {_number(d)}" for k, d in enumerate(demand.tolist(), 1)]
+    if isinstance(instance, VRPTWInstance):
+        lines.append("SERVICE_TIME_SECTION")
+        lines += [f"{k} {_number(s)}" for k, s in enumerate(instance.service.tolist(), 1)]
+        lines.append("TIME_WINDOW_SECTION")
+        windows = zip(instance.opens.tolist(), instance.closes.tolist(), strict=True)
+        lines += [f"{k} {_number(a)} {_number(b)}" for k, (a, b) in enumerate(windows, 1)]
     lines += ["DEPOT_SECTION", str(instance.depot + 1), "-1", "EOF", ""]
     path.write_text("\n".join(lines), encoding="utf-8", newline="\n")
+
+
+def _is_same(one: Distances, other: Distances) -> bool:
+    return one is other or (
+        one.metric == other.metric
+        and np.array_equal(one.coords, other.coords)
+        and np.array_equal(one.matrix, other.matrix)
+    )
 
 
 def _one_line(text: str) -> str:
@@ -268,7 +370,7 @@ def _number(value: float) -> str:
 _ROUTE = re.compile(r"\s*route\s*#?\s*\d*\s*:", re.IGNORECASE)
 
 
-def read_routes(source: Source, instance: CVRPInstance) -> Routes:
+def read_routes(source: Source, instance: VehicleRoutingInstance) -> Routes:
     """
     Read lines ``Route #1: 3 5 2``; the line ``Cost 123`` and blank lines are skipped.
 
@@ -294,7 +396,7 @@ def read_routes(source: Source, instance: CVRPInstance) -> Routes:
     return Routes(routes=tuple(routes))
 
 
-def write_routes(instance: CVRPInstance, solution: Routes, objective: float | None, path: Path) -> None:
+def write_routes(instance: VehicleRoutingInstance, solution: Routes, objective: float | None, path: Path) -> None:
     """
     Write the routes as CVRPLIB does; empty ones are left out.
 
@@ -320,12 +422,12 @@ def write_routes(instance: CVRPInstance, solution: Routes, objective: float | No
 
 VRPLIB = Format(
     "vrplib",
-    "VRPLIB, type CVRP",
-    ("cvrp",),
-    {".vrp": ("cvrp",)},
+    "VRPLIB, types CVRP and VRPTW",
+    _PROBLEMS,
+    {".vrp": _PROBLEMS},
     sniff,
     read,
     write,
-    {"rounding": f"rounding of EUC_2D distances: {', '.join(_ROUNDINGS)} (default: by the name of the set)"},
+    {"rounding": f"rounding of EUC_2D distances: {', '.join(_ROUNDINGS)} (default: by type and name)"},
 )
-ROUTES = SolutionFormat("routes", "CVRPLIB routes", ("cvrp",), (".sol",), read_routes, write_routes)
+ROUTES = SolutionFormat("routes", "CVRPLIB routes", _PROBLEMS, (".sol",), read_routes, write_routes)

@@ -11,7 +11,7 @@ from orienteering_cases import instances
 
 import cosolve
 from cosolve.core.errors import InvalidInstanceError
-from cosolve.instances.formats.orienteering import truncated
+from cosolve.instances.distances import Distances
 
 TOPTW = """1 1 2 0
 0 100
@@ -45,9 +45,9 @@ def test_text_format_is_recognised_and_read(write):
 def test_distances_are_cut_off_not_rounded():
     """sqrt(2) is 1.4 with one decimal, 1.41 with two; 0.3 must not become 0.2 by floating point."""
     coords = np.array([[0.0, 0], [1, 1], [0.3, 0], [5, 12]])
-    assert truncated(coords, 1)[0].tolist() == [0, 1.4, 0.3, 13]
-    assert truncated(coords, 2)[0].tolist() == [0, 1.41, 0.3, 13]
-    assert truncated(np.array([[0.0, 0], [1.99, 0]]), 1)[0, 1] == 1.9
+    assert Distances.truncated(coords, 1).matrix[0].tolist() == [0, 1.4, 0.3, 13]
+    assert Distances.truncated(coords, 2).matrix[0].tolist() == [0, 1.41, 0.3, 13]
+    assert Distances.truncated(np.array([[0.0, 0], [1.99, 0]]), 1).between(0, 1) == 1.9
 
 
 def test_decimals_follow_the_set_or_the_reader_option(write):

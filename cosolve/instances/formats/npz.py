@@ -1,0 +1,250 @@
+"""
+NumPy archives of routing instances: matrices of distances and durations, one instance or a batch of them.
+
+The names are those of RRNCO's files [1]_: ``points``, ``distance`` and ``duration`` of a city, and ``locs``,
+``distance_matrix``, ``demand``, ``time_windows`` and so on of its test sets, whose first axis is the instance. What the
+arrays are decides the problem: with time windows an acvrptw, with demands an acvrp, else an atsp. Nothing is unpickled.
+
+References
+----------
+.. [1] Son, J., Zhao, Z., Berto, F., Hua, C., Cao, Z., Kwon, C., Park, J. (2026). Towards real-world routing with
+       neural combinatorial optimization. *ICLR*. https://github.com/ai4co/real-routing-nco
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosolve.core.instance import Instance
+from cosolve.core.metric import Metric
+from cosolve.instances.cvrp import ACVRPInstance, VehicleRoutingInstance
+from cosolve.instances.distances import Distances
+from cosolve.instances.formats.base import Format
+from cosolve.instances.formats.source import Source, is_archive
+from cosolve.instances.tsp import ATSPInstance
+from cosolve.instances.vrptw import ACVRPTWInstance
+
+#: What an archive may hold, by each name that is in use.
+_NAMES = {
+    "points": ("points", "locs"),
+    "distance": ("distance", "distance_matrix"),
+    "duration": ("duration", "duration_matrix"),
+    "demand": ("demand", "demand_linehaul"),
+    "capacity": ("capacity", "vehicle_capacity"),
+    "time_windows": ("time_windows",),
+    "service_time": ("service_time",),
+    "depot": ("depot",),
+    "problem": ("problem",),
+    "name": ("name",),
+    "meta": ("meta",),
+}
+_PROBLEMS = ("atsp", "acvrp", "acvrptw")
+_BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError, RuntimeError)
+
+
+def sniff(source: Source) -> tuple[str, ...]:
+    """Whether it is an archive that holds distances; the problem by the names of the arrays."""
+    if not is_archive(source.data):
+        return ()
+    try:
+        names = {name.removesuffix(".npy") for name in _archive(source).namelist()}
+    except _BROKEN:
+        return ()
+    held = {key for key, others in _NAMES.items() if names & set(others)}
+    if "distance" not in held:
+        return ()
+    return ("acvrptw" if "time_windows" in held else "acvrp" if "demand" in held else "atsp",)
+
+
+def _archive(source: Source) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(source.data.tobytes()))
+
+
+def read_arrays(source: Source) -> dict[str, np.ndarray]:
+    """
+    The arrays of an archive by their first name in use here; others are left alone.
+
+    Raises
+    ------
+    InvalidFileError
+        If the archive is broken, or an array is larger than it says, or holds Python objects.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    if not is_archive(source.data):
+        source.fail("not a NumPy archive (.npz).")
+    try:
+        archive = _archive(source)
+        for key, names in _NAMES.items():
+            for name in names:
+                if f"{name}.npy" in archive.namelist():
+                    if key in arrays:
+                        source.fail(f"holds {' and '.join(names)}, which mean the same.")
+                    arrays[key] = _array(source, archive, name)
+    except _BROKEN as error:
+        if isinstance(error, source.error_type):
+            raise
+        source.fail(f"broken archive: {error}.")
+    return arrays
+
+
+def _array(source: Source, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    info = archive.getinfo(f"{name}.npy")
+    source.require_size(info.file_size)
+    with archive.open(info) as file:
+        major, _ = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(file)
+    if dtype.kind not in "biufU":
+        source.fail(f"array {name!r} must hold numbers, got {dtype}.")
+    if math.prod(shape) * dtype.itemsize > info.file_size:
+        source.fail(f"array {name!r} of shape {shape} does not fit into {info.file_size} bytes.")
+    with archive.open(info) as file:
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def read(source: Source, problem: str, *, index: int = 0) -> Instance:
+    """
+    Read an instance.
+
+    Parameters
+    ----------
+    index
+        Which one of a batch, from 0 on.
+    """
+    arrays = read_arrays(source)
+    if "distance" not in arrays:
+        source.fail("there is no array 'distance' or 'distance_matrix'.")
+    texts = {key: _text(source, key, arrays.pop(key)) for key in ("problem", "name", "meta") if key in arrays}
+    for key, array in arrays.items():
+        if array.dtype.kind == "U":
+            source.fail(f"array {key!r} must hold numbers, got text.")
+    is_batch = arrays["distance"].ndim == 3
+    count = len(arrays["distance"]) if is_batch else 1
+    if not 0 <= index < count:
+        raise ValueError(f"index must be in 0..{count - 1} for this file, got {index}.")
+    if is_batch:
+        short = next((key for key, array in arrays.items() if array.ndim and len(array) != count), None)
+        if short is not None:
+            source.fail(f"{short} must have {count} instances as distance has, got {len(arrays[short])}.")
+        arrays = {key: array[index] if array.ndim else array for key, array in arrays.items()}
+    tables = {key: array.astype(np.float64) for key, array in arrays.items()}
+    n = len(tables["distance"])
+    depot = 0
+    if "depot" in tables and tables["depot"].size == 1:
+        depot = int(tables["depot"].item())
+    elif "depot" in tables and "points" in tables:
+        tables["points"] = np.vstack((tables["depot"].reshape(1, -1), tables["points"]))
+    fields: dict[str, Any] = {
+        "name": texts.get("name", source.stem + (f"-{index}" if is_batch else "")),
+        "meta": _meta(source, texts.get("meta", "{}")),
+        "distances": _matrix(source, "distance", tables, n),
+    }
+    if problem == "atsp":
+        return ATSPInstance(**fields)
+    fields["demand"] = _of_nodes(source, "demand", tables, n, depot) if "demand" in tables else np.zeros(n)
+    if "capacity" not in tables and fields["demand"].any():
+        source.fail("there are demands, but no 'capacity'.")
+    fields |= {"capacity": _scalar(source, "capacity", tables), "depot": depot}
+    if problem == "acvrp":
+        return ACVRPInstance(**fields)
+    if "time_windows" not in tables:
+        source.fail("there is no array 'time_windows'.")
+    windows = tables["time_windows"]
+    if windows.shape != (n, 2):
+        source.fail(f"time_windows must have shape ({n}, 2), got {windows.shape}.")
+    if "duration" in tables:
+        fields["durations"] = _matrix(source, "duration", tables, n)
+    fields["service"] = _of_nodes(source, "service_time", tables, n, depot) if "service_time" in tables else np.zeros(n)
+    return ACVRPTWInstance(**fields, opens=windows[:, 0], closes=windows[:, 1])
+
+
+def _text(source: Source, key: str, array: np.ndarray) -> str:
+    if array.dtype.kind != "U" or array.ndim:
+        source.fail(f"array {key!r} must hold one text, got {array.dtype} of shape {array.shape}.")
+    return str(array)
+
+
+def _meta(source: Source, text: str) -> dict[str, Any]:
+    try:
+        meta = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        source.fail(f"'meta' must be JSON: {error}.")
+    if not isinstance(meta, dict):
+        source.fail("'meta' must be a JSON object.")
+    return meta
+
+
+def _matrix(source: Source, key: str, tables: dict[str, np.ndarray], n: int) -> Distances:
+    matrix, points = tables[key], tables.get("points")
+    if matrix.shape != (n, n) or not n:
+        source.fail(f"{key} must be a square matrix of {n} places, got shape {matrix.shape}.")
+    if points is not None and points.shape != (n, 2):
+        source.fail(f"points must have shape ({n}, 2), got {points.shape}.")
+    return Distances.from_matrix(matrix, points)
+
+
+def _of_nodes(source: Source, key: str, tables: dict[str, np.ndarray], n: int, depot: int) -> np.ndarray:
+    """A number for each node; where there is none of the depot, it is 0."""
+    values = tables[key]
+    if values.shape == (n - 1,):
+        values = np.insert(values, depot, 0.0)
+    if values.shape != (n,):
+        source.fail(f"{key} must hold {n} numbers, or {n - 1} without the depot, got shape {values.shape}.")
+    return values
+
+
+def _scalar(source: Source, key: str, tables: dict[str, np.ndarray]) -> float:
+    value = tables.get(key, np.zeros(1))
+    if value.size != 1:
+        source.fail(f"{key} must be one number, got shape {value.shape}.")
+    return float(value.item())
+
+
+def write(instance: Instance, path: Path) -> None:
+    """
+    Write one instance, compressed.
+
+    Raises
+    ------
+    ValueError
+        If the distances are no matrix.
+    """
+    assert isinstance(instance, ATSPInstance | VehicleRoutingInstance)
+    arrays: dict[str, Any] = {"problem": instance.problem, "name": instance.name}
+    if instance.meta:
+        arrays["meta"] = json.dumps(dict(instance.meta), default=str)
+    arrays |= {"points": instance.distances.coords} if len(instance.distances.coords) else {}
+    arrays["distance"] = instance.distances.matrix
+    matrices = [instance.distances]
+    if isinstance(instance, VehicleRoutingInstance):
+        arrays |= {"demand": instance.demand, "capacity": instance.capacity, "depot": instance.depot}
+    if isinstance(instance, ACVRPTWInstance):
+        matrices.append(instance.durations)
+        arrays["duration"] = instance.durations.matrix
+        arrays["time_windows"] = np.column_stack((instance.opens, instance.closes))
+        arrays["service_time"] = instance.service
+    if any(distances.metric != Metric.MATRIX for distances in matrices):
+        raise ValueError("format npz holds matrices; these distances are by coordinates.")
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+NPZ = Format(
+    "npz",
+    "NumPy archive of distance and duration matrices (RRNCO's names)",
+    _PROBLEMS,
+    {".npz": _PROBLEMS},
+    sniff,
+    read,
+    write,
+    {"index": "which instance of a batch, from 0 on (default 0)"},
+)
