@@ -10,7 +10,7 @@ from cosolve.core.monitor import Monitor
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.search.cvrp import SearchData, nearest_customers
 from cosolve.search.savings import savings
-from cosolve.solvers.greedy.acvrptw import insert_all
+from cosolve.solvers.greedy.acvrptw import build_routes
 
 #: Neighbours of a customer that the savings look at.
 NUM_NEIGHBOURS = 100
@@ -64,7 +64,7 @@ def generous_fleet(instance: VehicleRoutingInstance, initial: Routes | None = No
     bound = math.ceil(float(instance.demand.sum()) / instance.capacity) if instance.capacity else 1
     known, spare = initial, 2
     if not isinstance(instance, CVRPInstance):
-        known = known or insert_all(instance, np.random.default_rng(0))
+        known = known or build_routes(instance)
         spare += len(known.routes) // 2 if known else 0
     elif known is None and first_out_of_reach(instance) is None:
         known = Routes.from_flat(*savings(search_data(instance, NUM_NEIGHBOURS)))

@@ -1,4 +1,4 @@
-"""Cheapest insertion is the same whatever the ways and windows."""
+"""One construction serves whatever the ways and windows are."""
 
 from cosolve.solvers.greedy.acvrptw import construct
 
