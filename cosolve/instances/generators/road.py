@@ -8,6 +8,9 @@ References
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,8 @@ import numpy as np
 from cosolve.instances.cvrp import ACVRPInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators import Generator
-from cosolve.instances.generators.roads import CITIES, draw_places, road_tables, with_points
+from cosolve.instances.generators.cities import from_file, made_up
+from cosolve.instances.generators.roads import CITIES, draw_places
 from cosolve.instances.tsp import ATSPInstance
 from cosolve.instances.vrptw import ACVRPTWInstance
 
@@ -23,7 +27,17 @@ from cosolve.instances.vrptw import ACVRPTWInstance
 UNITS = {"distance": "km", "duration": "min"}
 
 
-def atsp(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, points: int = 1000) -> ATSPInstance:
+def atsp(
+    *,
+    seed: int = 0,
+    n: int = 100,
+    split: str = "in",
+    city: int = -1,
+    points: int = 1000,
+    file: str = "",
+    km: float = 1.0,
+    minutes: float = 1.0,
+) -> ATSPInstance:
     """
     Places of a city to visit on the shortest round trip; the length of a way is that of the fastest path.
 
@@ -40,15 +54,18 @@ def atsp(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, poin
         Seed of the city, >= 0; -1 takes turns through the cities of the split.
     points
         Places that the city has, of which those of the instance are drawn; at least ``n``.
+    file, km, minutes
+        A city from a file instead, and its units: see :func:`cosolve.instances.generators.cities.from_file`.
 
     Raises
     ------
     ValueError
         If a parameter is out of range.
     """
-    coords, distance, _, meta = _places(np.random.default_rng(seed), seed, n, split, city, points)
+    places = _Choice(split, city, points, file, km, minutes)
+    coords, distance, _, meta = places.draw(np.random.default_rng(seed), seed, n)
     return ATSPInstance(
-        name=f"atsp-road-{split}-n{n}-s{seed}",
+        name=f"atsp-road-{meta['where']}-n{n}-s{seed}",
         meta={"generator": "atsp/road", "seed": seed, "n": n, **meta},
         distances=Distances.from_matrix(distance, coords),
     )
@@ -61,21 +78,21 @@ CAPACITIES = {
 }  # fmt: skip
 
 
-def acvrp(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, points: int = 1000) -> ACVRPInstance:
+def acvrp(*, seed: int = 0, n: int = 100, **places: Any) -> ACVRPInstance:
     """
     A depot and ``n`` customers of a city; whole demands from 1 to 9, capacities by :data:`CAPACITIES`.
 
     Parameters
     ----------
-    seed, split, city, points
-        See :func:`atsp`.
     n
         Number of customers, >= 0.
+    seed, places
+        See :func:`atsp`.
     """
     rng = np.random.default_rng(seed)
-    coords, distance, _, meta = _places(rng, seed, n + 1, split, city, points)
+    coords, distance, _, meta = _Choice(**places).draw(rng, seed, n + 1)
     return ACVRPInstance(
-        name=f"acvrp-road-{split}-n{n}-s{seed}",
+        name=f"acvrp-road-{meta['where']}-n{n}-s{seed}",
         meta={"generator": "acvrp/road", "seed": seed, "n": n, **meta},
         distances=Distances.from_matrix(distance, coords),
         demand=np.append(0, rng.integers(1, 10, n)),
@@ -87,7 +104,7 @@ def acvrp(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, poi
 HORIZON, SERVICE, LENGTH = 4.6, (0.15, 0.18), (0.18, 0.20)
 
 
-def acvrptw(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, points: int = 1000) -> ACVRPTWInstance:
+def acvrptw(*, seed: int = 0, n: int = 100, **places: Any) -> ACVRPTWInstance:
     """
     A depot and ``n`` customers of a city with time windows, all times in minutes.
 
@@ -97,13 +114,13 @@ def acvrptw(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, p
 
     Parameters
     ----------
-    seed, split, city, points
-        See :func:`atsp`.
     n
         Number of customers, >= 0.
+    seed, places
+        See :func:`atsp`.
     """
     rng = np.random.default_rng(seed)
-    coords, distance, duration, meta = _places(rng, seed, n + 1, split, city, points)
+    coords, distance, duration, meta = _Choice(**places).draw(rng, seed, n + 1)
     unit = float(duration.max()) or 1.0
     service, length, position = rng.uniform(*SERVICE, n), rng.uniform(*LENGTH, n), rng.random(n)
     there = duration[0, 1:] / unit
@@ -112,7 +129,7 @@ def acvrptw(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, p
     opens = there + ((HORIZON - service - length) / (far + 1e-6) - 2.0) * far * position
     capacity = 30 + n // 5 if n <= 1000 else int(230 + (n - 1000) / 33.3)
     return ACVRPTWInstance(
-        name=f"acvrptw-road-{split}-n{n}-s{seed}",
+        name=f"acvrptw-road-{meta['where']}-n{n}-s{seed}",
         meta={"generator": "acvrptw/road", "seed": seed, "n": n, "unit": unit, **meta},
         distances=Distances.from_matrix(distance, coords),
         durations=Distances.from_matrix(duration, coords),
@@ -124,29 +141,58 @@ def acvrptw(*, seed: int = 0, n: int = 100, split: str = "in", city: int = -1, p
     )
 
 
-def _places(
-    rng: np.random.Generator, seed: int, count: int, split: str, city: int, points: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-    """Coordinates, distances and durations of the places, and what to note of them."""
-    if split not in CITIES:
-        raise ValueError(f"split must be one of {', '.join(CITIES)}; got {split!r}.")
-    if not 1 <= points <= 5000:
-        raise ValueError(f"points must be in 1..5000, got {points}.")
-    if not 1 <= count <= points:
-        raise ValueError(f"there must be 1 to {points} places (the city's points), depot included; got {count}.")
-    if city < -1:
-        raise ValueError(f"city must be >= 0, or -1 for the split's own, got {city}.")
-    if city < 0:
-        city = CITIES[split][seed % len(CITIES[split])]
-    places = draw_places(rng, with_points(city, points).coords[-points:], count, split)
-    meta = {"split": split, "city": city, "points": points, "units": UNITS}
-    return *road_tables(city, places, points), meta
+@dataclass(frozen=True)
+class _Choice:
+    """Which city, and which of its places."""
+
+    split: str = "in"
+    city: int = -1
+    points: int = 1000
+    file: str = ""
+    km: float = 1.0
+    minutes: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.split not in CITIES:
+            raise ValueError(f"split must be one of {', '.join(CITIES)}; got {self.split!r}.")
+        if not 1 <= self.points <= 5000:
+            raise ValueError(f"points must be in 1..5000, got {self.points}.")
+        if self.city < -1:
+            raise ValueError(f"city must be >= 0, or -1 for the split's own, got {self.city}.")
+        for name in ("km", "minutes"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ValueError(f"{name} must be a finite number > 0, got {getattr(self, name)}.")
+
+    def draw(
+        self, rng: np.random.Generator, seed: int, count: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Coordinates, distances and durations of so many places, and what to note of them."""
+        meta: dict[str, Any] = {"where": self.split, "split": self.split, "units": UNITS}
+        if self.file:
+            pool = from_file(self.file, self.points, self.km, self.minutes)
+            stem = Path(self.file).name.split(".")[0]
+            meta |= {"where": stem if self.split != "cluster" else f"{stem}-cluster", "file": Path(self.file).name}
+        else:
+            cities = CITIES[self.split]
+            city = cities[seed % len(cities)] if self.city < 0 else self.city
+            pool = made_up(city, self.points)
+            meta["city"] = city
+        meta["points"] = len(pool.points)
+        if not 1 <= count <= len(pool.points):
+            raise ValueError(
+                f"there must be 1 to {len(pool.points)} places (the city's points), depot included; got {count}."
+            )
+        places = draw_places(rng, pool.points, count, self.split)
+        return pool.points[places], *pool.tables(places), meta
 
 
 _PARAMETERS = {
     "split": (str, "in", "places: in (any, of a city for training), city (of another city), cluster (near each other)"),
     "city": (int, -1, "seed of the city; -1 takes turns through those of the split"),
     "points": (int, 1000, "places of the city, of which those of the instance are drawn"),
+    "file": (str, "", "city from a file: a street network (..._net.tntp) or tables (.npz)"),
+    "km": (float, 1.0, "kilometres in a unit of length of a network's file"),
+    "minutes": (float, 1.0, "minutes in a unit of time of a network's file"),
 }
 ATSP = Generator(
     "atsp",
