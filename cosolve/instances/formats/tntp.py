@@ -1,8 +1,8 @@
 """
 Street networks of the Transportation Networks repository [1]_.
 
-Links stand in ``NAME_net.tntp``, places in ``NAME_node.tntp``. Not instances, but cities to draw them from. A file does not name its units: lengths are metres, feet, miles or
-kilometres, times seconds or minutes.
+Links stand in ``NAME_net.tntp``, places in ``NAME_node.tntp``. Not instances, but cities to draw them from. A file does
+not name its units: lengths are metres, feet, miles or kilometres, times seconds or minutes.
 
 References
 ----------
