@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from cosolve.evaluation.suite import Suite
     from cosolve.instances.files import read, read_solution, write, write_solution
     from cosolve.instances.generators import generate
+    from cosolve.instances.milp import MILPInstance
+    from cosolve.instances.pulp_models import from_pulp, to_pulp
+    from cosolve.solvers.pulp_door import COSOLVE
     from cosolve.trees.estimator import OptimalRegressionTree
 
 # Where each public name lives. They are imported when first used: the command line answers `--help` and a wrong
@@ -63,11 +66,15 @@ _HOMES = {
     "cosolve.evaluation.suite": ("Suite",),
     "cosolve.instances.files": ("read", "read_solution", "write", "write_solution"),
     "cosolve.instances.generators": ("generate",),
+    "cosolve.instances.milp": ("MILPInstance",),
+    "cosolve.instances.pulp_models": ("from_pulp", "to_pulp"),
+    "cosolve.solvers.pulp_door": ("COSOLVE",),
     "cosolve.trees.estimator": ("OptimalRegressionTree",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "COSOLVE",
     "Availability",
     "CosolveError",
     "Feature",
@@ -77,6 +84,7 @@ __all__ = [
     "InvalidInstanceError",
     "InvalidSolutionError",
     "Limit",
+    "MILPInstance",
     "Monitor",
     "OptimalRegressionTree",
     "Outcome",
@@ -95,6 +103,7 @@ __all__ = [
     "Verdict",
     "Violation",
     "evaluate",
+    "from_pulp",
     "generate",
     "judge",
     "list_solvers",
@@ -106,6 +115,7 @@ __all__ = [
     "relative_gap",
     "solve",
     "solve_batch",
+    "to_pulp",
     "write",
     "write_solution",
 ]

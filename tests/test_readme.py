@@ -68,3 +68,11 @@ def test_links_of_the_documents_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
             if not target.startswith("http"):
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_python_of_the_milp_page_runs(tmp_path):
+    """The page says that models go in and out of PuLP and SciPy."""
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "milp.md").read_text(), re.DOTALL)
+    run = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, timeout=180)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout

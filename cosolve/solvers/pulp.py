@@ -17,12 +17,12 @@ from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
+from cosolve.instances.pulp_models import to_pulp
 from cosolve.solvers.formulations import PROBLEMS, Formulation, Rows
 from cosolve.solvers.mip import (
     Answer,
     FormulationSolver,
     Incumbents,
-    csr,
     is_unbounded,
     solve_with_rows,
     with_rows,
@@ -148,7 +148,11 @@ class _Engine:
         """Solve a model over the formulation's columns."""
         import pulp
 
-        problem, variables = _build(model, self.start if is_milp else None)
+        # Names need not survive the files in between: ours are plain numbers.
+        problem, variables = to_pulp(replace(model, name="", row_names=(), col_names=()))
+        if is_milp and self.start is not None:
+            for variable, value in zip(variables, self.start.tolist(), strict=True):
+                variable.setInitialValue(value)
         left = self._monitor.time_left()
         wanted: dict[str, Any] = {"msg": False, "mip": is_milp}
         if self._threads > 1:
@@ -212,38 +216,3 @@ class _Engine:
         """Whether the stop is that of the clock, and so recent that the backend's own stop may still come."""
         late = self._monitor.elapsed() - self._monitor.stop.time_limit
         return -0.1 < late < 1.0
-
-
-def _build(model: MILPInstance, start: np.ndarray | None) -> tuple[Any, list[Any]]:
-    import pulp
-
-    problem = pulp.LpProblem("cosolve", pulp.LpMaximize if model.maximize else pulp.LpMinimize)
-    finite = np.isfinite
-    variables = [
-        problem.add_variable(
-            f"x{column}",
-            low if finite(low) else None,
-            high if finite(high) else None,
-            cat=pulp.LpInteger if is_integer else pulp.LpContinuous,
-        )
-        for column, (low, high, is_integer) in enumerate(
-            zip(model.col_lower.tolist(), model.col_upper.tolist(), model.is_integer.tolist(), strict=True)
-        )
-    ]
-    costs = zip(variables, model.cost.tolist(), strict=True)
-    problem.setObjective(pulp.LpAffineExpression({v: c for v, c in costs if c}, constant=model.offset))
-    data, indices, indptr = (array.tolist() for array in csr(model))
-    for row, (low, high) in enumerate(zip(model.row_lower.tolist(), model.row_upper.tolist(), strict=True)):
-        part = slice(indptr[row], indptr[row + 1])
-        terms = {variables[column]: value for column, value in zip(indices[part], data[part], strict=True)}
-        if low == high:
-            sides = [(pulp.LpConstraintEQ, low)]
-        else:
-            both = [(pulp.LpConstraintGE, low), (pulp.LpConstraintLE, high)]
-            sides = [(sense, side) for sense, side in both if finite(side)]
-        for k, (sense, side) in enumerate(sides):
-            problem.addConstraint(pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, f"r{row}_{k}", side))
-    if start is not None:
-        for variable, value in zip(variables, start.tolist(), strict=True):
-            variable.setInitialValue(value)
-    return problem, variables

@@ -87,7 +87,7 @@ def hard_cover(seed: int = 0, rows: int = 120, columns: int = 160) -> MILPInstan
     rng = np.random.default_rng(seed)
     matrix = (rng.random((rows, columns)) < 0.08) * 1.0
     matrix[matrix.sum(axis=1) < 4, :4] = 1.0
-    return milp(matrix, 1 + rng.random(columns) * 0.01, upper=1, row_lower=3)
+    return milp(matrix, (1 + rng.random(columns) * 0.01).round(6), upper=1, row_lower=3)
 
 
 def with_hidden_rows(instance: MILPInstance, visible: int = 0) -> Formulation:

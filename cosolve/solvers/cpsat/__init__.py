@@ -115,7 +115,7 @@ class CpSat(Solver):
     problems = frozenset(
         {
             "tsp", "atsp", "cvrp", "acvrp", "vrptw", "acvrptw", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "optw",
-            "optwvp",
+            "optwvp", "milp",
         }
     )  # fmt: skip
     features = Feature.EXACT | Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.THREADS

@@ -1,0 +1,110 @@
+"""CP-SAT model of a MILP whose columns are bounded integers and whose coefficients are decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cosolve.core.errors import UnsupportedProblemError
+from cosolve.instances.milp import MILPInstance, Values
+from cosolve.solvers.cpsat import Model
+
+#: Powers of ten tried to make the coefficients of a row whole.
+_SCALES = tuple(10.0**k for k in range(13))
+
+#: Largest value a scaled row may take: below 2^63 with room for CP-SAT's own sums.
+_MAX_ACTIVITY = 2.0**60
+
+#: A scaled side this close to a whole number is that number.
+_ROUNDING = 1e-9
+
+
+def build(instance: MILPInstance) -> Model:
+    """
+    Rows times a power of ten that makes their coefficients whole; nothing is rounded, so that proofs hold.
+
+    Sides move to the next whole number inside, which no solution can tell.
+
+    Raises
+    ------
+    UnsupportedProblemError
+        If a column is continuous or unbounded, or a row or the objective has no whole multiple in 64 bits.
+    """
+    from ortools.sat.python import cp_model
+
+    lower, upper = _bounds(instance)
+    reach = np.maximum(np.abs(lower), np.abs(upper))
+    model = cp_model.CpModel()
+    if (lower > upper).any():
+        model.add_bool_or([])  # no integer between the bounds
+        upper = np.maximum(lower, upper)
+    variables = [
+        model.new_int_var(low, high, "")
+        for low, high in zip(lower.astype(np.int64).tolist(), upper.astype(np.int64).tolist(), strict=True)
+    ]
+    weighted_sum = cp_model.LinearExpr.weighted_sum
+    indices = instance.indices.tolist()
+    for row in range(len(instance.row_lower)):
+        part = slice(int(instance.indptr[row]), int(instance.indptr[row + 1]))
+        values, columns = instance.data[part], instance.indices[part]
+        whole, scale = _whole(values, reach[columns], instance.row_label(row))
+        low, high = _sides(instance.row_lower[row] * scale, instance.row_upper[row] * scale)
+        if low > high or (not whole and not low <= 0 <= high):
+            model.add_bool_or([])
+        elif whole:
+            terms = [variables[column] for column in indices[part]]
+            domain = cp_model.Domain(low, high)
+            model.add_linear_expression_in_domain(weighted_sum(terms, whole), domain)
+    costs, scale = _whole(instance.cost, reach, "the objective")
+    objective = weighted_sum(variables, costs)
+    if instance.maximize:
+        model.maximize(objective)
+    else:
+        model.minimize(objective)
+
+    def decode(values: Sequence[int]) -> Values:
+        return Values(values=np.asarray(values, dtype=np.float64))
+
+    def encode(solution: Values) -> list[int]:
+        return np.rint(solution.values).astype(np.int64).tolist()
+
+    return Model(model, variables, decode, encode, scale=1.0 / scale, offset=instance.offset)
+
+
+def _bounds(instance: MILPInstance) -> tuple[np.ndarray, np.ndarray]:
+    for is_bad, what in (
+        (~instance.is_integer, "is continuous"),
+        (~np.isfinite(instance.col_lower) | ~np.isfinite(instance.col_upper), "has no finite bounds"),
+        (np.maximum(np.abs(instance.col_lower), np.abs(instance.col_upper)) > 2**53, "has bounds beyond 2^53"),
+    ):
+        if is_bad.any():
+            label = instance.col_label(int(np.flatnonzero(is_bad)[0]))
+            raise UnsupportedProblemError(
+                f"CP-SAT takes bounded integer columns only: {label} {what}; try highs or scip."
+            )
+    return np.ceil(instance.col_lower), np.floor(instance.col_upper)
+
+
+def _whole(values: np.ndarray, reach: np.ndarray, what: str) -> tuple[list[int], float]:
+    """Integers and the scale s with integers / s == values, to the last bit."""
+    for scale in _SCALES:
+        whole = np.rint(values * scale)
+        if (whole / scale == values).all():
+            break
+    else:
+        raise UnsupportedProblemError(
+            f"CP-SAT takes decimals of at most 12 places: {what} has others; try highs or scip."
+        )
+    if float(np.abs(whole) @ np.maximum(reach, 1.0)) > _MAX_ACTIVITY:
+        raise UnsupportedProblemError(f"the numbers of {what} are too large for CP-SAT; try highs or scip.")
+    return whole.astype(np.int64).tolist(), scale
+
+
+def _sides(low: float, high: float) -> tuple[int, int]:
+    """Whole numbers inside, however far away."""
+    limit = 2.0 * _MAX_ACTIVITY
+    return (
+        int(np.ceil(np.clip(low - _ROUNDING * max(1.0, abs(low)), -limit, limit))) if low > -np.inf else -int(limit),
+        int(np.floor(np.clip(high + _ROUNDING * max(1.0, abs(high)), -limit, limit))) if high < np.inf else int(limit),
+    )
