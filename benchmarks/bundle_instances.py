@@ -41,6 +41,7 @@ INSTANCES: list[tuple[str, str, str, str, int, dict, float, str, bool]] = [
     ("sd2-10x5-s1", ".fjs", "fjsp", "sd2", 1, {"jobs": 10, "machines": 5, "operations": 5}, 366, PROVEN, True),
     ("hc6u", ".stp", "stp", "hypercube", 0, {"dimensions": 6}, 39, "SteinLib PUC", True),
     ("hc7u", ".stp", "stp", "hypercube", 0, {"dimensions": 7}, 77, "SteinLib PUC", False),
+    ("stein27", ".mps", "milp", "steiner-triple", 0, {"n": 27}, 18, "Fulkerson, Nemhauser, Trotter 1974", True),
 ]
 
 

@@ -19,7 +19,7 @@ import cosolve
 from cosolve.core.driver import run_adapter
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, StageMonitor
-from cosolve.core.result import Status
+from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver, make_options, solvers
 
 _PROOFS = (Status.INFEASIBLE, Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED)
@@ -96,6 +96,8 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("scip")))
         case "regtree":
             return Plan((Stage("trees"),))
+        case "milp":
+            return Plan((Stage("scip"),), (Stage("highs", 0.2),))
         case "optw" | "optwvp":
             return Plan((Stage("labelling", 0.7), Stage("local-search")))
         case _:
@@ -162,6 +164,7 @@ class _Run:
         self.seed = seed
         self.is_over = False
         self._outcomes: list[tuple[str, float, Outcome]] = []
+        self._limit: Limit | None = None
 
     def side(self, stages: tuple[Stage, ...]) -> None:
         """Run what stands beside the chain, with a seed of its own so that it does not search the same way."""
@@ -174,6 +177,7 @@ class _Run:
         adapter = solvers.get(stage.solver)()
         if self.instance.problem not in adapter.problems:
             return
+        is_in_chain = monitor is None
         if monitor is None:
             monitor = StageMonitor(self.monitor, stage.share * self.monitor.time_left())
         best = self.monitor.best
@@ -192,6 +196,8 @@ class _Run:
         except Exception as error:  # one part failing must not lose what the others found or still can find
             outcome = Outcome(status=Status.ERROR, message=f"{stage.solver}: {type(error).__name__}: {error}")
         self._outcomes.append((stage.solver, perf_counter() - start, outcome))
+        if is_in_chain:
+            self._limit = outcome.limit  # of the last: what ended the run, where the clock has not yet struck
 
     def outcome(self) -> Outcome:
         outcomes = [outcome for _, _, outcome in self._outcomes]
@@ -209,7 +215,9 @@ class _Run:
         ]
         messages = [outcome.message for outcome in outcomes if outcome.message]
         build_time = sum(outcome.build_time for outcome in outcomes)
-        return Outcome(status, build_time=build_time, stats={"stages": stages}, message=" ".join(messages))
+        return Outcome(
+            status, limit=self._limit, build_time=build_time, stats={"stages": stages}, message=" ".join(messages)
+        )
 
 
 class _SideMonitor(StageMonitor):

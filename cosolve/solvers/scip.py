@@ -137,7 +137,13 @@ class Scip(FormulationSolver):
             if scip.getNSols() > 0:
                 incumbents.offer(_values(scip, variables, scip.getBestSol()), scip.getPrimalbound())
             _report_bound(scip, monitor)
-        stats = {"nodes": scip.getNTotalNodes(), "lp_iterations": scip.getNLPIterations(), "native_status": native}
+        stats = {
+            "nodes": scip.getNTotalNodes(),
+            "lp_iterations": scip.getNLPIterations(),
+            # In per cent times seconds there; of SCIP's own bounds, from the beginning of its run.
+            "primal_dual_integral": scip.getPrimalDualIntegral() / 100.0,
+            "native_status": native,
+        }
         is_open = status in (Status.INFEASIBLE_OR_UNBOUNDED, Status.UNBOUNDED)
         if is_open and formulation.separate is None and not monitor.should_stop():
             status = is_unbounded(model, lambda it: _feasibility(it, monitor, incumbents, seed, options))

@@ -11,6 +11,7 @@ import pytest
 import cosolve
 from cosolve.core.monitor import Monitor
 from cosolve.core.solver import solvers
+from cosolve.evaluation.metrics import primal_dual_integral
 from cosolve.instances.milp import Values
 from cosolve.solvers import mip
 from cosolve.solvers.formulations import formulate
@@ -296,3 +297,27 @@ def test_two_solves_in_two_threads_do_not_disturb_each_other():
         thread.join()
     assert {result.objective for result in results.values()} == {9.0}
     assert len(results) == 4
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [hard_cover(), cosolve.generate("milp", "facility", facilities=12, customers=16, seed=1)],
+    ids=["cover", "facility"],
+)
+def test_our_primal_dual_integral_is_scips_own(instance):
+    """From the trajectory, against SCIP's account of the same run; ours also counts the seconds of model building."""
+    result = cosolve.solve(instance, "scip", time_limit=2.0)
+    ours = primal_dual_integral(result.trajectory, result.runtime) - result.build_time
+    theirs = result.stats["primal_dual_integral"]
+    assert 0.01 < theirs < result.runtime
+    assert ours == pytest.approx(theirs, abs=0.1 + 0.05 * theirs)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_default_runs_both_backends_and_says_why_it_stopped(threads):
+    """HiGHS and SCIP fail on different models; a run that the clock ended must not look finished."""
+    result = cosolve.solve(hard_cover(), time_limit=3, threads=threads)
+    assert {stage["solver"] for stage in result.stats["stages"]} == {"highs", "scip"}
+    assert result.status == cosolve.Status.FEASIBLE
+    assert result.limit == cosolve.Limit.TIME
+    assert result.bound <= result.objective
