@@ -66,7 +66,7 @@ def main() -> None:
             continue
         print(*key, f"{result.objective:.6f}", run, f"before {known['value']}" if known else "", flush=True)
         value = min(result.objective, float(known["value"])) if known else result.objective
-        row = {"problem": problem, "instance": key[1], "value": f"{value:.9f}", "kind": "best"}
+        row = {"problem": problem, "instance": key[1], "value": f"{value:.9f}", "kind": "own"}
         save(arguments.file, {**load(arguments.file), key: {**row, "source": " + ".join([*runs, run])}})
 
 

@@ -134,3 +134,20 @@ def test_capacities_are_the_published_ones(problem, capacity):
 def test_a_depot_without_customers_is_an_instance():
     for problem in ("acvrp", "acvrptw"):
         assert cosolve.generate(problem, "road", n=0).size == 0
+
+
+@pytest.mark.parametrize(
+    ("problem", "split", "distance", "other"),
+    [
+        ("atsp", "in", 24628.0132, None),
+        ("acvrp", "cluster", 9584.6363, 485),
+        ("acvrptw", "city", 27277.6113, 2594.9213),
+    ],
+)
+def test_instances_of_the_suites_stay_what_they_are(problem, split, distance, other):
+    """The values are our own output: reference values and trained networks belong to these very instances."""
+    instance = cosolve.generate(problem, "road", seed=1, split=split)
+    assert instance.distances.matrix.sum() == pytest.approx(distance, abs=1e-3)
+    if other is not None:
+        drawn = instance.demand if problem == "acvrp" else instance.opens
+        assert drawn.sum() == pytest.approx(other, abs=1e-3)
