@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from typing import Any
 
 import numpy as np
 
@@ -124,7 +123,7 @@ class Draft:
             self.source.fail(f"expected {what}, got {word[:80]!r}.", line=line)
         return value
 
-    def build(self, name: str, meta: dict[str, Any], *, can_repeat: bool, has_row_names: bool = True) -> MILPInstance:
+    def build(self, name: str, *, can_repeat: bool, has_row_names: bool = True) -> MILPInstance:
         """
         The instance, after the checks that need the whole file.
 
@@ -160,7 +159,6 @@ class Draft:
             row_names=tuple(self.rows) if has_row_names else (),
             col_names=tuple(self.columns),
             name=name,
-            meta=meta,
         )
 
     def _check_pairs(

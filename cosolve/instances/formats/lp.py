@@ -126,7 +126,7 @@ class _Reader:
                     new += "_"
                 self._draft.rows[new] = number
         name = title or self._source.stem
-        return self._draft.build(name, {}, can_repeat=True, has_row_names=has_names)
+        return self._draft.build(name, can_repeat=True, has_row_names=has_names)
 
     def _fail(self, message: str, line: int) -> NoReturn:
         self._source.fail(message, line=line)
@@ -165,7 +165,6 @@ class _Reader:
 
     def _row(self, k: int) -> int:
         words, draft, line = self._words, self._draft, self._lines[k]
-        name = ""
         if words[k + 1] == ":":
             name = words[k]
             k += 2

@@ -159,17 +159,17 @@ class _Reader:
         self._draft.maximize = _SENSES[words[0].upper()]
 
     def _objname(self, words: list[str], line: int) -> None:
+        if self._free or self._draft.rows:
+            self._fail("OBJNAME must come before the rows.", line)
         self._objective = words[0]
 
     def _row(self, words: list[str], line: int) -> None:
         if len(words) != 2:
             self._fail(f"expected the sense and the name of a row, got {len(words)} words.", line)
         sense, name = words[0].upper(), words[1]
-        if name in self._free:
+        if name in self._free or name in self._draft.rows:
             self._fail(f"row {name!r} comes twice.", line)
         if sense == "N":
-            if name in self._draft.rows:
-                self._fail(f"row {name!r} comes twice.", line)
             is_objective = name == (self._objective or name) and not self._has_objective
             self._has_objective |= is_objective
             self._free[name] = OBJECTIVE if is_objective else _IGNORED
@@ -309,7 +309,7 @@ class _Reader:
         # The name is often that of the file in capitals.
         stem = self._source.stem
         name = self._title if self._title.casefold() != stem.casefold() else stem
-        return draft.build(name or stem, {}, can_repeat=False)
+        return draft.build(name or stem, can_repeat=False)
 
 
 def write(instance: MILPInstance, path: Path) -> None:
