@@ -25,5 +25,10 @@ for _name, _target in (
     ("streed", "streed:Streed"),
     ("decost", "decost:Decost"),
     ("decost+", "decost:DecostPlus"),
+    ("ctc", "reduction.solver:Ctc"),
+    ("ps", "reduction.solver:Ps"),
+    ("rows", "reduction.solver:Rows"),
+    ("random-rows", "reduction.solver:RandomRows"),
+    ("oracle-rows", "reduction.solver:OracleRows"),
 ):
     solvers.register(_name, f"cosolve.solvers.{_target}")

@@ -1,0 +1,50 @@
+"""Rows and columns of a MILP by type and family; without PyTorch, so that solvers can ask too."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosolve.instances.milp import MILPInstance
+from cosolve.search.row_types import RowType, RowTypes, classify
+
+
+def row_types(instance: MILPInstance) -> RowTypes:
+    """Structural types of the rows."""
+    return classify(
+        instance.data,
+        instance.indices,
+        instance.indptr,
+        instance.row_lower,
+        instance.row_upper,
+        instance.col_lower,
+        instance.col_upper,
+        instance.is_integer,
+    )
+
+
+def row_families(instance: MILPInstance, types: RowTypes) -> list[str]:
+    """Family of each row by its name, or by its structure where it has none."""
+    structural = [RowType(kind).name.lower() for kind in range(len(RowType))]
+    return [name or structural[kind] for name, kind in zip(instance.row_families, types.kind.tolist(), strict=True)]
+
+
+def is_binary(instance: MILPInstance) -> np.ndarray:
+    """(num_cols,) integer columns between 0 and 1."""
+    return instance.is_integer & (instance.col_lower == 0) & (instance.col_upper == 1)
+
+
+def may_be_imposed(instance: MILPInstance, families: str) -> np.ndarray:
+    """
+    (num_rows,) which rows could be made equalities, and are of one of the families.
+
+    Parameters
+    ----------
+    families
+        Names separated by commas; empty for all.
+    """
+    types = row_types(instance)
+    if not families:
+        return types.is_candidate
+    wanted = set(families.split(","))
+    named = np.array([name in wanted for name in row_families(instance, types)], dtype=np.bool_)
+    return types.is_candidate & named

@@ -1,0 +1,109 @@
+"""
+The repair loop: reduced models one after the other, each less reduced than the last, and the original at the end.
+
+A reduced model passes up solutions and nothing else: its bound, its OPTIMAL and its INFEASIBLE are about another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cosolve.core.instance import Solution
+from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.result import Status
+from cosolve.core.solver import Outcome
+from cosolve.solvers.formulations import Formulation
+from cosolve.solvers.mip import start_values
+from cosolve.solvers.reduction.reduce import Reduction, reduce
+
+#: ``backend(formulation, monitor, start)``.
+Backend = Callable[[Formulation, Monitor, "np.ndarray | None"], Outcome]
+
+
+class SolutionsOnly(StageMonitor):
+    """A stage that solves another problem: what it finds is judged, what it proves is not heard."""
+
+    has_found = False
+
+    def report(self, solution: Solution, objective: float | None = None) -> bool:
+        """See :meth:`Monitor.report`."""
+        is_better = super().report(solution, objective)
+        self.has_found |= is_better
+        return is_better
+
+    def report_bound(self, bound: float) -> None:
+        """Not passed on."""
+
+
+@dataclass
+class Ladder:
+    """
+    What became of each rung.
+
+    Parameters
+    ----------
+    rungs
+        One entry for each reduced model: what it imposed, how it ended, and the objective after it.
+    fallbacks
+        Rungs that were repaired: infeasible, or out of time without any solution.
+    """
+
+    rungs: list[dict[str, Any]] = field(default_factory=list)
+    fallbacks: int = 0
+
+
+def climb_down(
+    formulation: Formulation,
+    reduction: Reduction,
+    monitor: Monitor,
+    backend: Backend,
+    *,
+    share: float,
+    most: int,
+) -> Ladder:
+    """
+    Solve the reduced model; drop the less sure half of what it imposes; solve again, from the best solution so far.
+
+    Dropping half repairs a reduction without a solution, and widens the search around one that has been solved. A
+    rung that runs out of time with a solution in hand is the last: a wider model would only be slower.
+
+    Parameters
+    ----------
+    formulation
+        Of the original problem.
+    reduction
+        The first rung.
+    monitor
+        Of the whole run.
+    backend
+        Solves one formulation.
+    share
+        Of the time left that a rung may take.
+    most
+        Rungs.
+    """
+    ladder = Ladder()
+    while len(ladder.rungs) < most and not reduction.is_empty and not monitor.should_stop():
+        best = monitor.best
+        stage = SolutionsOnly(monitor, share * monitor.time_left())
+        model = reduce(formulation, reduction)
+        outcome = backend(model, stage, None if best is None else start_values(model, best.solution))
+        ladder.rungs.append(
+            {
+                "rows": len(reduction.rows),
+                "columns": len(reduction.columns),
+                "status": outcome.status.value,
+                "improved": stage.has_found,
+                "runtime": round(stage.elapsed(), 3),
+            }
+        )
+        if outcome.status is Status.INFEASIBLE or monitor.best is None:
+            ladder.fallbacks += 1
+        elif outcome.status is not Status.OPTIMAL:
+            break
+        reduction = reduction.stronger_half()
+    return ladder

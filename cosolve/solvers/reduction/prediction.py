@@ -1,0 +1,111 @@
+"""What is believed of a MILP before it is solved: by a network, by chance, or by a known solution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosolve.core.instance import Solution
+from cosolve.instances.milp import TOLERANCE
+from cosolve.models.ctc.rows import row_types
+from cosolve.solvers.formulations import Formulation
+from cosolve.solvers.reduction.reduce import Reduction
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """
+    Beliefs about a best solution.
+
+    Parameters
+    ----------
+    rows
+        (num_rows,) probability that a row is tight; 0 for rows not to be imposed.
+    columns
+        (num_cols,) probability that a binary is 1; NaN for columns not to be held.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+@dataclass(frozen=True)
+class Limits:
+    """
+    How much of a prediction is imposed.
+
+    Parameters
+    ----------
+    rows, row_budget
+        Share of the rows that may be made equalities, and how many of them may be excepted.
+    columns, column_budget
+        Share of the binaries that may be held near their values, and how many of them may differ.
+    doubts
+        Expected number of errors among the rows, and among the columns, beyond the budget.
+    """
+
+    rows: float
+    row_budget: int
+    columns: float
+    column_budget: int
+    doubts: float
+
+
+def select(prediction: Prediction, limits: Limits) -> Reduction:
+    """
+    The surest rows and columns, as many as the shares allow and the probabilities bear.
+
+    The expected number of errors among those imposed, the sum of what their probabilities lack, stays within budget
+    plus ``doubts``. That makes the reduction as strong as the prediction is good, on instances of any size. A few
+    errors do no harm: there are many good solutions, and the next rung is wider.
+    """
+    rows = _surest(
+        prediction.rows, prediction.rows > 0.5, limits.rows * len(prediction.rows), limits.row_budget + limits.doubts
+    )
+    is_known = np.isfinite(prediction.columns)
+    certainty = np.where(is_known, np.maximum(prediction.columns, 1 - prediction.columns), 0.0)
+    columns = _surest(certainty, is_known, limits.columns * is_known.sum(), limits.column_budget + limits.doubts)
+    values = (prediction.columns[columns] > 0.5).astype(np.float64)
+    return Reduction(rows, limits.row_budget, columns, values, limits.column_budget)
+
+
+def _surest(probability: np.ndarray, is_usable: np.ndarray, most: float, doubts: float) -> np.ndarray:
+    """Numbers of the most probable ones, in order."""
+    order = np.argsort(-probability, kind="stable")
+    order = order[is_usable[order]][: math.floor(most + 1e-9)]
+    return order[: int(np.searchsorted(np.cumsum(1 - probability[order]), doubts + 1e-9, side="right"))]
+
+
+def by_chance(formulation: Formulation, rng: np.random.Generator, reference: Solution | None) -> Prediction:
+    """Candidate rows in random order, of those tight in a reference solution if there is one; no column."""
+    model = formulation.model
+    is_eligible = row_types(model).is_candidate
+    if reference is not None:
+        is_eligible &= tight_rows(formulation, reference)
+    order = rng.permutation(np.flatnonzero(is_eligible))
+    rows = np.zeros(len(model.row_lower))
+    rows[order] = np.linspace(1.0, 1.0 - 1e-9, len(order)) if len(order) else 1.0
+    return Prediction(rows, np.full(len(model.cost), np.nan))
+
+
+def by_oracle(formulation: Formulation, reference: Solution) -> Prediction:
+    """Rows tight in a reference solution, the strongest by rho first; no column."""
+    model = formulation.model
+    types = row_types(model)
+    is_eligible = types.is_candidate & tight_rows(formulation, reference)
+    rows = np.where(is_eligible, 1.0 - 1e-9 * types.rho, 0.0)
+    return Prediction(rows, np.full(len(model.cost), np.nan))
+
+
+def tight_rows(formulation: Formulation, solution: Solution) -> np.ndarray:
+    """(num_rows,) which rows of one finite side a solution meets with equality."""
+    if formulation.encode is None:
+        raise ValueError("this formulation takes no solution, so that nothing can be learned from one.")
+    model = formulation.model
+    activity = model.matrix @ np.asarray(formulation.encode(solution), dtype=np.float64)
+    side = np.where(np.isfinite(model.row_upper), model.row_upper, model.row_lower)
+    side = np.where(np.isfinite(side), side, np.inf)
+    scale = np.maximum(1.0, np.where(np.isfinite(side), np.abs(side), 1.0))
+    return np.asarray(np.abs(activity - side) <= TOLERANCE * scale)

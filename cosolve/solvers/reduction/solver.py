@@ -1,0 +1,381 @@
+"""Solvers "ctc", "ps", "rows", "random-rows" and "oracle-rows": smaller models first, the original at the end."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import math
+import threading
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from time import perf_counter
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cosolve.core.instance import Instance, Solution
+from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.solver import Availability, Feature, Outcome, Solver, solvers
+from cosolve.instances.files import read_solution
+from cosolve.instances.generators.milp import steiner_triple_cover
+from cosolve.models.ctc.rows import row_types
+from cosolve.solvers.formulations import Formulation, formulate
+from cosolve.solvers.mip import FormulationSolver, solve_trivial, start_values
+from cosolve.solvers.packages import availability
+from cosolve.solvers.reduction.ladder import Backend, Ladder, climb_down
+from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
+
+_BACKENDS = ("scip", "highs")
+
+#: Share of the rows and exceptions where no checkpoint says.
+_ROWS, _ROW_BUDGET = 0.05, 0
+
+#: Part of the time that the linear relaxation may take.
+_RELAXATION = 0.2
+
+
+@dataclass(frozen=True)
+class ReductionOptions:
+    """
+    Options of all solvers by reduction.
+
+    Parameters
+    ----------
+    backend
+        "scip" or "highs", which solves the reduced models and the original.
+    rows, row_budget
+        Share of the rows made equalities, at most, and how many of them may be excepted; ``None`` for the checkpoint's
+        own, or 5 % and none.
+    rungs
+        Reduced models solved before the original, at most; each imposes half of the one before.
+    share
+        Part of the time left that each of them may take, in (0, 1).
+    portfolio
+        With two threads, whether the original is solved beside the reduced models from the start instead of after them.
+    """
+
+    backend: str = "scip"
+    rows: float | None = None
+    row_budget: int | None = None
+    rungs: int = 4
+    share: float = 0.5
+    portfolio: bool = False
+
+    def __post_init__(self) -> None:
+        if self.backend not in _BACKENDS:
+            raise ValueError(f"backend must be one of {', '.join(_BACKENDS)}, got {self.backend!r}.")
+        for name in ("rows", "columns"):
+            value = getattr(self, name, None)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {value}.")
+        for name in ("row_budget", "column_budget", "doubts"):
+            value = getattr(self, name, None)
+            if value is not None and value < 0:
+                raise ValueError(f"{name} must be >= 0, got {value}.")
+        if self.rungs < 0:
+            raise ValueError(f"rungs must be >= 0, got {self.rungs}.")
+        if not 0 < self.share < 1:
+            raise ValueError(f"share must be in (0, 1), got {self.share}.")
+
+
+@dataclass(frozen=True)
+class LearnedOptions(ReductionOptions):
+    """
+    Options of "ctc", "ps" and "rows": those of all, and
+
+    Parameters
+    ----------
+    columns, column_budget
+        Share of the binaries held at their predicted values, at most, and how many may differ; ``None`` for the
+        checkpoint's own.
+    doubts
+        Expected number of errors, by the network's probabilities, among the rows and among the columns, beyond their
+        budgets; ``None`` for the checkpoint's own.
+    checkpoint
+        Folder of a checkpoint or name of a bundled one; empty for the bundled one that covers the instance best.
+    device
+        "cpu", "cuda" or "cuda:N".
+    """
+
+    columns: float | None = None
+    column_budget: int | None = None
+    doubts: float | None = None
+    checkpoint: str = ""
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class ReferenceOptions(ReductionOptions):
+    """
+    Options of "random-rows" and "oracle-rows": those of all, and
+
+    Parameters
+    ----------
+    reference
+        Solution file that says which rows are tight; without it the solver first solves the original for a share of
+        the time ("oracle-rows"), or takes any rows ("random-rows").
+    """
+
+    reference: str = ""
+
+
+class ReductionSolver(Solver):
+    """
+    Base: predict, solve reduced models, finish on the original from the best solution.
+
+    A reduced model passes up verified solutions only. Bounds, OPTIMAL and INFEASIBLE are those of the original model,
+    which gets all the time that is left.
+    """
+
+    problems = frozenset({"milp", "mis", "mds", "cflp", "cpmp", "stp"})
+    features = Feature.EXACT | Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.THREADS
+    options_type: ClassVar[type[Any]] = ReductionOptions
+
+    def available(self) -> Availability:
+        """Whether both backends are installed."""
+        for package in ("pyscipopt", "highspy"):
+            found = availability(package)
+            if not found.ok:
+                return found
+        return found
+
+    def warm_up(self, instance: Instance) -> None:
+        """Compile what formulations and the typing of rows need."""
+        solvers.get("scip")().warm_up(instance)
+        _warm_up_typing()
+
+    @abstractmethod
+    def predict(
+        self, formulation: Formulation, monitor: Monitor, backend: Backend, seed: int, options: Any
+    ) -> tuple[Prediction, Limits, Outcome]:
+        """What is believed, how much of it to impose, and an outcome that holds stats and a message about it."""
+
+    def solve(
+        self,
+        instance: Any,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: Any,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`."""
+        if monitor.should_stop():
+            return Outcome()
+        started = perf_counter()
+        formulation = formulate(instance, monitor)
+        build_time = perf_counter() - started
+        trivial = solve_trivial(formulation, monitor)
+        if trivial is not None:
+            return trivial
+        adapter = solvers.get(options.backend)()
+        assert isinstance(adapter, FormulationSolver)
+        own = adapter.options_type()
+        is_portfolio = options.portfolio and threads > 1
+
+        def backend(model: Formulation, stage: Monitor, start: np.ndarray | None) -> Outcome:
+            many = threads if Feature.THREADS in adapter.features and not is_portfolio else 1
+            return adapter.solve_formulation(model, stage, seed=seed, threads=many, start=start, options=own)
+
+        def reduced(stage: Monitor) -> tuple[Ladder, Outcome]:
+            began = stage.elapsed()
+            prediction, limits, about = self.predict(formulation, stage, backend, seed, options)
+            stats = {**about.stats, "prediction_time": round(stage.elapsed() - began, 3)}
+            reduction = select(prediction, limits)
+            ladder = climb_down(formulation, reduction, stage, backend, share=options.share, most=options.rungs)
+            return ladder, replace(about, stats=stats)
+
+        if is_portfolio:
+            ladder, about, outcome = _side_by_side(formulation, monitor, initial, backend, reduced)
+        else:
+            ladder, about = reduced(monitor)
+            best = monitor.best
+            start = start_values(formulation, None if best is None else best.solution)
+            outcome = Outcome() if monitor.should_stop() else backend(formulation, StageMonitor(monitor), start)
+        stats = {
+            **about.stats,
+            "rungs": ladder.rungs,
+            "fallbacks": ladder.fallbacks,
+            "original": dict(outcome.stats),
+        }
+        message = " ".join(part for part in (about.message, outcome.message) if part)
+        return replace(outcome, build_time=build_time + outcome.build_time, stats=stats, message=message)
+
+
+class _Until(StageMonitor):
+    """A part that also ends when the other part has."""
+
+    def __init__(self, parent: Monitor, is_over: threading.Event) -> None:
+        super().__init__(parent)
+        self._is_over = is_over
+
+    def should_stop(self) -> bool:
+        """Whether the other part has ended, or a limit is reached."""
+        return self._is_over.is_set() or super().should_stop()
+
+
+def _side_by_side(
+    formulation: Formulation,
+    monitor: Monitor,
+    initial: Solution | None,
+    backend: Backend,
+    reduced: Callable[[Monitor], tuple[Ladder, Outcome]],
+) -> tuple[Ladder, Outcome, Outcome]:
+    """Reduced models here, the original on a second thread; what that proves holds, so it alone may end the run."""
+    answers: list[Outcome] = []
+    errors: list[Exception] = []
+    is_over = threading.Event()
+
+    def plain() -> None:
+        try:
+            answers.append(backend(formulation, StageMonitor(monitor), start_values(formulation, initial)))
+        except Exception as error:  # raised below, on the thread that the driver watches
+            errors.append(error)
+        is_over.set()
+
+    side = threading.Thread(target=plain, name="cosolve-original", daemon=True)
+    side.start()
+    ladder, about = reduced(_Until(monitor, is_over))
+    side.join()
+    if errors:
+        raise errors[0]
+    return ladder, about, answers[0]
+
+
+class Ctc(ReductionSolver):
+    """
+    Rows predicted tight as equalities and binaries held near predictions, with exceptions, then the original [1]_ [2]_.
+
+    References
+    ----------
+    .. [1] Li, J. et al. (2026). Constraint matters: multi-modal representation for reducing mixed-integer linear
+           programming. *ICLR*.
+    .. [2] Han, Q. et al. (2023). A GNN-guided predict-and-search framework for mixed-integer linear programming.
+           *ICLR*.
+    """
+
+    name = "ctc"
+    title = "learned constraint reduction with repair (MILP)"
+    features = ReductionSolver.features | Feature.GPU
+    options_type = LearnedOptions
+
+    def available(self) -> Availability:
+        """Whether the backends, PyTorch and PyTorch Geometric are installed."""
+        for package in ("torch", "torch_geometric", "safetensors"):
+            if importlib.util.find_spec(package) is None:
+                return Availability(False, reason=f"{package} is not installed: pip install 'cosolve[neural]'")
+        found = super().available()
+        return replace(found, version=importlib.metadata.version("torch")) if found.ok else found
+
+    def warm_up(self, instance: Instance) -> None:
+        """Import PyTorch and predict once: the first tensors of a process cost as much as many instances."""
+        super().warm_up(instance)
+        _warm_up_network()
+
+    def predict(
+        self, formulation: Formulation, monitor: Monitor, backend: Backend, seed: int, options: LearnedOptions
+    ) -> tuple[Prediction, Limits, Outcome]:
+        """Ask the network."""
+        from cosolve.models.ctc import predictor
+        from cosolve.models.ctc.config import CtcConfig
+        from cosolve.models.ctc.graph import facts
+        from cosolve.models.devices import cpu_threads
+
+        checkpoint, outside = predictor.choose(options.checkpoint, facts(formulation.model))
+        with cpu_threads(1):
+            rows, columns = predictor.predict(
+                formulation.model, checkpoint, device=options.device, time_limit=_RELAXATION * monitor.time_left()
+            )
+        limits = asdict(checkpoint.config(CtcConfig).reduction)
+        limits |= {name: getattr(options, name) for name in limits if getattr(options, name) is not None}
+        message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
+        return (
+            Prediction(rows, columns),
+            Limits(**limits),
+            Outcome(stats={"checkpoint": checkpoint.name}, message=message),
+        )
+
+
+class Ps(Ctc):
+    """Predict and search: binaries only."""
+
+    name = "ps"
+    title = "predict and search: learned trust region of the binaries, with repair (MILP)"
+
+    def predict(self, *arguments: Any) -> tuple[Prediction, Limits, Outcome]:
+        """Without rows."""
+        prediction, limits, about = super().predict(*arguments)
+        return prediction, replace(limits, rows=0.0), about
+
+
+class Rows(Ctc):
+    """Rows only."""
+
+    name = "rows"
+    title = "learned tight rows as equalities, with repair (MILP)"
+
+    def predict(self, *arguments: Any) -> tuple[Prediction, Limits, Outcome]:
+        """Without columns."""
+        prediction, limits, about = super().predict(*arguments)
+        return prediction, replace(limits, columns=0.0), about
+
+
+class RandomRows(ReductionSolver):
+    """Rows by chance: what a prediction must be better than."""
+
+    name = "random-rows"
+    title = "random rows as equalities, with repair (MILP; for comparison)"
+    options_type = ReferenceOptions
+
+    def predict(
+        self, formulation: Formulation, monitor: Monitor, backend: Backend, seed: int, options: ReferenceOptions
+    ) -> tuple[Prediction, Limits, Outcome]:
+        """Draw rows, of those tight in the reference if there is one."""
+        reference = _reference(monitor.instance, options)
+        return by_chance(formulation, np.random.default_rng(seed), reference), _limits(options), Outcome()
+
+
+class OracleRows(ReductionSolver):
+    """Rows tight in a known solution: what a prediction can't be better than."""
+
+    name = "oracle-rows"
+    title = "rows tight in a known solution as equalities, with repair (MILP; for comparison)"
+    options_type = ReferenceOptions
+
+    def predict(
+        self, formulation: Formulation, monitor: Monitor, backend: Backend, seed: int, options: ReferenceOptions
+    ) -> tuple[Prediction, Limits, Outcome]:
+        """Take the tight rows of the reference, or of what the backend finds in a share of the time."""
+        reference = _reference(monitor.instance, options)
+        if reference is None:
+            backend(formulation, StageMonitor(monitor, options.share * monitor.time_left()), None)
+            reference = None if monitor.best is None else monitor.best.solution
+        if reference is None:
+            nothing = Prediction(np.zeros(len(formulation.model.row_lower)), np.full(formulation.model.size, np.nan))
+            return nothing, _limits(options), Outcome(message="no solution to take tight rows from.")
+        return by_oracle(formulation, reference), _limits(options), Outcome()
+
+
+def _reference(instance: Instance, options: ReferenceOptions) -> Solution | None:
+    return read_solution(options.reference, instance) if options.reference else None
+
+
+def _limits(options: ReductionOptions) -> Limits:
+    rows, budget = (_ROWS if options.rows is None else options.rows), options.row_budget
+    return Limits(rows, _ROW_BUDGET if budget is None else budget, 0.0, 0, math.inf)
+
+
+@lru_cache(maxsize=1)
+def _warm_up_typing() -> None:
+    row_types(steiner_triple_cover(n=9))
+
+
+@lru_cache(maxsize=1)
+def _warm_up_network() -> None:
+    from cosolve.models.ctc.predictor import bundled, predict
+
+    for checkpoint in bundled()[:1]:
+        predict(steiner_triple_cover(n=9), checkpoint)

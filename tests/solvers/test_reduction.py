@@ -1,0 +1,264 @@
+"""Constraint reduction never lies about the original problem, whatever the prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+import cosolve
+from cosolve.core.monitor import Monitor
+from cosolve.core.problem import judge
+from cosolve.core.result import Status
+from cosolve.core.solver import Outcome, solvers
+from cosolve.instances.generators import generate
+from cosolve.instances.milp import Values
+from cosolve.solvers.formulations import formulate
+from cosolve.solvers.reduction.ladder import climb_down
+from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
+from cosolve.solvers.reduction.reduce import Reduction, activity_bounds, reduce
+from cosolve.solvers.reduction.solver import ReductionOptions, ReductionSolver
+from tests.solvers.milps import INF, brute_force, milp, random_milp
+
+NONE = np.empty(0, np.int64)
+LIAR = "tests.solvers.test_reduction:Liar"
+
+
+def is_one_sided(model):
+    """Rows that could be made equalities."""
+    return np.isfinite(model.row_lower) != np.isfinite(model.row_upper)
+
+
+@dataclass(frozen=True)
+class LiarOptions(ReductionOptions):
+    """How the liar lies."""
+
+    lie: int = 0
+    column_budget: int = 1
+    row_budget: int = 1
+
+
+class Liar(ReductionSolver):
+    """Predicts with full confidence what is wrong: every row tight, or the worst points, or chance."""
+
+    name = "liar"
+    options_type = LiarOptions
+
+    def predict(self, formulation, monitor, backend, seed, options):
+        """All rows tight, and binaries the opposite of an optimum or at random."""
+        rng = np.random.default_rng(options.lie)
+        model = formulation.model
+        values = rng.integers(2, size=model.size).astype(float)
+        if options.lie % 3:
+            aside = Monitor(monitor.instance, cosolve.Stop(10))
+            backend(formulation, aside, None)
+            values = values if aside.best is None else 1 - aside.best.solution.values
+        columns = np.where(model.is_integer & (model.col_upper == 1), values, np.nan)
+        limits = Limits(1.0, options.row_budget, 1.0, options.column_budget, INF)
+        return Prediction(np.where(is_one_sided(model), 1.0, 0.0), columns), limits, Outcome()
+
+
+def binary_milp(seed):
+    """A random MILP of binaries, so that columns can be held as well as rows."""
+    instance = random_milp(seed, columns=7, rows=5)
+    return replace(instance, col_upper=np.ones(7)) if seed % 2 else instance
+
+
+@pytest.mark.parametrize("backend", ["scip", "highs"])
+def test_wrong_predictions_never_reach_status_or_bound(backend):
+    """The standing test: 200 small MILPs, each prediction as wrong as can be, and the answer of brute force."""
+    repaired = infeasible = 0
+    for seed in range(100):
+        instance = binary_milp(seed + 1000 * (backend == "highs"))
+        expected = brute_force(instance)
+        options = {
+            "backend": backend,
+            "lie": seed,
+            "row_budget": seed % 3,
+            "column_budget": seed % 2,
+            "rungs": seed % 4,
+        }
+        result = cosolve.solve(instance, LIAR, time_limit=20, options=options)
+        repaired += result.stats.get("fallbacks", 0)
+        if expected is None:
+            infeasible += 1
+            assert result.status is Status.INFEASIBLE, seed
+            assert result.objective is None
+        else:
+            assert result.status is Status.OPTIMAL, (seed, result.message)
+            assert result.objective == pytest.approx(expected, abs=1e-6), seed
+            assert result.bound == pytest.approx(expected, abs=1e-5), seed
+            assert judge(instance, result.solution).feasible
+    assert repaired > 20
+    assert infeasible > 5
+
+
+def test_without_time_for_the_original_nothing_is_claimed(monkeypatch):
+    """A reduced model that was solved to optimality leaves FEASIBLE and no bound, however good its solution is."""
+    seen = []
+
+    def solve(self, formulation, stage, **arguments):
+        outcome = original(self, formulation, stage, **arguments)
+        seen.append(outcome.status)
+        stage._parent.interrupt()
+        return outcome
+
+    adapter = type(solvers.get("scip")())
+    original = adapter.solve_formulation
+    monkeypatch.setattr(adapter, "solve_formulation", solve)
+    for seed in range(1, 40, 2):
+        instance = binary_milp(seed)
+        seen.clear()
+        result = cosolve.solve(instance, LIAR, time_limit=20, options={"lie": 0, "row_budget": 2, "column_budget": 3})
+        assert len(seen) == 1
+        assert result.bound is None
+        assert result.status is (Status.NO_SOLUTION if result.solution is None else Status.FEASIBLE)
+
+
+def points(model):
+    """All integer points of a small model's box that satisfy its rows."""
+    ranges = [range(int(low), int(high) + 1) for low, high in zip(model.col_lower, model.col_upper, strict=True)]
+    grid = np.array(np.meshgrid(*ranges, indexing="ij")).reshape(len(ranges), -1).T
+    activity = grid @ model.matrix.toarray().T
+    return grid[((activity >= model.row_lower - 1e-9) & (activity <= model.row_upper + 1e-9)).all(axis=1)]
+
+
+@pytest.mark.parametrize("row_budget", [0, 1, 2])
+@pytest.mark.parametrize("column_budget", [0, 1, 3])
+def test_a_reduced_model_holds_exactly_the_points_within_its_budgets(row_budget, column_budget):
+    """A big-M too small would cut points that the budget allows; one too few rows would keep those it forbids."""
+    for seed in range(12):
+        instance = binary_milp(2 * seed + 1)
+        everything = points(instance)
+        rows, columns = np.flatnonzero(is_one_sided(instance)), np.array([0, 2, 3])
+        values = np.random.default_rng(seed).integers(2, size=3).astype(float)
+        reduced = reduce(formulate(instance), Reduction(rows, row_budget, columns, values, column_budget))
+        side = np.where(np.isfinite(instance.row_upper), instance.row_upper, instance.row_lower)
+        slack = (np.abs(everything @ instance.matrix.toarray().T - side)[:, rows] > 1e-9).sum(axis=1)
+        differ = np.abs(everything[:, columns] - values).sum(axis=1)
+        expected = {tuple(x) for x in everything[(slack <= row_budget) & (differ <= column_budget)].tolist()}
+        assert {tuple(x) for x in points(reduced.model)[:, :7].tolist()} == expected, seed
+        for x in sorted(expected)[:3]:
+            values_of = reduced.encode(Values(values=np.array(x, float)))
+            activity = reduced.model.matrix @ values_of
+            assert ((activity >= reduced.model.row_lower) & (activity <= reduced.model.row_upper)).all()
+            assert reduced.decode(values_of).values.tolist() == list(x)
+
+
+def test_exceptions_of_packing_and_covering_rows_are_tight():
+    """``sum x >= 1 - z`` and ``sum x <= 1 + (n - 1) z``: the weakest that still mean the original rows."""
+    instance = milp([[1, 1, 1], [1, 1, 1]], [1, 1, 1], upper=1, row_lower=[-INF, 1], row_upper=[1, INF])
+    assert [bounds.tolist() for bounds in activity_bounds(formulate(instance))] == [[0, 0], [3, 3]]
+    model = reduce(formulate(instance), Reduction(np.array([0, 1]), 1, NONE, NONE, 0)).model
+    added = model.matrix.toarray()[2:]
+    assert added.tolist() == [[1, 1, 1, 1, 0], [1, 1, 1, 0, -2], [0, 0, 0, 1, 1]]
+    assert (model.row_lower[2:].tolist(), model.row_upper[2:].tolist()) == ([1, -INF, -INF], [INF, 1, 1])
+
+
+def test_rows_without_a_finite_big_m_are_left_alone_under_a_budget():
+    """An exception with an invented M would cut off solutions without a word."""
+    instance = milp([[1, -1]], [1, 1], integer=False, row_lower=[0])
+    reduced = reduce(formulate(instance), Reduction(np.array([0]), 1, NONE, NONE, 0))
+    assert len(reduced.model.row_lower) == 1
+    hard = reduce(formulate(instance), Reduction(np.array([0]), 0, NONE, NONE, 0))
+    assert hard.model.row_upper.tolist() == [0]
+
+
+def test_selection_stops_where_doubts_use_up_the_budget():
+    """Rows at random among a thousand must not be imposed because a share of a thousand allows fifty."""
+    rows = np.concatenate([np.full(20, 0.99), np.full(10, 0.6), np.full(970, 0.1)])
+    columns = np.array([0.999, 0.001, 0.7, np.nan])
+    chosen = select(Prediction(rows, columns), Limits(0.05, 1, 1.0, 1, 0.0))
+    assert chosen.rows.tolist() == list(range(22))  # 20 x 0.01 + 2 x 0.4 = 1
+    assert (chosen.columns.tolist(), chosen.values.tolist()) == ([0, 1, 2], [1.0, 0.0, 1.0])
+    assert len(select(Prediction(rows, columns), Limits(0.01, 0, 0.0, 1, 1.0)).rows) == 10
+    assert select(Prediction(np.full(1000, 0.4), columns), Limits(1.0, 5, 0.0, 0, 5.0)).is_empty
+
+
+def test_the_ladder_halves_what_it_imposes():
+    """Infeasible: half and again, counted; solved: wider; out of time with a solution: on to the original."""
+    instance = milp([[1, 1, 1, 1]], [1, 1, 1, 1], upper=1, row_lower=1)
+    formulation = formulate(instance)
+    rows = np.zeros(8, np.int64)
+    cases = {
+        (Status.INFEASIBLE, False): ([8, 4, 2], 3),
+        (Status.OPTIMAL, True): ([8, 4, 2], 0),
+        (Status.FEASIBLE, True): ([8], 0),
+        (Status.FEASIBLE, False): ([8, 4, 2], 3),
+    }
+    for (status, finds), (expected, fallbacks) in cases.items():
+        monitor = Monitor(instance, cosolve.Stop(100))
+
+        def backend(model, stage, start, status=status, finds=finds):
+            stage.report_bound(1.0)
+            if finds:
+                stage.report(Values(values=np.array([1.0, 0, 0, 0])))
+            return Outcome(status)
+
+        reduction = Reduction(rows, 0, NONE, NONE, 0)
+        ladder = climb_down(formulation, reduction, monitor, backend, share=0.5, most=3)
+        assert [rung["rows"] for rung in ladder.rungs] == expected
+        assert ladder.fallbacks == fallbacks
+        assert monitor.bound is None
+
+
+def test_oracle_and_chance_take_tight_rows_only():
+    """With a reference both must hold it: their reduced models keep its objective."""
+    instance = generate("milp", "vertex-cover", seed=3, nodes=40)
+    best = cosolve.solve(instance, "scip", time_limit=20)
+    formulation = formulate(instance)
+    for prediction in (
+        by_oracle(formulation, best.solution),
+        by_chance(formulation, np.random.default_rng(0), best.solution),
+    ):
+        reduction = select(prediction, Limits(1.0, 0, 0.0, 0, INF))
+        assert len(reduction.rows) > 40
+        model = reduce(formulation, reduction).model
+        assert judge(model, best.solution).feasible
+
+
+@pytest.mark.parametrize("solver", ["random-rows", "oracle-rows"])
+@pytest.mark.parametrize("problem", ["mis", "mds", "cflp", "cpmp", "stp"])
+def test_problems_with_a_formulation_are_solved_as_themselves(problem, solver):
+    """The solution is mapped back and judged as one of the original problem, with its own optimum."""
+    families = {
+        "mis": ("er", {"nodes": 40, "probability": 0.1}),
+        "mds": ("ba", {"nodes": 40}),
+        "cflp": ("cornuejols", {"facilities": 5, "customers": 8}),
+        "cpmp": ("osman", {"n": 12, "p": 3}),
+        "stp": ("random", {"num_nodes": 30, "num_edges": 60, "num_terminals": 8}),
+    }
+    distribution, parameters = families[problem]
+    instance = generate(problem, distribution, seed=5, **parameters)
+    expected = cosolve.solve(instance, "scip", time_limit=30)
+    result = cosolve.solve(instance, solver, time_limit=30, options={"row_budget": 1, "rows": 0.2})
+    assert result.problem == problem
+    assert result.status is Status.OPTIMAL
+    assert result.objective == pytest.approx(expected.objective)
+
+
+def test_the_portfolio_takes_bounds_from_the_original_only():
+    """Both run at once; a reduced model solved first must not end the run as optimal."""
+    for seed in range(1, 12, 2):
+        instance = binary_milp(seed)
+        expected = brute_force(instance)
+        options = {"portfolio": True, "lie": seed, "row_budget": 1}
+        result = cosolve.solve(instance, LIAR, time_limit=20, threads=2, options=options)
+        assert result.objective == (None if expected is None else pytest.approx(expected))
+        assert result.status is (Status.INFEASIBLE if expected is None else Status.OPTIMAL)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backend": "cbc"}, "backend must be one of scip, highs"),
+        ({"rows": 1.5}, r"rows must be in \[0, 1\]"),
+        ({"row_budget": -1}, "row_budget must be >= 0"),
+        ({"share": 1.0}, r"share must be in \(0, 1\)"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    """Before anything is solved."""
+    with pytest.raises(ValueError, match=message):
+        cosolve.solve(binary_milp(1), "oracle-rows", options=options)
