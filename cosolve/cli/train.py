@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from cosolve.cli.console import percent, print_json
+from cosolve.cli.console import print_json
 from cosolve.cli.errors import DONE, UsageError
 
 _EPILOG = """
@@ -18,9 +18,10 @@ Examples:
   cosolve train decost --config models/decost-50-100/config.toml --out models/mine --time-limit 600
   cosolve train decost --out models/mine --resume --time-limit 600
   cosolve train decost --out models/mine --resume --set training.reinforce_steps=20000
+  cosolve train ctc --instances my-milps --out models/mine
 
 A run that was stopped, by a limit or otherwise, goes on with --resume from its last measurement; its config is kept,
-and only the table "training" may be changed. Every key and its meaning: docs/decost.md.
+and only the table "training" may be changed. Every key and its meaning: docs/decost.md, docs/constraint-reduction.md.
 """
 
 
@@ -30,13 +31,16 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    family: Annotated[str, typer.Argument(help="Family of networks: decost.", show_default=False)],
+    family: Annotated[str, typer.Argument(help="Family of networks: decost, ctc.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Checkpoint folder.", show_default=False)],
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML file, for example the config.toml of a checkpoint.")
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="One value of the config.")
+    ] = None,
+    instances: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Short for --set data.instances=FOLDER.")
     ] = None,
     size: Annotated[int | None, typer.Option(help="Short for --set data.size=N.", show_default=False)] = None,
     width: Annotated[float | None, typer.Option(help="Short for --set data.width=W.", show_default=False)] = None,
@@ -56,7 +60,12 @@ def train(
     pairs = list(set_ or [])
     pairs += [
         f"{key}={value}"
-        for key, value in (("data.size", size), ("data.width", width), ("training.seed", seed))
+        for key, value in (
+            ("data.instances", instances),
+            ("data.size", size),
+            ("data.width", width),
+            ("training.seed", seed),
+        )
         if value is not None
     ]
     chosen = _config(trainer.config_type, config, pairs, out if resume else None)
@@ -101,6 +110,11 @@ def _config(kind: type[Any], file: Path | None, pairs: list[str], kept: Path | N
 
 
 def _print(line: dict[str, Any]) -> None:
-    loss = f"  loss {line['loss']:.4f}" if "loss" in line else ""
-    gaps = f"gap {percent(line['gap'])}, best of 8 symmetries {percent(line['gap_x8'])}"
-    print(f"step {line['step']}  {line['phase']}{loss}  {gaps}  {line['seconds']:.0f} s", flush=True)
+    """One line: the step first, numbers short; labels and other notes have no step."""
+    words = [f"step {line['step']}"] if "step" in line else []
+    words += [
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in line.items()
+        if key != "step" and value is not None
+    ]
+    print("  ".join(words), flush=True)

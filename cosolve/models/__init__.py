@@ -34,3 +34,4 @@ class Trainer:
 
 trainers: Registry[Trainer] = Registry("trainer", "cosolve.trainers", UnsupportedProblemError)
 trainers.register("decost", "cosolve.models.decost.training:TRAINER")
+trainers.register("ctc", "cosolve.models.ctc.training:TRAINER")

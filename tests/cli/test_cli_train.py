@@ -14,6 +14,7 @@ TINY = [
     *(f"--set=training.{pair}" for pair in ("reinforce_batch=4", "rollouts=2", "validation_size=4")),
     "--set=data.chunk=8",
 ]
+PARAMETERS = [part for pair in ("rows=15", "columns=20", "density=0.2") for part in ("--param", pair)]
 
 
 def test_train_writes_a_checkpoint_and_goes_on_with_it(cli, tmp_path):
@@ -32,14 +33,33 @@ def test_train_writes_a_checkpoint_and_goes_on_with_it(cli, tmp_path):
     assert again.code == 0, again.err
 
 
+def test_three_commands_from_instances_to_a_learned_solver(cli, tmp_path):
+    """Generate, train, solve: a family of one's own needs no more."""
+    family, net = tmp_path / "family", tmp_path / "net"
+    made = cli("generate", "milp", "--distribution", "set-cover", "--count", "4", "--out", f"{family}/", *PARAMETERS)
+    assert made.code == 0, made.err
+    small = [f"--set={pair}" for pair in ("model.width=8", "model.heads=2", "training.batch=2", "data.oracle=0")]
+    trained = cli("train", "ctc", "--instances", str(family), "--out", str(net), "--max-steps", "2", *small)
+    assert trained.code == 0, trained.err
+    assert "kind instance  file set-cover-0000.mps  objective" in trained.out
+    assert "kind family  family cover" in trained.out
+    assert trained.out.splitlines()[-1].startswith("step 2  score ")
+    instance = str(family / "set-cover-0003.mps")
+    solved = cli("solve", instance, "--solver", "ctc", "--option", f"checkpoint={net}", "--json", "--time-limit", "20")
+    assert solved.code == 0, solved.err
+    assert json.loads(solved.out)["status"] == "optimal"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("nobody", "--out", "x"), 2, "unknown trainer 'nobody'; known: decost"),
+        (("nobody", "--out", "x"), 2, "unknown trainer 'nobody'; known: decost, ctc"),
         (("decost", "--out", "x", "--resume"), 2, "x holds no run"),
         (("decost", "--out", "x", "--set", "model.layers=many"), 2, "model.layers must be an integer"),
         (("decost", "--out", "x", "--set", "layers=2"), 2, "TABLE.KEY=VALUE"),
         (("decost", "--out", "x", "--set", "model.service=some"), 2, "service must be one of softmax, sigmoid, zero"),
+        (("ctc", "--out", "x", "--instances", "nowhere"), 2, "to learn from"),
+        (("ctc", "--out", "x", "--set", "model.heads=3"), 2, "width must be a multiple of heads 3"),
         (("decost", "--out", "x", "--device", "abacus"), 2, "device must be cpu, cuda or cuda:N"),
     ],
 )

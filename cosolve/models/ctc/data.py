@@ -1,0 +1,62 @@
+"""Graphs with targets, and batches of them by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch_geometric.data import Batch, HeteroData
+
+from cosolve.models.ctc.config import CtcConfig
+from cosolve.models.ctc.graph import graph_of
+from cosolve.models.ctc.labels import Label
+from cosolve.models.ctc.rows import is_binary, may_be_imposed
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training and validation graphs, each with targets and masks on its rows and columns."""
+
+    training: Sequence[HeteroData]
+    validation: Sequence[HeteroData]
+
+
+def targets_of(label: Label, families: str, *, relaxation: bool) -> HeteroData:
+    """
+    Graph of an instance; ``y`` of a row or column is the share of best solutions in which it is tight, or 1.
+
+    ``mask`` says which count: candidates of the critical families, and binaries. The objective's row never does.
+    """
+    data = graph_of(label.instance, relaxation=relaxation)
+    tight, share = label.tight().mean(axis=0), label.solutions.mean(axis=0)
+    data["row"].y = torch.tensor(np.append(tight, 0.0), dtype=torch.float32)
+    data["row"].mask = torch.tensor(np.append(may_be_imposed(label.instance, families), False))
+    data["column"].y = torch.tensor(np.clip(share, 0.0, 1.0), dtype=torch.float32)
+    data["column"].mask = torch.tensor(is_binary(label.instance))
+    return data
+
+
+def dataset(labels: Sequence[Label], config: CtcConfig) -> Dataset:
+    """
+    Graphs of labelled instances; the last share of them validates.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two.
+    """
+    if len(labels) < 2:
+        raise ValueError(f"training needs at least 2 labelled instances, got {len(labels)}.")
+    graphs = [targets_of(label, config.data.families, relaxation=config.model.relaxation) for label in labels]
+    split = min(len(graphs) - 1, max(1, round((1 - config.data.validation) * len(graphs))))
+    return Dataset(graphs[:split], graphs[split:])
+
+
+def batch_of_step(graphs: Sequence[HeteroData], seed: int, step: int, size: int) -> Batch:
+    """Which graphs a step sees depends on the seed and the step alone; each is seen once before any is seen twice."""
+    size = min(size, len(graphs))
+    epoch, position = divmod(step, len(graphs) // size)
+    order = np.random.default_rng([seed, epoch]).permutation(len(graphs))
+    return Batch.from_data_list([graphs[i] for i in order[position * size : (position + 1) * size]])

@@ -1,0 +1,157 @@
+"""
+Which families of rows are critical: worth to be predicted and imposed.
+
+A family is judged by its labels: enough tight rows, and neither nearly none nor nearly all of them tight, which teaches
+nothing. Those that pass are walked by strength, ``-log rho`` [1]_. Strength alone would not tell the rows of an auction
+that group bids from those of items, so their worth is also measured: solve with the tight rows of one family as
+equalities, and see how much sooner that ends.
+
+References
+----------
+.. [1] Li, J. et al. (2026). Constraint matters: multi-modal representation for reducing mixed-integer linear
+       programming. *ICLR*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cosolve.core.driver import solve
+from cosolve.instances.milp import MILPInstance
+from cosolve.models.ctc.labels import Label
+from cosolve.models.ctc.rows import row_families, row_types
+from cosolve.search.row_types import RowType
+
+#: The judge: least number of tight rows over all instances, least and greatest tight share.
+LEAST_TIGHT, LEAST_SHARE, GREATEST_SHARE = 20, 0.05, 0.95
+
+#: Share of a family's tight rows imposed in the measurement, and least speed-up worth having.
+_IMPOSED, _WORTH = 0.3, 1.25
+
+
+@dataclass(frozen=True)
+class Family:
+    """
+    A family over all labelled instances.
+
+    Parameters
+    ----------
+    name
+        By the rows' names, else their structural type.
+    kinds
+        Structural types of its rows.
+    rows
+        Candidates per instance, on average.
+    tight
+        Share of them that is tight in the best solutions.
+    rho
+        Geometric mean of their strengths.
+    speedup
+        Geometric mean of time without over time with tight rows imposed; ``None`` if not measured.
+    """
+
+    name: str
+    kinds: frozenset[RowType]
+    rows: float
+    tight: float
+    rho: float
+    speedup: float | None = None
+
+    @property
+    def is_critical(self) -> bool:
+        """What the judge says, the measured worth included."""
+        passes = LEAST_SHARE <= self.tight <= GREATEST_SHARE and self.rows > 0
+        return passes and (self.speedup is None or self.speedup >= _WORTH)
+
+
+def survey(labels: Sequence[Label]) -> list[Family]:
+    """All families with candidates, the strongest first."""
+    count: dict[str, list[float]] = {}
+    kinds: dict[str, set[RowType]] = {}
+    for label in labels:
+        types = row_types(label.instance)
+        names = np.array(row_families(label.instance, types))
+        tight = label.tight().mean(axis=0)
+        for name in np.unique(names[types.is_candidate]).tolist():
+            rows = np.flatnonzero((names == name) & types.is_candidate)
+            sums = count.setdefault(name, [0.0, 0.0, 0.0])
+            sums[0] += len(rows)
+            sums[1] += float(tight[rows].sum())
+            sums[2] += float(np.log(types.rho[rows]).sum())
+            kinds.setdefault(name, set()).update(RowType(kind) for kind in np.unique(types.kind[rows]).tolist())
+    families = [
+        Family(name, frozenset(kinds[name]), rows / len(labels), tight / rows, math.exp(log_rho / rows))
+        for name, (rows, tight, log_rho) in count.items()
+        if tight >= LEAST_TIGHT
+    ]
+    return sorted(families, key=lambda family: (family.rho, family.name))
+
+
+def choose(
+    labels: Sequence[Label],
+    *,
+    oracle: int = 0,
+    solver: str = "scip",
+    time_limit: float = 20.0,
+    on_family: Callable[[Family], None] | None = None,
+) -> list[Family]:
+    """
+    Critical families, the strongest first; all that have a tight row if the judge lets none through.
+
+    Parameters
+    ----------
+    oracle
+        Instances on which the worth of a family is measured; 0 for none. With one family there is nothing to choose.
+    solver, time_limit
+        That measure it.
+    on_family
+        Called with each family once it is judged.
+    """
+    families = survey(labels)
+    passing = [family for family in families if family.is_critical]
+    if oracle and len(passing) > 1:
+        some = labels[:oracle]
+        base = [_seconds(label.instance, solver, time_limit) for label in some]
+        for i, family in enumerate(passing):
+            logs = [
+                math.log(before / _seconds(_imposed(label, family.name), solver, time_limit))
+                for label, before in zip(some, base, strict=True)
+            ]
+            passing[i] = replace(family, speedup=math.exp(sum(logs) / len(logs)))
+    known = {family.name: family for family in passing}
+    for family in families:
+        if on_family is not None:
+            on_family(known.get(family.name, family))
+    return [family for family in passing if family.is_critical] or passing or families
+
+
+def families_text(chosen: Sequence[Family], all_families: Sequence[Family]) -> str:
+    """
+    The names of families as one text, with the structural types that only they have.
+
+    So rows of a file without names, or of a formulation, are found by their structure where that is no other family's.
+    """
+    names = {family.name for family in chosen}
+    taken = {kind for family in all_families if family.name not in names for kind in family.kinds}
+    structural = {kind.name.lower() for family in chosen for kind in family.kinds if kind not in taken}
+    return ",".join([*(family.name for family in chosen), *sorted(structural - names)])
+
+
+def _imposed(label: Label, family: str) -> MILPInstance:
+    """The instance with some of a family's tight rows as equalities."""
+    instance, types = label.instance, row_types(label.instance)
+    is_of = np.array(row_families(instance, types)) == family
+    rows = np.flatnonzero(is_of & types.is_candidate & label.tight()[0])
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(rows)[: max(1, round(_IMPOSED * len(rows)))]
+    lower, upper = instance.row_lower.copy(), instance.row_upper.copy()
+    lower[rows] = upper[rows] = np.where(types.is_upper[rows], upper[rows], lower[rows])
+    return replace(instance, row_lower=lower, row_upper=upper)
+
+
+def _seconds(instance: MILPInstance, solver: str, time_limit: float) -> float:
+    return max(0.05, solve(instance, solver, time_limit=time_limit).runtime)

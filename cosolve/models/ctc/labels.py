@@ -1,0 +1,242 @@
+"""
+Labels: best solutions of the instances in a folder, made by any registered solver and kept in one file beside them.
+
+``labels.jsonl`` begins with a manifest: the solver and its limits. Then comes one line for each instance: file, digest,
+objective, status, bound, seconds, and the solutions. It is appended to as labels are made, so that a run that was cut
+off goes on where it was. What is tight is computed from the solutions, never asked from a solver.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosolve.core.driver import solve
+from cosolve.core.errors import InvalidFileError
+from cosolve.core.problem import judge
+from cosolve.core.result import Incumbent
+from cosolve.instances.files import read
+from cosolve.instances.milp import TOLERANCE, MILPInstance, Values
+from cosolve.models.ctc.config import DataConfig
+from cosolve.models.ctc.node_sets import node_set_problem
+
+logger = logging.getLogger(__name__)
+
+LABELS = "labels.jsonl"
+
+#: Most solutions kept for an instance.
+_MOST = 50
+
+
+@dataclass(frozen=True)
+class Label:
+    """
+    What is known of an instance.
+
+    Parameters
+    ----------
+    path
+        Of its file.
+    instance
+        Itself.
+    solutions
+        (K, num_cols) feasible values, the best first.
+    objectives
+        (K,) verified.
+    seconds
+        That the solver took.
+    """
+
+    path: Path
+    instance: MILPInstance
+    solutions: np.ndarray
+    objectives: np.ndarray
+    seconds: float
+
+    def tight(self) -> np.ndarray:
+        """(K, num_rows) which rows hold with equality at either side."""
+        activity = self.solutions @ self.instance.matrix.T
+        out = np.zeros(activity.shape, dtype=np.bool_)
+        for side in (self.instance.row_lower, self.instance.row_upper):
+            at = np.where(np.isfinite(side), side, np.inf)
+            out |= np.abs(activity - at) <= TOLERANCE * np.maximum(1.0, np.where(np.isfinite(at), np.abs(at), 1.0))
+        return out
+
+
+def instance_files(folder: Path) -> list[Path]:
+    """
+    The instance files of a folder by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    suffixes = (".mps", ".lp", ".mps.gz", ".lp.gz")
+    files = sorted(path for path in folder.glob("*") if path.name.endswith(suffixes)) if folder.is_dir() else []
+    if not files:
+        raise FileNotFoundError(2, f"no {', '.join(suffixes)} file to learn from in the folder", str(folder))
+    return files
+
+
+def label(
+    folder: Path,
+    config: DataConfig,
+    *,
+    threads: int = 1,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_label: Callable[[dict[str, Any]], None] | None = None,
+) -> list[Label]:
+    """
+    Labels of all instances in a folder; those not yet in its file are made and appended.
+
+    Parameters
+    ----------
+    threads
+        Instances solved at the same time.
+    should_stop
+        Asked before each; what is under way is finished.
+    on_label
+        Called with each new line, without the solutions.
+
+    Raises
+    ------
+    InvalidFileError
+        If the file was made with other settings, or belongs to other instances.
+    """
+    files = instance_files(folder)
+    path = folder / LABELS
+    manifest = {key: getattr(config, key) for key in ("solver", "graph", "time_limit", "runs", "gap")}
+    lines = _read(path, manifest)
+    missing = [file for file in files if file.name not in lines]
+    if missing:
+        if not path.exists():
+            path.write_text(json.dumps({"kind": "manifest", **manifest}) + "\n", encoding="utf-8")
+        with path.open("a", encoding="utf-8") as stream, ThreadPoolExecutor(threads) as pool:
+            waiting = iter(missing)
+            running = {pool.submit(_solve, file, config) for file in islice(waiting, threads)}
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    line = future.result()
+                    lines[line["file"]] = line
+                    stream.write(json.dumps(line) + "\n")
+                    stream.flush()
+                    if on_label is not None:
+                        on_label({key: line[key] for key in ("kind", "file", "objective", "status", "seconds")})
+                    file = None if should_stop() else next(waiting, None)
+                    if file is not None:
+                        running.add(pool.submit(_solve, file, config))
+    out = []
+    for file in files:
+        if file.name in lines and lines[file.name]["solutions"]:
+            out.append(_checked(file, lines[file.name], path))
+    return out
+
+
+def _read(path: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Lines of a file by instance; a last line that was cut off is dropped from it."""
+    if not path.is_file():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    lines = {}
+    for number, row in enumerate(whole.splitlines(), start=1):
+        try:
+            line = json.loads(row)
+            if number == 1:
+                kept = {key: value for key, value in line.items() if key != "kind"}
+                if kept != manifest:
+                    raise InvalidFileError(
+                        f"made with {kept}, not {manifest}: move it away, or keep the settings.", path
+                    )
+            else:
+                lines[line["file"]] = line
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidFileError(f"no label: {error!r}", path, number) from None
+    return lines
+
+
+def _solve(file: Path, config: DataConfig) -> dict[str, Any]:
+    """One line: every different solution within the gap of the best, over all runs."""
+    instance = read_milp(file)
+    problem = node_set_problem(instance) if config.graph else None
+    found: dict[bytes, tuple[float, np.ndarray]] = {}
+
+    def keep(incumbent: Incumbent) -> None:
+        solution: Any = incumbent.solution
+        values = solution.values if problem is None else problem.values(solution)
+        verdict = judge(instance, Values(values=values))
+        if verdict.feasible and verdict.objective is not None:
+            found[np.round(values, 6).tobytes()] = verdict.objective, values
+
+    seconds, status, bound = 0.0, "", None
+    for seed in range(config.runs):
+        result = solve(
+            instance if problem is None else problem.instance,
+            config.solver,
+            time_limit=config.time_limit,
+            seed=seed,
+            on_incumbent=keep,
+        )
+        seconds += result.runtime
+        if problem is None:
+            status, bound = result.status.value, result.bound
+    sign = -1.0 if instance.maximize else 1.0
+    best = min((sign * objective for objective, _ in found.values()), default=0.0)
+    near = [pair for pair in found.values() if sign * pair[0] - best <= config.gap * max(1.0, abs(best)) + 1e-9]
+    near.sort(key=lambda pair: sign * pair[0])
+    return {
+        "kind": "instance",
+        "file": file.name,
+        "digest": instance.digest,
+        "status": status,
+        "objective": near[0][0] if near else None,
+        "bound": bound,
+        "seconds": round(seconds, 3),
+        "solutions": [_plain(values) for _, values in near[:_MOST]],
+    }
+
+
+def _plain(values: np.ndarray) -> list[float]:
+    """Numbers as short as they can be."""
+    return [int(value) if value == int(value) else value for value in values.tolist()]
+
+
+def _checked(file: Path, line: dict[str, Any], path: Path) -> Label:
+    instance = read_milp(file)
+    if instance.digest != line["digest"]:
+        raise InvalidFileError(f"{file.name} is not the instance that was labelled.", path)
+    solutions = np.array(line["solutions"], dtype=np.float64)
+    objectives = []
+    for values in solutions:
+        verdict = judge(instance, Values(values=values))
+        if not verdict.feasible or verdict.objective is None:
+            raise InvalidFileError(f"a solution of {file.name} breaks a rule: {verdict.violations[0]}.", path)
+        objectives.append(verdict.objective)
+    return Label(file, instance, solutions, np.array(objectives), float(line["seconds"]))
+
+
+def read_milp(file: Path) -> MILPInstance:
+    """
+    Read a MILP file.
+
+    Raises
+    ------
+    InvalidFileError
+        If it holds another problem.
+    """
+    instance = read(file, problem="milp")
+    if not isinstance(instance, MILPInstance):
+        raise InvalidFileError(f"holds a {instance.problem} instance, not a MILP.", file)
+    return instance

@@ -1,0 +1,209 @@
+"""
+Train a network for constraint reduction: label the instances of a folder, choose the critical families, learn.
+
+Batches are functions of the seed and the step, so a run that was cut into slices sees what one in one piece sees.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch_geometric.data import Batch
+
+from cosolve.models import Trainer
+from cosolve.models.ctc.card import card
+from cosolve.models.ctc.config import CtcConfig
+from cosolve.models.ctc.data import Dataset, batch_of_step, dataset
+from cosolve.models.ctc.families import Family, choose, families_text, survey
+from cosolve.models.ctc.graph import facts
+from cosolve.models.ctc.labels import Label, label
+from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
+from cosolve.models.ctc.network import Network
+from cosolve.models.devices import cpu_threads, device_of
+from cosolve.models.run import Run
+
+
+def train(
+    config: CtcConfig,
+    out: Path,
+    *,
+    max_steps: int | None = None,
+    time_limit: float = math.inf,
+    resume: bool = False,
+    device: str = "cpu",
+    threads: int = 1,
+    on_metrics: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """
+    Train, or train on; the weights of the best validation so far lie in ``out`` at any time.
+
+    Labels come first, those that the folder of instances lacks; they stay there for other runs.
+
+    Parameters
+    ----------
+    config
+        What to train on what; with ``resume`` only its table ``training`` may differ from that of the run.
+    out
+        Checkpoint folder.
+    max_steps
+        Steps of this call at most; ``None`` for all that are left.
+    time_limit
+        Seconds after which no label and no step of this call begins.
+    resume
+        Go on from the state in ``out``.
+    device
+        "cpu", "cuda" or "cuda:N".
+    threads
+        CPU threads, and instances labelled at the same time.
+    on_metrics
+        Called with each label, each judged family, and each line of ``metrics.jsonl``.
+
+    Returns
+    -------
+    dict
+        The last validation.
+
+    Raises
+    ------
+    ValueError
+        If ``out`` holds a run already and ``resume`` is not set, or the other way round; or there are too few labels.
+    FileNotFoundError
+        If there are no instances.
+    InvalidFileError
+        If the state or the labels are damaged or of another config.
+    """
+    begin, settings, where = perf_counter(), config.training, device_of(device)
+    tell = on_metrics or (lambda line: None)
+    labels = label(
+        Path(config.data.instances),
+        config.data,
+        threads=threads,
+        should_stop=lambda: perf_counter() - begin > time_limit,
+        on_label=tell,
+    )
+    if not config.data.families:
+        config = replace(config, data=replace(config.data, families=_families(labels, config, tell)))
+    data = dataset(labels, config)
+    with cpu_threads(threads):
+        torch.manual_seed(settings.seed)
+        network = Network(config.model).to(where)
+        optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
+        run = Run(out, config, network, optimiser, family="ctc", problem="milp", score="score", card=card)
+        run.restore() if resume else run.begin()
+        last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
+        coverage = ranges(labels)
+
+        def measure(line: dict[str, Any]) -> None:
+            scores = validate(network, data)
+            run.save({"step": run.step, **line, **scores}, perf_counter() - begin, where, coverage)
+            tell(run.lines[-1])
+
+        while run.step < last and perf_counter() - begin < time_limit:
+            for group in optimiser.param_groups:
+                group["lr"] = settings.rate * (1 + math.cos(math.pi * run.step / settings.steps)) / 2
+            torch.manual_seed(settings.seed + run.step)  # dropout
+            batch = batch_of_step(data.training, settings.seed, run.step, settings.batch).to(where)
+            network.train()
+            loss = loss_of(network, batch, config)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip or math.inf)
+            optimiser.step()
+            run.step += 1
+            if run.step % settings.validation_every == 0:
+                measure({"loss": float(loss.detach())})
+        if not run.lines or run.lines[-1]["step"] != run.step:
+            measure({})
+    return run.lines[-1]
+
+
+def loss_of(network: Network, batch: Batch, config: CtcConfig) -> torch.Tensor:
+    """Weighted focal losses of rows and columns."""
+    settings = config.training
+    rows, columns = (
+        focal_loss(logits[node.mask], node.y[node.mask], settings.alpha, settings.gamma)
+        for logits, node in zip(network(batch), (batch["row"], batch["column"]), strict=True)
+    )
+    return settings.row_weight * rows + (1 - settings.row_weight) * columns
+
+
+@torch.no_grad()
+def validate(network: Network, data: Dataset) -> dict[str, float]:
+    """
+    Calibrate on the validation graphs, and measure what the surest predictions are worth.
+
+    Returns
+    -------
+    dict
+        ``score``: cross-entropy of rows and columns, which the best weights have least of; ``precision_k``: mean target
+        of the surest k % of the rows; ``tight``: of all; ``columns``: accuracy of the surest half of the columns;
+        ``training``, ``validation``: numbers of graphs.
+    """
+    network.eval()
+    where = next(network.parameters()).device
+    found: list[tuple[torch.Tensor, ...]] = []
+    for graph in data.validation:
+        rows, columns = network(Batch.from_data_list([graph]).to(where))
+        row, column = graph["row"], graph["column"]
+        found.append((rows.cpu()[row.mask], row.y[row.mask], columns.cpu()[column.mask], column.y[column.mask]))
+    parts = list(zip(*found, strict=True))
+    score = 0.0
+    for i in (0, 1):
+        logits, target = torch.cat(parts[2 * i]), torch.cat(parts[2 * i + 1])
+        if len(logits):
+            scale, shift = fit_calibration(logits, target)
+            network.calibration[i] = torch.tensor([scale, shift])
+            score += float(torch.nn.functional.binary_cross_entropy_with_logits(scale * logits + shift, target))
+    columns = [(x * network.calibration[1, 0].cpu() + network.calibration[1, 1].cpu()).sigmoid() for x in parts[2]]
+    right = [torch.where(p > 0.5, y, 1 - y) for p, y in zip(columns, parts[3], strict=True)]
+    sure = [(p - 0.5).abs() for p in columns]
+    tight = torch.cat(parts[1])
+    return {
+        "score": round(score, 6),
+        **{f"precision_{k}": precision_at(parts[0], parts[1], k / 100) for k in (1, 2, 5, 10, 20)},
+        "tight": float(tight.mean()) if len(tight) else 0.0,
+        "columns": precision_at(sure, right, 0.5),
+        "training": len(data.training),
+        "validation": len(data.validation),
+    }
+
+
+def ranges(labels: Sequence[Label]) -> dict[str, tuple[float, float]]:
+    """Least and greatest value of each fact over instances; sizes may be five times as large as in training."""
+    known = [facts(label.instance) for label in labels]
+    out = {}
+    for name in known[0]:
+        values = [entry[name] for entry in known]
+        wide = 5.0 if name in ("columns", "rows") else 1.25
+        out[name] = (round(min(values) / wide, 6), round(max(values) * wide, 6))
+    return out
+
+
+def _families(labels: Sequence[Label], config: CtcConfig, tell: Callable[[dict[str, Any]], None]) -> str:
+    """Choose the critical families and say why."""
+
+    def on_family(family: Family) -> None:
+        tell(
+            {
+                "kind": "family",
+                "family": family.name,
+                "rows": round(family.rows, 1),
+                "tight": round(family.tight, 4),
+                "rho": float(f"{family.rho:.4g}"),
+                "speedup": None if family.speedup is None else round(family.speedup, 2),
+                "critical": family.is_critical,
+            }
+        )
+
+    limit = config.data.oracle_limit
+    chosen = choose(labels, oracle=config.data.oracle, time_limit=limit, on_family=on_family)
+    return families_text(chosen, survey(labels))
+
+
+TRAINER = Trainer("ctc", "tight rows and binaries of MILPs, for constraint reduction", CtcConfig, train)

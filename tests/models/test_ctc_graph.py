@@ -1,0 +1,184 @@
+"""MILPs as graphs, and the network on them: order and units must not matter, coefficients must."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import Bounds, LinearConstraint, milp
+from torch_geometric.data import Batch
+
+import cosolve
+from cosolve.core.problem import judge
+from cosolve.instances.generators import generate
+from cosolve.instances.milp import Values
+from cosolve.models.ctc.config import ModelConfig
+from cosolve.models.ctc.graph import COLUMN_FEATURES, graph_of
+from cosolve.models.ctc.network import Network
+from cosolve.models.ctc.node_sets import node_set_problem
+from cosolve.models.ctc.relaxation import solve_relaxation
+from cosolve.models.ctc.rows import may_be_imposed
+
+VARIANTS = [{}, {"types": False}, {"gates": False}, {"relaxation": False}, {"types": False, "gates": False}]
+
+
+def auction(seed=1):
+    return generate("milp", "auction", seed=seed, items=12, bids=40)
+
+
+def network(**settings):
+    torch.manual_seed(0)
+    return Network(ModelConfig(width=16, heads=2, **settings)).eval()
+
+
+def predict(net, *instances):
+    with torch.no_grad():
+        return net(Batch.from_data_list([graph_of(instance) for instance in instances]))
+
+
+def permuted(instance, rng):
+    """The same MILP with rows and columns in another order."""
+    rows, columns = rng.permutation(len(instance.row_lower)), rng.permutation(instance.size)
+    matrix = instance.matrix[rows][:, columns]
+    matrix.sort_indices()
+    other = replace(
+        instance,
+        cost=instance.cost[columns],
+        col_lower=instance.col_lower[columns],
+        col_upper=instance.col_upper[columns],
+        is_integer=instance.is_integer[columns],
+        row_lower=instance.row_lower[rows],
+        row_upper=instance.row_upper[rows],
+        data=matrix.data,
+        indices=matrix.indices,
+        indptr=matrix.indptr,
+        row_names=tuple(instance.row_names[i] for i in rows),
+        col_names=tuple(instance.col_names[i] for i in columns),
+    )
+    return other, rows, columns
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_order_of_rows_and_columns_does_not_matter(settings):
+    """A MILP is a set of rows; what is learned of one order must hold in all."""
+    instance = auction()
+    # No relaxation: its optimum need not be unique.
+    net = network(**{**settings, "relaxation": False})
+    other, rows, columns = permuted(instance, np.random.default_rng(3))
+    row_logits, column_logits = predict(net, instance)
+    other_rows, other_columns = predict(net, other)
+    torch.testing.assert_close(other_rows[:-1], row_logits[:-1][rows], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(other_columns, column_logits[columns], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_an_instance_does_not_see_the_rest_of_its_batch(settings):
+    """Attention, gates and types pool over one graph: the released code mixed the graphs of a batch."""
+    one, two = auction(1), generate("milp", "vertex-cover", seed=2, nodes=30)
+    net = network(**settings)
+    alone, together = predict(net, one), predict(net, two, one)
+    for single, both in zip(alone, together, strict=True):
+        torch.testing.assert_close(both[-len(single) :], single, atol=1e-5, rtol=1e-5)
+
+
+def test_units_do_not_matter():
+    """Rows in grams and costs in cents are the same problem."""
+    instance = generate("milp", "set-cover", seed=3, rows=20, columns=30, density=0.2)
+    scale = np.repeat(np.arange(1, 21) * 3.0, np.diff(instance.indptr))
+    sides = instance.row_lower * scale[instance.indptr[:-1]]
+    other = replace(instance, cost=instance.cost * 100, data=instance.data * scale, row_lower=sides)
+    first, second = graph_of(instance, relaxation=False), graph_of(other, relaxation=False)
+    torch.testing.assert_close(first["column"].x, second["column"].x)
+    torch.testing.assert_close(first["row"].x[:, :7], second["row"].x[:, :7])
+
+
+def test_coefficients_reach_the_messages():
+    """The released network lost them in a normalisation over one number."""
+    instance = auction()
+    graph = graph_of(instance)
+    other = graph.clone()
+    other["column", "in", "row"].edge_attr = graph["column", "in", "row"].edge_attr * 0.5
+    net = network()
+    with torch.no_grad():
+        first, second = (net(Batch.from_data_list([g]))[0] for g in (graph, other))
+    assert (first - second).abs().max() > 1e-3
+
+
+def test_without_the_relaxation_its_features_are_not_seen():
+    """An ablation that still sees the duals ablates nothing."""
+    instance = auction()
+    net = network(relaxation=False)
+    with_it, without = graph_of(instance), graph_of(instance, relaxation=False)
+    assert with_it["column"].x[:, COLUMN_FEATURES:].any()
+    assert not without["column"].x[:, COLUMN_FEATURES:].any()
+    with torch.no_grad():
+        for a, b in zip(net(Batch.from_data_list([with_it])), net(Batch.from_data_list([without])), strict=True):
+            torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("maximise", [False, True])
+def test_duals_and_reduced_costs_satisfy_the_optimality_conditions(maximise):
+    """Signs differ between solvers, senses and sides; these are what the features rely on."""
+    instance = generate("milp", "item-placement", seed=1) if not maximise else auction()
+    found = solve_relaxation(instance)
+    sign = -1.0 if instance.maximize else 1.0
+    np.testing.assert_allclose(sign * instance.cost - instance.matrix.T @ found.duals, found.reduced_costs, atol=1e-7)
+    inside = (found.activities > instance.row_lower + 1e-6) & (found.activities < instance.row_upper - 1e-6)
+    assert np.abs(found.duals[inside]).max() < 1e-7
+    assert (found.duals[found.activities < instance.row_upper - 1e-6] >= -1e-7).all()
+    free = (found.values > instance.col_lower + 1e-6) & (found.values < instance.col_upper - 1e-6)
+    assert np.abs(found.reduced_costs[free]).max() < 1e-7
+
+
+def test_an_infeasible_relaxation_is_no_relaxation():
+    """The network then does without it; that the MILP is infeasible too is for the solver to say."""
+    instance = auction()
+    assert solve_relaxation(replace(instance, row_upper=np.full(len(instance.row_upper), -1.0))) is None
+    assert not graph_of(replace(instance, row_upper=np.full(len(instance.row_upper), -1.0)))["row"].x[:, -3:].any()
+
+
+def test_the_objective_is_the_last_row_and_types_are_families():
+    """Auctions have one type of columns, two of rows, and the objective."""
+    instance = auction()
+    graph = graph_of(instance, relaxation=False)
+    assert graph["row"].num_nodes == len(instance.row_lower) + 1
+    assert graph["type"].num_nodes == 4
+    assert graph["row", "is", "type"].edge_index[1, -1] == 3
+    edges = graph["column", "in", "row"].edge_index
+    assert (edges[1] == len(instance.row_lower)).sum() == np.count_nonzero(instance.cost)
+    families = np.array(instance.row_families)
+    numbers = graph["row", "is", "type"].edge_index[1, :-1].numpy()
+    assert len(set(zip(families.tolist(), numbers.tolist(), strict=True))) == 2
+
+
+def test_rows_of_a_family_are_found_by_name_and_by_structure():
+    """A file without names still has its structural types."""
+    instance = auction()
+    is_bidder = np.array(instance.row_families) == "bidder"
+    assert (may_be_imposed(instance, "bidder") == is_bidder).all()
+    nameless = replace(instance, row_names=())
+    assert not may_be_imposed(nameless, "bidder").any()
+    assert may_be_imposed(nameless, "bidder,set_packing").all()
+    assert may_be_imposed(instance, "").all()
+
+
+def test_node_set_problems_are_recognised():
+    """The graph problem behind it has the same optimum; what is none is refused."""
+    for family in ("independent-set", "vertex-cover"):
+        instance = generate("milp", family, seed=4, nodes=30)
+        problem = node_set_problem(instance)
+        found = cosolve.solve(problem.instance, time_limit=20)
+        x = problem.values(found.solution)
+        sign = -1 if instance.maximize else 1
+        rows = LinearConstraint(instance.matrix, instance.row_lower, instance.row_upper)
+        best = milp(sign * instance.cost, integrality=np.ones(30), bounds=Bounds(0, 1), constraints=rows)
+        assert judge(instance, Values(values=x)).feasible
+        assert instance.cost @ x == pytest.approx(sign * best.fun)
+    with pytest.raises(ValueError, match="one cost"):
+        node_set_problem(auction())
+    with pytest.raises(ValueError, match=r"rows must be"):
+        node_set_problem(
+            replace(generate("milp", "set-cover", seed=1, rows=20, columns=30, density=0.2), cost=np.ones(30))
+        )

@@ -1,0 +1,237 @@
+"""Labels, critical families, losses and the training loop of constraint reduction."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import cosolve
+from cosolve.core.errors import InvalidFileError
+from cosolve.instances.generators import generate
+from cosolve.models import checkpoints
+from cosolve.models.ctc import families, labels
+from cosolve.models.ctc.config import CtcConfig, DataConfig, ModelConfig, TrainingConfig
+from cosolve.models.ctc.data import batch_of_step, dataset
+from cosolve.models.ctc.families import families_text, survey
+from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
+from cosolve.models.ctc.network import Network
+from cosolve.models.ctc.predictor import choose, predict
+from cosolve.models.ctc.training import loss_of, train
+from cosolve.models.devices import cpu_threads
+from cosolve.search.row_types import RowType
+
+MODEL = ModelConfig(width=16, heads=2, rounds=1, dropout=0.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Six small covers, not labelled yet."""
+    path = tmp_path_factory.mktemp("covers")
+    for i in range(6):
+        cosolve.write(generate("milp", "vertex-cover", seed=i, nodes=24, degree=3), path / f"cover-{i}.mps")
+    return path
+
+
+@pytest.fixture(scope="module")
+def config(folder):
+    data = DataConfig(instances=str(folder), graph=True, solver="local-search", time_limit=0.05, runs=2, oracle=0)
+    return CtcConfig(data, MODEL, TrainingConfig(steps=6, batch=2, validation_every=2))
+
+
+@pytest.fixture(scope="module")
+def known(folder, config):
+    return labels.label(folder, config.data)
+
+
+def test_labels_are_optimal_solutions_and_their_tight_rows(known):
+    """The graph's own solver labels the MILP; what is tight is computed from the solutions."""
+    assert len(known) == 6
+    for label in known:
+        best = cosolve.solve(label.instance, "scip", time_limit=20)
+        assert (label.objectives == best.objective).all()
+        for x, tight in zip(label.solutions, label.tight(), strict=True):
+            assert (tight == (label.instance.matrix @ x == 1)).all()
+
+
+def test_labelling_goes_on_where_it_was_cut_off(folder, config, known, tmp_path, monkeypatch):
+    """Hours of labels must survive a kill in the middle of a line, and none may be made twice."""
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / labels.LABELS
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:4]) + lines[4][:50])
+    made = []
+    again = labels.label(tmp_path, config.data, threads=2, on_label=made.append)
+    assert len(made) == 3
+    assert [a.path.name for a in again] == [k.path.name for k in known]
+    for line in path.read_text().splitlines():
+        json.loads(line)
+    path.write_text("".join(lines[:2]))
+    assert len(labels.label(tmp_path, config.data, should_stop=lambda: True)) == 2
+
+
+def test_labels_of_other_settings_or_instances_are_refused(folder, config, known, tmp_path):
+    """Labels of a weaker solver, or of instances that were made anew, would be learned without a word."""
+    with pytest.raises(InvalidFileError, match="made with"):
+        labels.label(folder, replace(config.data, time_limit=1.0))
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "cover-0.mps").write_bytes((folder / "cover-1.mps").read_bytes())
+    with pytest.raises(InvalidFileError, match=r"cover-0.mps is not the instance"):
+        labels.label(tmp_path, config.data)
+    with pytest.raises(FileNotFoundError, match="to learn from"):
+        labels.label(tmp_path / "none", config.data)
+    path = tmp_path / labels.LABELS
+    path.write_text(path.read_text().splitlines(keepends=True)[0] + "{}\n")
+    with pytest.raises(InvalidFileError, match=r"labels.jsonl:2"):
+        labels.label(tmp_path, config.data)
+
+
+def test_the_judge_keeps_families_that_can_be_learned(known):
+    """About half of the rows of a vertex cover are tight; families of nearly none or nearly all teach nothing."""
+    (edge,) = survey(known)
+    assert (edge.name, edge.kinds) == ("edge", {RowType.SET_COVERING})
+    assert 0.3 < edge.tight < 0.8
+    assert edge.rho == pytest.approx(2 / 3)
+    assert edge.is_critical
+    assert not replace(edge, tight=0.97).is_critical
+    assert not replace(edge, speedup=1.1).is_critical
+
+
+def test_measured_worth_decides_between_families_of_one_type(monkeypatch, tmp_path):
+    """Bidder and item rows of an auction are both set packing; only solving tells that one is worth nothing."""
+    for i in range(3):
+        instance = generate("milp", "auction", seed=i, items=15, bids=60)
+        cosolve.write(instance, tmp_path / f"{i}.mps")
+    known = labels.label(tmp_path, DataConfig(instances=str(tmp_path), time_limit=20))
+    for name, value in (("LEAST_TIGHT", 1), ("LEAST_SHARE", 0.0), ("GREATEST_SHARE", 1.0)):
+        monkeypatch.setattr(families, name, value)
+
+    def seconds(instance, solver, time_limit):
+        is_equal = instance.row_lower == instance.row_upper
+        imposed = {name for name, equal in zip(instance.row_families, is_equal, strict=True) if equal}
+        return {frozenset(): 8.0, frozenset({"bidder"}): 1.0, frozenset({"item"}): 8.0}[frozenset(imposed)]
+
+    monkeypatch.setattr(families, "_seconds", seconds)
+    told = []
+    chosen = families.choose(known, oracle=2, on_family=told.append)
+    assert [family.name for family in chosen] == ["bidder"]
+    assert chosen[0].speedup == pytest.approx(8.0)
+    assert {family.name for family in told} == {"bidder", "item"}
+    # Nameless auctions can't be told apart: their structural type is not the chosen family's alone.
+    assert families_text(chosen, survey(known)) == "bidder"
+    assert families_text(survey(known), survey(known)).endswith("set_packing")
+
+
+def test_focal_loss_is_cross_entropy_without_its_exponent():
+    """At gamma 0 and alpha 1/2 half of it; a known answer counts less with gamma."""
+    logits, target = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([1.0, 0.0, 0.3])
+    plain = torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
+    assert focal_loss(logits, target, 0.5, 0.0) == pytest.approx(float(plain) / 2)
+    sure, unsure = torch.tensor([5.0]), torch.tensor([0.5])
+    one = torch.ones(1)
+    ratio = [float(focal_loss(x, one, 0.75, 2.0) / focal_loss(x, one, 0.75, 0.0)) for x in (sure, unsure)]
+    assert ratio[0] < 1e-3 < ratio[1]
+
+
+def test_calibration_finds_the_scale_that_was_lost():
+    """Probabilities decide how much is imposed; those of a focal loss are bent."""
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=20_000) * 2
+    y = (rng.random(len(true)) < 1 / (1 + np.exp(-true))).astype(np.float32)
+    scale, shift = fit_calibration(torch.tensor((true - 0.7) / 3), torch.tensor(y))
+    assert scale == pytest.approx(3, rel=0.05)
+    assert shift == pytest.approx(0.7, abs=0.1)
+    separable = fit_calibration(torch.tensor([-1.0, 1.0]), torch.tensor([0.0, 1.0]))
+    assert all(math.isfinite(value) for value in separable)
+    assert fit_calibration(torch.tensor([1.0, -1.0]), torch.tensor([0.0, 1.0])) == (1.0, 0.0)
+
+
+def test_precision_is_that_of_the_surest():
+    """By graph, not over all of them: one instance with sure rows must not stand for the others."""
+    scores = [torch.tensor([3.0, 2.0, 1.0, 0.0]), torch.tensor([0.1, 0.2])]
+    targets = [torch.tensor([1.0, 0.0, 0.0, 0.0]), torch.tensor([1.0, 0.0])]
+    assert precision_at(scores, targets, 0.5) == pytest.approx((0.5 + 0.0) / 2)
+    assert precision_at(scores, targets, 1.0) == pytest.approx((0.25 + 0.5) / 2)
+
+
+def test_one_batch_can_be_learned_by_heart(tmp_path):
+    """A network that can't has a branch without gradient, or targets that are not its rows'."""
+    for i in range(3):
+        cosolve.write(generate("milp", "set-cover", seed=i, rows=20, columns=30, density=0.2), tmp_path / f"{i}.mps")
+    data = DataConfig(instances=str(tmp_path), families="cover")
+    config = CtcConfig(data, replace(MODEL, width=32, rounds=2), TrainingConfig(alpha=0.5, gamma=0.0))
+    with cpu_threads(1):
+        torch.manual_seed(0)
+        net = Network(config.model)
+        batch = batch_of_step(dataset(labels.label(tmp_path, data), config).training, 0, 0, 2)
+        optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
+        losses = []
+        for _ in range(120):
+            loss = loss_of(net, batch, config)
+            optimiser.zero_grad()
+            loss.backward()
+            if not losses:
+                assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimiser.step()
+            losses.append(float(loss.detach()))
+        rows, columns = net(batch)
+    row, column = batch["row"], batch["column"]
+    assert row.mask.sum() == 2 * 20
+    assert not row.mask[-1]
+    assert column.mask.all()
+    assert ((rows > 0) == (row.y > 0.5))[row.mask].float().mean() > 0.95
+    assert ((columns > 0) == (column.y > 0.5)).float().mean() > 0.95
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(config, known, tmp_path):
+    """Slices of minutes on a shared machine must not change what is learned."""
+    seen = []
+    train(config, tmp_path / "whole", on_metrics=seen.append)
+    train(config, tmp_path / "parts", max_steps=3)
+    kept = checkpoints.read(tmp_path / "parts").config(CtcConfig)
+    assert kept.data.families == "edge,set_covering"
+    last = train(kept, tmp_path / "parts", resume=True)
+    assert last["step"] == 6
+    whole, parts = (load_file(tmp_path / name / checkpoints.STATE) for name in ("whole", "parts"))
+    for name, tensor in whole.items():
+        if name != "network.calibration":
+            torch.testing.assert_close(tensor, parts[name], msg=name)
+    assert [line["step"] for line in seen if "step" in line] == [2, 4, 6]
+    assert seen[0] | {"tight": 0, "rows": 0} == {
+        "kind": "family", "family": "edge", "rows": 0, "tight": 0, "rho": 0.6667, "speedup": None, "critical": True
+    }  # fmt: skip
+    assert "| families of rows | edge, set_covering |" in (tmp_path / "whole" / checkpoints.CARD).read_text()
+
+
+def test_a_checkpoint_predicts_for_the_solvers(config, known, tmp_path):
+    """From files to the three learned solvers, and back to a verified solution."""
+    train(config, tmp_path / "net", max_steps=2)
+    instance = generate("milp", "vertex-cover", seed=77, nodes=24, degree=3)
+    checkpoint, outside = choose(str(tmp_path / "net"), {"columns": 24.0, "cost_spread": 9.0})
+    assert outside == ["cost_spread 9 is outside 0..0"]
+    rows, columns = predict(instance, checkpoint)
+    assert rows.shape == instance.row_lower.shape
+    assert ((rows > 0) & (rows < 1)).all()
+    assert ((columns > 0) & (columns < 1)).all()
+    best = cosolve.solve(instance, "scip", time_limit=20).objective
+    graph = generate("mis", "er", seed=1, nodes=40, probability=0.1)
+    for solver in ("ctc", "ps", "rows"):
+        options = {"checkpoint": str(tmp_path / "net"), "doubts": 5.0}
+        result = cosolve.solve(instance, solver, time_limit=20, options=options)
+        assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, best)
+        assert result.stats["checkpoint"] == "net"
+        for rung in result.stats["rungs"]:
+            assert solver != "ps" or rung["rows"] == 0
+            assert (rung["columns"] > 0) == (solver != "rows")
+        other = cosolve.solve(graph, solver, time_limit=20, options=options)
+        assert other.objective == cosolve.solve(graph, time_limit=20).objective
+        assert "outside of what net was trained on" in other.message
