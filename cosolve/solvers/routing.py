@@ -53,7 +53,8 @@ class RoutingOptions:
     Parameters
     ----------
     first_solution
-        One of :data:`FIRST_SOLUTIONS`.
+        One of :data:`FIRST_SOLUTIONS`. With time windows AUTOMATIC becomes PARALLEL_CHEAPEST_INSERTION: the library
+        itself takes PATH_CHEAPEST_ARC, which ends without a solution on many of them.
     metaheuristic
         One of :data:`METAHEURISTICS`; GREEDY_DESCENT ends in the first local optimum.
     """
@@ -177,7 +178,10 @@ def _run(
     from ortools.constraint_solver import routing_enums_pb2 as enums
 
     parameters = pywrapcp.DefaultRoutingSearchParameters()
-    parameters.first_solution_strategy = enums.FirstSolutionStrategy.Value.Value(options.first_solution)
+    first = options.first_solution
+    if first == "AUTOMATIC" and isinstance(instance, VRPTWInstance):
+        first = "PARALLEL_CHEAPEST_INSERTION"
+    parameters.first_solution_strategy = enums.FirstSolutionStrategy.Value.Value(first)
     parameters.local_search_metaheuristic = enums.LocalSearchMetaheuristic.Value.Value(options.metaheuristic)
     left = monitor.time_left()
     if math.isfinite(left):

@@ -196,3 +196,10 @@ def test_greedy_and_search_are_in_order_on_roads(problem):
     better = cosolve.solve(instance, "pyvrp", iterations=300, time_limit=20).objective
     matrix = routing_arrays(instance).distance + np.diag(np.full(41, INF))
     assert matrix.min(axis=1)[1:].sum() < better < greedy
+
+
+def test_routing_finds_a_start_where_its_own_choice_fails():
+    """OR-Tools' AUTOMATIC extends cheapest arcs, and on this instance ends without any solution."""
+    instance = cosolve.generate("acvrptw", "road", n=100, seed=1)
+    result = cosolve.solve(instance, "routing", iterations=3, time_limit=20)
+    assert result.status is Status.FEASIBLE

@@ -1,4 +1,7 @@
-"""Routing instances on the roads of made-up cities [1]_, with distances in km and durations in minutes.
+"""
+Routing instances on the roads of made-up cities, with distances in km and durations in minutes.
+
+Places, demands, capacities and windows are drawn as for RRNCO [1]_.
 
 References
 ----------
@@ -167,7 +170,7 @@ class _Choice:
         self, rng: np.random.Generator, seed: int, count: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Coordinates, distances and durations of so many places, and what to note of them."""
-        meta: dict[str, Any] = {"where": self.split, "split": self.split, "units": UNITS}
+        meta: dict[str, Any] = {"where": self.split, "split": self.split}
         if self.file:
             pool = from_file(self.file, self.points, self.km, self.minutes)
             stem = Path(self.file).name.split(".")[0]
@@ -176,7 +179,7 @@ class _Choice:
             cities = CITIES[self.split]
             city = cities[seed % len(cities)] if self.city < 0 else self.city
             pool = made_up(city, self.points)
-            meta["city"] = city
+            meta |= {"city": city, "units": UNITS}
         meta["points"] = len(pool.points)
         if not 1 <= count <= len(pool.points):
             raise ValueError(

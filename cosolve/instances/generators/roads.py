@@ -29,6 +29,12 @@ SIDE = 3.0
 #: Street plans, and how likely each is.
 PLANS = {"grid": 0.45, "irregular": 0.3, "radial": 0.25}
 
+#: Split to its cities: those for training, and those kept apart for tests.
+CITIES = {"in": range(80), "city": range(80, 100), "cluster": range(80)}
+
+#: Keeps the random stream of cities apart from those of instances with the same seed.
+_STREAM = 0x726F6164
+
 #: Share of the street length, longest strokes first, and speed in km/h of each class of streets.
 _CLASSES = ((0.10, 54.0), (0.30, 38.0), (0.75, 26.0), (1.0, 18.0))
 
@@ -60,10 +66,6 @@ def road_network(seed: int) -> RoadNetwork:
     tree = _spanning_tree(coords, ends, water & ~kept)
     kept |= tree
     return _streets(coords, ends[kept], tree[kept], rng)
-
-
-#: Keeps the random stream of cities apart from those of instances with the same seed.
-_STREAM = 0x726F6164
 
 
 def _grid(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -271,10 +273,6 @@ def road_city(city: int, points: int = 1000) -> tuple[np.ndarray, np.ndarray, np
     """
     coords, distance, duration = road_tables(city, np.arange(points), points)
     return frozen_array(coords), frozen_array(distance), frozen_array(duration)
-
-
-#: Split to its cities: those for training, and those kept apart for tests.
-CITIES = {"in": range(80), "city": range(80, 100), "cluster": range(80)}
 
 
 def draw_places(rng: np.random.Generator, points: np.ndarray, count: int, split: str = "in") -> np.ndarray:
