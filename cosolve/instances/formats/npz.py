@@ -18,6 +18,7 @@ import json
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from cosolve.instances.cvrp import ACVRPInstance, VehicleRoutingInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.formats.base import Format
 from cosolve.instances.formats.source import Source, is_archive
+from cosolve.instances.routing_arrays import routing_arrays
 from cosolve.instances.tsp import ATSPInstance
 from cosolve.instances.vrptw import ACVRPTWInstance
 
@@ -236,6 +238,53 @@ def write(instance: Instance, path: Path) -> None:
         raise ValueError("format npz holds matrices; these distances are by coordinates.")
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
+
+
+def write_set(instances: Sequence[Instance], path: Path) -> None:
+    """
+    Write instances of one size as a test set of RRNCO's: its names and shapes, float32, the depot first.
+
+    Demands are shares of the capacity, and times are in units of the longest duration of each instance, for an acvrptw.
+    :func:`read` gets them back one by one, with these units.
+
+    Raises
+    ------
+    ValueError
+        If the instances differ in problem or size, or lack coordinates.
+    """
+    problems = {instance.problem for instance in instances}
+    if len(problems) != 1 or not problems <= set(_PROBLEMS) or len({instance.size for instance in instances}) != 1:
+        raise ValueError(f"a set holds instances of one size and one of the problems {', '.join(_PROBLEMS)}.")
+    rows: list[dict[str, Any]] = []
+    for instance in instances:
+        if isinstance(instance, ATSPInstance):
+            rows.append({"locs": instance.distances.coords, "distance_matrix": instance.distances.dense()})
+            continue
+        assert isinstance(instance, VehicleRoutingInstance)
+        arrays = routing_arrays(instance)
+        places = np.empty((0, 2)) if arrays.coords is None else arrays.coords
+        row: dict[str, Any] = {"locs": places, "distance_matrix": arrays.distance}
+        if isinstance(instance, ACVRPTWInstance):
+            unit = float(arrays.duration[np.isfinite(arrays.duration)].max()) or 1.0
+            nodes = arrays.nodes
+            windows = np.column_stack((instance.opens[nodes], instance.closes[nodes]))
+            row |= {
+                "demand_linehaul": arrays.demand[1:] / (instance.capacity or 1.0),
+                "vehicle_capacity": np.ones(1),
+                "speed": np.ones(1),
+                "duration_matrix": arrays.duration / unit,
+                "time_windows": windows / unit,
+                "service_time": arrays.service / unit,
+            }
+        else:
+            row |= {"depot": places[:1].ravel(), "locs": places[1:], "demand": arrays.demand[1:]}
+            row |= {"capacity": np.float64(instance.capacity)}
+        rows.append(row)
+    if not all(len(row["locs"]) for row in rows):
+        raise ValueError("a set holds coordinates, and these instances have none.")
+    tables: dict[str, Any] = {key: np.stack([row[key] for row in rows]).astype(np.float32) for key in rows[0]}
+    with path.open("wb") as file:
+        np.savez_compressed(file, **tables)
 
 
 NPZ = Format(

@@ -17,6 +17,7 @@ from cosolve.core.errors import InvalidInstanceError
 from cosolve.core.metric import Metric
 from cosolve.instances.cvrp import Routes
 from cosolve.instances.distances import Distances
+from cosolve.instances.formats.npz import write_set
 from cosolve.instances.tiny import tiny_instances
 from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.testing import check_format, check_solution_format
@@ -354,3 +355,29 @@ def test_coordinates_do_not_fit_into_an_archive(tmp_path):
     assert isinstance(instance, VRPTWInstance)
     with pytest.raises(ValueError, match="does not write vrptw"):
         cosolve.write(instance, tmp_path / "x.npz", format="npz")
+
+
+@pytest.mark.parametrize("problem", ["atsp", "acvrp", "acvrptw"])
+def test_sets_of_instances_are_written_as_they_are_read(tmp_path, problem):
+    """Units differ, the routes and their distance do not."""
+    instances = [cosolve.generate(problem, "road", n=9, points=40, seed=seed) for seed in range(3)]
+    path = tmp_path / "set.npz"
+    write_set(instances, path)
+    for index, instance in enumerate(instances):
+        again = cosolve.read(path, index=index)
+        assert again.problem == problem
+        solution = cosolve.solve(instance, "greedy", time_limit=5).solution
+        before, after = (cosolve.judge(one, solution) for one in (instance, again))
+        assert after.feasible
+        assert after.objective == pytest.approx(before.objective, rel=1e-6)
+        np.testing.assert_allclose(again.distances.coords, instance.distances.coords, atol=1e-6)
+    if problem == "acvrptw":
+        assert again.durations.matrix.max() == 1
+        assert again.closes[0] == pytest.approx(4.6)
+        assert again.capacity == 1
+    with np.load(path, allow_pickle=False) as arrays:
+        assert all(array.dtype == np.float32 for array in arrays.values())
+    with pytest.raises(ValueError, match="one size"):
+        write_set([*instances, cosolve.generate(problem, "road", n=8, points=40)], path)
+    with pytest.raises(ValueError, match="coordinates"):
+        write_set([tiny_instances(problem)[0][0]], path)
