@@ -25,7 +25,9 @@ import numpy as np
 
 from cosolve.core.jit import jit
 from cosolve.core.metric import distance
+from cosolve.search.chains import chain, choose_string, save_routes, sort_by_key, unchain
 from cosolve.search.neighbours import nearest
+from cosolve.search.random import below, stream, uniform
 
 #: Parameters of the paper, section 5.2: average number of customers removed, longest string, probability of a
 #: string with a gap, of a longer gap, and of a blink.
@@ -123,13 +125,13 @@ def start(data: SearchData, nodes: np.ndarray, offsets: np.ndarray, seed: int) -
     n = len(data.demand)
     num_routes = max(n, len(offsets) - 1)
     links = np.full((4, n + num_routes), -1, np.int32)
-    _chain(links[3], nodes, offsets, n)
+    chain(links[3], nodes, offsets, n)
     ints = np.zeros(7, np.int64)
     floats = np.zeros(6)
     state = SearchState(
         ints,
         floats,
-        np.array([(seed * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64 | 1], np.uint64),
+        stream(seed),
         links,
         np.zeros(n + num_routes),
         np.zeros((5, num_routes), np.int32),
@@ -156,37 +158,7 @@ def run(data: SearchData, state: SearchState, iterations: int) -> None:
 
 def best_routes(data: SearchData, state: SearchState) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and offsets of the best solution, empty routes left out."""
-    return _unchain(state.links[3], len(data.demand))
-
-
-@jit
-def _chain(chain: np.ndarray, nodes: np.ndarray, offsets: np.ndarray, n: int) -> None:
-    for r in range(len(chain) - n):
-        chain[n + r] = n + r
-    for r in range(len(offsets) - 1):
-        last = n + r
-        for k in range(offsets[r], offsets[r + 1]):
-            chain[last] = nodes[k]
-            last = nodes[k]
-        chain[last] = n + r
-
-
-@jit
-def _unchain(chain: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    nodes = np.empty(n, np.int64)
-    offsets = np.zeros(len(chain) - n + 1, np.int64)
-    filled, num_routes = 0, 0
-    for sentinel in range(n, len(chain)):
-        node = chain[sentinel]
-        if node == sentinel:
-            continue
-        while node != sentinel:
-            nodes[filled] = node
-            filled += 1
-            node = chain[node]
-        num_routes += 1
-        offsets[num_routes] = filled
-    return nodes[:filled], offsets[: num_routes + 1]
+    return unchain(state.links[3], len(data.demand))
 
 
 @jit
@@ -240,22 +212,6 @@ def _load_best(
             routes[2, r] = 1
             ints[_NUM_FREE] += 1
     return cost
-
-
-@jit
-def _uniform(random: np.ndarray) -> float:
-    """Xorshift64* (Vigna 2016), in (0, 1]."""
-    x = random[0]
-    x ^= x >> np.uint64(12)
-    x ^= x << np.uint64(25)
-    x ^= x >> np.uint64(27)
-    random[0] = x
-    return (float((x * np.uint64(2685821657736338717)) >> np.uint64(11)) + 1.0) * 1.1102230246251565e-16
-
-
-@jit
-def _below(random: np.ndarray, bound: int) -> int:
-    return min(bound - 1, int(_uniform(random) * bound))
 
 
 @jit
@@ -337,25 +293,6 @@ def _link(
 
 
 @jit
-def _choose_string(links: np.ndarray, random: np.ndarray, n: int, c: int, length: int) -> int:
-    """First customer of a random string of that length that holds c."""
-    before, node = 0, c
-    while before < length - 1 and links[1, node] < n:
-        node = links[1, node]
-        before += 1
-    behind, node = 0, c
-    while behind < length - 1 and links[0, node] < n:
-        node = links[0, node]
-        behind += 1
-    least = max(0, length - 1 - behind)
-    steps = least + _below(random, before - least + 1)
-    node = c
-    for _ in range(steps):
-        node = links[1, node]
-    return node
-
-
-@jit
 def _ruin(
     metric: int,
     coords: np.ndarray,
@@ -380,8 +317,8 @@ def _ruin(
     average = (n - 1) / max(1, ints[_NUM_ROUTES])
     longest = max(1.0, min(MAX_STRING, average))
     most = 4.0 * AVERAGE_REMOVED / (1.0 + longest) - 1.0
-    num_strings = int(_uniform(random) * most + 1.0)
-    seed = _below(random, n - 1)
+    num_strings = int(uniform(random) * most + 1.0)
+    seed = below(random, n - 1)
     if seed >= depot:
         seed += 1
     num_ruined, num_absent, delta = 0, 0, 0.0
@@ -398,15 +335,15 @@ def _ruin(
         if known:
             continue
         size = routes[0, r]
-        length = int(_uniform(random) * min(longest, float(size)) + 1.0)
+        length = int(uniform(random) * min(longest, float(size)) + 1.0)
         length = min(length, size)
         kept = 0
-        if length > 1 and length < size and _uniform(random) <= SPLIT:
+        if length > 1 and length < size and uniform(random) <= SPLIT:
             kept = 1
-            while length + kept < size and _uniform(random) <= SPLIT_DEPTH:
+            while length + kept < size and uniform(random) <= SPLIT_DEPTH:
                 kept += 1
-        node = _choose_string(links, random, n, c, length + kept)
-        gap_from = length if kept == 0 else 1 + _below(random, length - 1)
+        node = choose_string(links, random, n, c, length + kept)
+        gap_from = length if kept == 0 else 1 + below(random, length - 1)
         for position in range(length + kept):
             following = links[0, node]
             if not gap_from <= position < gap_from + kept:
@@ -439,24 +376,16 @@ def _order(
     count: int,
 ) -> None:
     """Sort the removed customers: at random, by demand, far or close first with weights 4, 4, 2, 1 (section 5.2)."""
-    rule = _below(random, 11)
+    rule = below(random, 11)
     for k in range(count):
         if rule < 4:
-            keys[k] = _uniform(random)
+            keys[k] = uniform(random)
         elif rule < 8:
             keys[k] = -demand[absent[k]]
         else:
             to_depot = distance(metric, coords, matrix, depot, absent[k])
             keys[k] = -to_depot if rule < 10 else to_depot
-    for k in range(1, count):
-        key, node = keys[k], absent[k]
-        j = k
-        while j > 0 and keys[j - 1] > key:
-            keys[j] = keys[j - 1]
-            absent[j] = absent[j - 1]
-            j -= 1
-        keys[j] = key
-        absent[j] = node
+    sort_by_key(absent, keys, count)
 
 
 @jit
@@ -494,7 +423,7 @@ def _best_place(
         if 2.0 * (to_v - ahead[v]) < best:
             ints[_BLINK_IN] -= 1
             if ints[_BLINK_IN] <= 0:
-                ints[_BLINK_IN] = 1 + int(math.log(_uniform(random)) / math.log(1.0 - BLINK))
+                ints[_BLINK_IN] = 1 + int(math.log(uniform(random)) / math.log(1.0 - BLINK))
             else:
                 w = links[0, v]
                 delta = to_v + distance(metric, coords, matrix, c, depot if w >= n else w) - ahead[v]
@@ -504,7 +433,7 @@ def _best_place(
         if 2.0 * (to_v - ahead[u]) < best:
             ints[_BLINK_IN] -= 1
             if ints[_BLINK_IN] <= 0:
-                ints[_BLINK_IN] = 1 + int(math.log(_uniform(random)) / math.log(1.0 - BLINK))
+                ints[_BLINK_IN] = 1 + int(math.log(uniform(random)) / math.log(1.0 - BLINK))
             else:
                 delta = to_v + distance(metric, coords, matrix, depot if u >= n else u, c) - ahead[u]
                 if delta < best and delta <= slack:
@@ -586,7 +515,7 @@ def _run(
             delta += _link(
                 metric, coords, matrix, demand, depot, service_time, ints, links, ahead, routes, loads, c, place
             )
-        limit = -floats[_TEMPERATURE] * math.log(_uniform(random))
+        limit = -floats[_TEMPERATURE] * math.log(uniform(random))
         floats[_TEMPERATURE] *= floats[_COOLING]
         if delta < limit:
             floats[_COST] += delta
@@ -599,7 +528,8 @@ def _run(
             # Sums of fractional lengths carry noise: a gain below it is none.
             if floats[_COST] < floats[_BEST] - 1e-9 * floats[_BEST]:
                 floats[_BEST] = floats[_COST]
-                _save_best(ints, links, routes, n)
+                save_routes(links, routes, ints[_NUM_DIRTY], n)
+                ints[_NUM_DIRTY] = 0
         else:
             for k in range(2 * count - 1, -1, -1):
                 c, r = log_ints[k, 0], log_ints[k, 2]
@@ -610,18 +540,3 @@ def _run(
                     _link(metric, coords, matrix, demand, depot, service_time, ints, links, ahead, routes, loads, c, p)
                 loads[0, r] = log_floats[k, 0]
                 loads[1, r] = log_floats[k, 1]
-
-
-@jit
-def _save_best(ints: np.ndarray, links: np.ndarray, routes: np.ndarray, n: int) -> None:
-    """Copy the routes that changed since the last time: each node lies in a changed route or did not move."""
-    for k in range(ints[_NUM_DIRTY]):
-        r = routes[3, k]
-        routes[4, r] = 0
-        node = n + r
-        while True:
-            links[3, node] = links[0, node]
-            node = links[0, node]
-            if node == n + r:
-                break
-    ints[_NUM_DIRTY] = 0

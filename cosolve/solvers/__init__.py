@@ -12,6 +12,7 @@ for _name, _target in (
     ("beam", "beam:Beam"),
     ("trees", "trees:Trees"),
     ("cpsat", "cpsat:CpSat"),
+    ("rr", "rr:RuinRecreate"),
     ("routing", "routing:Routing"),
     ("pyvrp", "pyvrp:PyVRP"),
     ("highs", "highs:Highs"),

@@ -27,7 +27,7 @@ def available(name):
 
 
 BACKENDS = [available(name) for name in ("pyvrp", "routing", "hgs")]
-OWN = [available("local-search"), available("cpsat")]
+OWN = [available("local-search"), available("rr"), available("cpsat")]
 
 
 def route_cost(instance, route):
@@ -96,7 +96,7 @@ def solve_here(instance, name, target):
 
 
 def _iterations(name):
-    return {"pyvrp": 300, "routing": 300, "hgs": 100, "local-search": 3000}.get(name)
+    return {"pyvrp": 300, "routing": 300, "hgs": 100, "local-search": 3000, "rr": 3000}.get(name)
 
 
 @pytest.mark.parametrize("problem", [TSPInstance, ATSPInstance])

@@ -18,7 +18,7 @@ from cosolve.instances.routing_arrays import routing_arrays
 from cosolve.instances.vrptw import ACVRPTWInstance
 from cosolve.solvers.whole_numbers import MAX_TIME, whole_clock
 
-SOLVERS = ("pyvrp", "routing", "cpsat")
+SOLVERS = ("rr", "pyvrp", "routing", "cpsat")
 INF = np.inf
 
 
@@ -97,7 +97,7 @@ def solvable(kind: str):
 def solve_here(instance, name, target):
     """Without a child process, whose start would take longer than the search; returns the monitor."""
     adapter = solvers.get(name)()
-    iterations = {"pyvrp": 500, "routing": 500}.get(name)
+    iterations = {"rr": 5000, "pyvrp": 500, "routing": 500}.get(name)
     monitor = Monitor(instance, Stop(20.0, iterations, target=target * (1 + 1e-9)))
     outcome = adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())
     return monitor, outcome
@@ -178,7 +178,7 @@ def test_a_window_of_a_moment_between_two_units_keeps_its_order():
     assert cosolve.solve(instance, "pyvrp", iterations=5, time_limit=5).objective == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("name", ["pyvrp", "routing", "cpsat"])
+@pytest.mark.parametrize("name", SOLVERS)
 def test_warm_start_is_not_lost(name):
     """The result may never be worse than the start, and a backend must be able to read it."""
     instance = cosolve.generate("acvrptw", "road", n=20, seed=1, points=100)

@@ -1,0 +1,168 @@
+"""Ruin and recreate on matrices, with and without time windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cosolve
+from cosolve.core.problem import judge
+from cosolve.instances.cvrp import Routes
+from cosolve.instances.routing_arrays import routing_arrays
+from cosolve.search import route_state as row
+from cosolve.search.route_state import adopt, is_complete, prepare
+from cosolve.search.ruin import run, start
+from cosolve.solvers.rr import improve
+
+NOTHING = np.empty(0, np.int64), np.zeros(1, np.int64)
+
+
+def drawn(problem, n=40, seed=1):
+    family = "uniform" if problem == "vrptw" else "road"
+    points = {} if problem == "vrptw" else {"points": 100}
+    return cosolve.generate(problem, family, n=n, seed=seed, **points)
+
+
+def begin(arrays, seed=0, routes=NOTHING):
+    data = prepare(
+        arrays.distance, arrays.duration, arrays.demand, arrays.capacity, arrays.opens, arrays.closes,
+        arrays.service, 30,
+    )  # fmt: skip
+    return data, start(data, *routes, seed=seed)
+
+
+@pytest.mark.parametrize("problem", ["acvrp", "vrptw", "acvrptw"])
+def test_search_keeps_a_feasible_best_of_the_cost_it_believes(problem):
+    """A wrong undo of a rejected iteration, or a route missed when the best is stored, would show here."""
+    instance = drawn(problem)
+    arrays = routing_arrays(instance)
+    data, state = begin(arrays)
+    last = np.inf
+    for _ in range(8):
+        run(data, state, 700)
+        nodes, offsets = state.best_routes()
+        verdict = judge(instance, Routes.from_flat(arrays.nodes[nodes], offsets))
+        assert verdict.feasible
+        assert is_complete(data, state)
+        assert verdict.objective == pytest.approx(state.best, rel=1e-12)
+        assert verdict.objective <= last
+        last = verdict.objective
+    assert last < cosolve.solve(instance, "greedy", time_limit=10).objective
+
+
+@pytest.mark.parametrize("problem", ["acvrp", "vrptw", "acvrptw"])
+def test_current_solution_stays_consistent(problem):
+    """Lists must be circular both ways, and distances, times and loads those of the lists, after any iteration."""
+    arrays = routing_arrays(drawn(problem))
+    data, state = begin(arrays, seed=3)
+    m = len(arrays.nodes)
+    for _ in range(300):
+        run(data, state, 1)
+        seen, cost = [], 0.0
+        for r in range(len(state.loads)):
+            stops = [m + r]
+            while (following := int(state.links[row.NEXT, stops[-1]])) != m + r:
+                assert state.links[row.PREVIOUS, following] == stops[-1]
+                assert state.links[row.ROUTE, following] == r
+                stops.append(following)
+            route = [0, *stops[1:], 0]
+            seen += stops[1:]
+            ahead = arrays.distance[route[:-1], route[1:]]
+            assert state.values[row.AHEAD, stops] == pytest.approx(ahead)
+            cost += ahead.sum()
+            assert state.routes[row.SIZE, r] == len(stops) - 1
+            assert (state.routes[row.PLACE, r] < state.ints[row.NUM_ROUTES]) == (len(stops) > 1)
+            assert state.routes[row.LISTED, state.routes[row.PLACE, r]] == r
+            assert state.loads[r] == pytest.approx(arrays.demand[stops[1:]].sum())
+            assert state.loads[r] <= arrays.capacity
+            if data.is_timed:
+                check_times(arrays, route, state.values[row.LEAVE, stops], state.values[row.LATEST, stops])
+        assert sorted(seen) == list(range(1, m))
+        assert state.floats[row.COST] == pytest.approx(cost)
+
+
+def check_times(arrays, route, leave, latest):
+    """``leave`` and ``latest`` of the depot and the customers of a route, from their definition."""
+    time, last = arrays.opens[0], 0
+    for k, node in enumerate(route[1:-1], 1):
+        time = max(time + arrays.duration[last, node], arrays.opens[node]) + arrays.service[node]
+        assert leave[k] == pytest.approx(time)
+        last = node
+    limit, following = arrays.closes[0], 0
+    for k in range(len(route) - 2, 0, -1):
+        node = route[k]
+        limit = min(arrays.closes[node], limit - arrays.duration[node, following] - arrays.service[node])
+        assert latest[k] == pytest.approx(limit)
+        following = node
+
+
+def test_slices_do_not_change_the_path():
+    """The clock decides how long a slice is: it must not decide what is found."""
+    arrays = routing_arrays(drawn("acvrptw"))
+    ends = []
+    for slices, seed in (([3000], 7), ([1, 999, 1500, 0, 500], 7), ([3000], 8)):
+        data, state = begin(arrays, seed)
+        for iterations in slices:
+            run(data, state, iterations)
+        ends.append((state.best, state.links.tolist(), int(state.random[0])))
+    assert ends[0] == ends[1]
+    assert ends[2][2] != ends[0][2]
+
+
+def test_cycles_restart_from_the_best_solution():
+    """The second cycle is hot again, and must not lose the best of the first."""
+    arrays = routing_arrays(drawn("acvrp", n=12))
+    data, state = begin(arrays)
+    first_cycle = int(state.ints[row.CYCLE_END])
+    run(data, state, first_cycle)
+    first = state.best
+    run(data, state, 1)
+    assert state.ints[row.CYCLE_END] == 3 * first_cycle
+    run(data, state, 2 * first_cycle - 1)
+    assert state.best <= first
+
+
+def test_customers_that_only_others_can_lead_to_are_served():
+    """Nobody gets from the depot to 2 but by 1; alone it fits nowhere, so it waits, at a price, until 1 is there."""
+    distance = np.array([[0, 1, np.inf], [9, 0, 1], [1, 1, 0]])
+    closes = np.array([100.0, 50, 50])
+    data = prepare(distance, distance, np.array([0.0, 1, 1]), 2.0, np.zeros(3), closes, np.zeros(3), 10)
+    state = start(data, *NOTHING, seed=0)
+    run(data, state, 50)
+    assert is_complete(data, state)
+    assert state.best == 3
+    assert state.best_routes()[0].tolist() == [1, 2]
+
+
+def test_no_routes_are_claimed_where_none_exist():
+    """Both customers exclude each other by load, and neither can be served alone."""
+    distance = np.array([[0, 1, np.inf], [np.inf, 0, 1], [1, np.inf, 0]])
+    data = prepare(distance, distance, np.array([0.0, 1, 1]), 1.0, np.zeros(3), np.full(3, 90.0), np.zeros(3), 10)
+    state = start(data, *NOTHING, seed=0)
+    run(data, state, 2000)
+    assert not is_complete(data, state)
+    assert state.ints[row.NUM_ROUTES] == np.count_nonzero(state.routes[row.SIZE])
+
+
+def test_adopted_routes_are_the_best_from_then_on():
+    """Routes found elsewhere must replace the best with all that hangs on it."""
+    arrays = routing_arrays(drawn("acvrptw"))
+    data, state = begin(arrays)
+    run(data, state, 2000)
+    other = begin(arrays, seed=5)[1]
+    run(data, other, 20000)
+    adopt(data, state, *other.best_routes())
+    assert state.best == pytest.approx(other.best)
+    run(data, state, 2000)
+    assert state.best <= other.best * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])
+def test_improving_never_worsens_and_keeps_feasible(problem):
+    instance = drawn(problem)
+    arrays = routing_arrays(instance)
+    first = cosolve.solve(instance, "greedy", time_limit=10)
+    better = arrays.routes(improve(arrays, arrays.visits(first.solution), iterations=3000))
+    verdict = judge(instance, better)
+    assert verdict.feasible
+    assert verdict.objective < first.objective
