@@ -95,11 +95,11 @@ class VRPTWInstance(VehicleRoutingInstance):
         late = self._first_late(there, back)
         if late is not None and self.durations.is_complete and self.distances.is_complete:
             # Ways over other places may be faster: the triangle inequality need not hold.
-            there, back = (_fastest(*args, self.depot, way) for way in (True, False))
+            there, back = (fastest(*args, self.depot, way) for way in (True, False))
             late = self._first_late(there, back)
         elif late is not None:
             open_ways = np.where(np.isfinite(self.distances.dense()), self.durations.dense(), np.inf)
-            there, back = (_fastest(0, args[1], open_ways, self.depot, way) for way in (True, False))
+            there, back = (fastest(0, args[1], open_ways, self.depot, way) for way in (True, False))
             late = self._first_late(there, back)
         if late is not None:
             raise ValueError(f"no route can serve node {late[0]} (counted from 0): {late[1]}.")
@@ -208,8 +208,8 @@ def _direct(metric: int, coords: np.ndarray, matrix: np.ndarray, depot: int) -> 
 
 
 @jit
-def _fastest(metric: int, coords: np.ndarray, matrix: np.ndarray, depot: int, there: bool) -> np.ndarray:
-    """Fastest times from the depot to each place over any others, or back: Dijkstra on a dense graph, O(n^2)."""
+def fastest(metric: int, coords: np.ndarray, matrix: np.ndarray, depot: int, there: bool) -> np.ndarray:
+    """Least durations from the depot to each place over any others, or back: Dijkstra on a dense graph, O(n^2)."""
     n = max(len(coords), len(matrix))
     time = np.full(n, np.inf)
     time[depot] = 0.0

@@ -8,6 +8,7 @@ import numpy as np
 
 from cosolve.core.monitor import Monitor
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
+from cosolve.instances.vrptw import fastest
 from cosolve.search.cvrp import SearchData, nearest_customers
 from cosolve.search.savings import savings
 from cosolve.solvers.greedy.acvrptw import build_routes
@@ -35,14 +36,16 @@ def search_data(instance: CVRPInstance, num_neighbours: int) -> SearchData:
 
 
 def first_out_of_reach(instance: VehicleRoutingInstance) -> int | None:
-    """A customer whose own route is longer than ``max_length``: if there is one, the instance is infeasible."""
+    """A customer out of reach of any route within ``max_length``: if there is one, the instance is infeasible."""
     if not isinstance(instance, CVRPInstance) or instance.max_length is None:
         return None
-    for node in instance.customers.tolist():
-        there_and_back = 2 * instance.distances.between(instance.depot, node)
-        if there_and_back + instance.service_time > instance.length_limit:
-            return int(node)
-    return None
+    limit = (instance.length_limit - instance.service_time) / 2
+    far = [node for node in instance.customers.tolist() if instance.distances.between(instance.depot, node) > limit]
+    if far:
+        # The shortest way there may lead over others: neither a matrix nor rounding keeps the triangle inequality.
+        least = fastest(*instance.distances.kernel_args, instance.depot, True)
+        far = [node for node in far if least[node] > limit]
+    return far[0] if far else None
 
 
 def construct(instance: CVRPInstance, monitor: Monitor, rng: np.random.Generator) -> Routes | None:
