@@ -57,6 +57,8 @@ def test_all_shipped_suites_are_the_promised_ones():
     sets = ("50-100", "50-500", "100-100", "100-500", "500-100", "hard")
     expected |= {"optw-solomon", "optw-cordeau", *(f"optwvp-{name}" for name in sets)}
     expected |= {f"rrnco-{problem}-{split}" for problem in ROADS for split in ("in", "city", "cluster")}
+    families = ("ca", "mis", "mvc", "sc", "wa", "item-placement", "load-balancing")
+    expected |= {f"milp-{family}" for family in families}
     assert set(list_suites()) == expected | {"smoke", "public-small"}
 
 

@@ -22,7 +22,7 @@ Network and training: `docs/constraint-reduction.md`; every setting: `config.tom
 | families of rows | {families} |
 | parameters | {parameters:,} |
 | steps | {step:,} |
-| seconds | {seconds:,.0f}, labels and validations included |
+| seconds | {seconds:,.0f}, validations included, labels too where this run made them |
 | hardware | {hardware} |
 | precision of the surest 1 %, 2 %, 5 % and 10 % of the rows | {p1:.1%}, {p2:.1%}, {p5:.1%}, {p10:.1%} |
 | tight share of these rows, which is the precision of guessing | {base:.1%} |

@@ -152,7 +152,7 @@ class ReductionConfig:
     row_budget: int = 0
     columns: float = 1.0
     column_budget: int = 0
-    doubts: float = 3.0
+    doubts: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("rows", "columns"):
