@@ -26,9 +26,10 @@ from cosolve.core.result import TracePoint
 from cosolve.evaluation.metrics import primal_gap, primal_integral
 from cosolve.instances.generators import generate
 from cosolve.instances.milp import MILPInstance
+from cosolve.models.checkpoints import bundled
 from cosolve.models.ctc.labels import Label
 from cosolve.models.ctc.node_sets import node_set_problem
-from cosolve.models.ctc.predictor import bundled, predict
+from cosolve.models.ctc.predictor import predict
 
 #: Family to generator and parameters at train size and one step above.
 FAMILIES = {
@@ -188,7 +189,7 @@ def scores(record: dict, references: dict) -> tuple[float, float]:
 
 def precision_curves(records: list[dict], references: dict) -> dict[tuple[str, str], dict]:
     """Share of the surest rows that are tight in the best known solution, by family and size."""
-    checkpoints = {checkpoint.name: checkpoint for checkpoint in bundled()}
+    checkpoints = {checkpoint.name: checkpoint for checkpoint in bundled("ctc")}
     found: dict[tuple[str, str], list] = {}
     seen = set()
     for r in records:

@@ -29,7 +29,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 import cosolve
-from cosolve.core.errors import InvalidFileError
+from cosolve.core.errors import InvalidFileError, UnsupportedProblemError
 from cosolve.instances.files import replacing
 
 T = TypeVar("T")
@@ -134,6 +134,36 @@ def find(name: str) -> Checkpoint:
         known = ", ".join(sorted(path.parent.name for path in bundled_folder().glob(f"*/{CONFIG}"))) or "none"
         raise FileNotFoundError(2, f"neither a checkpoint folder with a {CONFIG} nor a bundled one ({known})", name)
     return read(folder)
+
+
+def choose(family: str, name: str, facts: Mapping[str, float]) -> tuple[Checkpoint, list[str]]:
+    """
+    A checkpoint for an instance, and what of the instance lies outside of its training data.
+
+    Parameters
+    ----------
+    family
+        Of networks.
+    name
+        Folder or bundled name; empty for the bundled one that least lies outside of.
+    facts
+        About the instance, by the names of the family's coverage.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such checkpoint.
+    UnsupportedProblemError
+        If it is of another family.
+    """
+    candidates = [find(name)] if name else bundled(family)
+    if not candidates:
+        raise FileNotFoundError(2, f"no {family} checkpoint is bundled; name one by the option checkpoint")
+    if candidates[0].family != family:
+        raise UnsupportedProblemError(f"checkpoint {name!r} is a {candidates[0].family} network, not a {family} one.")
+    complaints = [checkpoint.outside(facts) for checkpoint in candidates]
+    best = min(range(len(candidates)), key=lambda i: len(complaints[i]))
+    return candidates[best], complaints[best]
 
 
 def read(folder: Path) -> Checkpoint:

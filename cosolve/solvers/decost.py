@@ -227,6 +227,7 @@ def _decode(
     share: float = 1.0,
 ) -> list[_Decoded]:
     """Decode for at most a share of the time, and report: every different route is judged, the best first."""
+    from cosolve.models import checkpoints
     from cosolve.models.decost import predictor
     from cosolve.models.decost.inference import facts
     from cosolve.models.devices import cpu_threads, device_of
@@ -242,7 +243,7 @@ def _decode(
             message = f"more than {predictor.MAX_PLACES} reachable places: the network was not asked."
             decoded.append(_Decoded(job, Outcome(message=message), []))
             continue
-        checkpoint, outside = predictor.choose(options.checkpoint, facts(instance, job.arrays))
+        checkpoint, outside = checkpoints.choose("decost", options.checkpoint, facts(instance, job.arrays))
         message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
         decoded.append(_Decoded(job, Outcome(stats={"checkpoint": checkpoint.name}, message=message), []))
         groups.setdefault(checkpoint.folder, []).append(i)
@@ -299,10 +300,10 @@ def _improve(job: Job, starts: Sequence[np.ndarray], monitor: Monitor, until: fl
 
 @lru_cache
 def _warm_up(solver: type[Decost]) -> None:
-    from cosolve.models.decost.predictor import bundled
+    from cosolve.models.checkpoints import bundled
 
     adapter: Solver = solver()
-    if not bundled():
+    if not bundled("decost"):
         return
     for instance in small_instances("optwvp"):
         iterations = 2 * _SLICE if Limit.ITERATION in adapter.limits else None

@@ -13,7 +13,6 @@ from cosolve.core.errors import InvalidFileError
 from cosolve.models import checkpoints
 from cosolve.models.decost.config import DataConfig, DecostConfig, ModelConfig
 from cosolve.models.decost.network import Network
-from cosolve.models.decost.predictor import bundled
 
 CONFIG = DecostConfig(DataConfig(size=20), ModelConfig(embedding=16, heads=2, layers=1, feed_forward=16))
 
@@ -107,8 +106,8 @@ def test_missing_weights_are_named(folder):
 
 def test_every_bundled_checkpoint_is_complete_and_small():
     """What is shipped must load, and not weigh down every clone."""
-    assert bundled()
-    for found in bundled():
+    assert checkpoints.bundled("decost")
+    for found in checkpoints.bundled("decost"):
         load(found.folder)
         names = {path.name for path in found.folder.iterdir()}
         assert names == {checkpoints.WEIGHTS, checkpoints.CONFIG, checkpoints.CARD, checkpoints.METRICS}
@@ -118,7 +117,7 @@ def test_every_bundled_checkpoint_is_complete_and_small():
 def test_a_bundled_name_gives_way_to_a_folder(tmp_path, monkeypatch):
     """One's own network of the same name, in the working folder, is the one that is meant."""
     monkeypatch.chdir(tmp_path)
-    bundled_one = bundled()[0]
+    bundled_one = checkpoints.bundled("decost")[0]
     assert checkpoints.find(bundled_one.name).folder == bundled_one.folder
     shutil.copytree(bundled_one.folder, tmp_path / bundled_one.name)
     assert checkpoints.find(bundled_one.name).folder.resolve() == (tmp_path / bundled_one.name).resolve()

@@ -21,7 +21,7 @@ from cosolve.models.ctc.data import batch_of_step, dataset
 from cosolve.models.ctc.families import families_text, survey
 from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
 from cosolve.models.ctc.network import Network
-from cosolve.models.ctc.predictor import choose, predict
+from cosolve.models.ctc.predictor import predict
 from cosolve.models.ctc.training import loss_of, train
 from cosolve.models.devices import cpu_threads
 from cosolve.search.row_types import RowType
@@ -216,7 +216,7 @@ def test_a_checkpoint_predicts_for_the_solvers(config, known, tmp_path):
     """From files to the three learned solvers, and back to a verified solution."""
     train(config, tmp_path / "net", max_steps=2)
     instance = generate("milp", "vertex-cover", seed=77, nodes=24, degree=3)
-    checkpoint, outside = choose(str(tmp_path / "net"), {"columns": 24.0, "cost_spread": 9.0})
+    checkpoint, outside = checkpoints.choose("ctc", str(tmp_path / "net"), {"columns": 24.0, "cost_spread": 9.0})
     assert outside == ["cost_spread 9 is outside 0..0"]
     rows, columns = predict(instance, checkpoint)
     assert rows.shape == instance.row_lower.shape

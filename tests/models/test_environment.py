@@ -9,12 +9,12 @@ import torch
 import cosolve
 from cosolve.core.errors import UnsupportedProblemError
 from cosolve.instances.generators.orienteering import hard
+from cosolve.models.checkpoints import choose
 from cosolve.models.decost import environment
 from cosolve.models.decost.batch import Batch, arrays_of, coords_of
 from cosolve.models.decost.config import DataConfig
 from cosolve.models.decost.data import draw
 from cosolve.models.decost.inference import facts, timed_route
-from cosolve.models.decost.predictor import choose
 from cosolve.models.decost.rollout import decode, follow, optimise, starts
 
 
@@ -95,18 +95,18 @@ def test_published_instances_have_their_published_optima():
 def test_an_instance_of_another_kind_is_called_so():
     """Results outside of the training data need a warning; the bundled network saw narrow windows only."""
     inside = draw(DataConfig(), 11, 1, labelled=False)
-    assert choose("", facts(inside.instances[0], inside.arrays[0]))[1] == []
+    assert choose("decost", "", facts(inside.instances[0], inside.arrays[0]))[1] == []
     other = hard(size=60, width=5.0)
-    complaints = choose("", facts(other, arrays_of(other)))[1]
+    complaints = choose("decost", "", facts(other, arrays_of(other)))[1]
     assert any("mean_window" in complaint for complaint in complaints)
 
 
 def test_an_unknown_checkpoint_names_the_known_ones(tmp_path):
     """A misspelt name should end the search at once."""
     with pytest.raises(FileNotFoundError, match="decost-50-100"):
-        choose("decost-50-101", {})
+        choose("decost", "decost-50-101", {})
     folder = tmp_path / "other"
     folder.mkdir()
     (folder / "config.toml").write_text('[checkpoint]\nfamily = "mis"\nproblem = "mis"\n')
     with pytest.raises(UnsupportedProblemError, match="not a decost"):
-        choose(str(folder), {})
+        choose("decost", str(folder), {})

@@ -92,11 +92,11 @@ def _columns(
     parts = [cost, np.log1p(degree), mean, largest, least, instance.is_integer, is_binary(instance)]
     if solved is None:
         return np.column_stack(parts + [np.zeros(n)] * COLUMN_RELAXATION)
-    span = np.maximum(np.where(np.isfinite(instance.col_upper - instance.col_lower), 1.0, 0.0), 0.0)
-    width = np.where(span > 0, instance.col_upper - instance.col_lower, 1.0)
+    width = instance.col_upper - instance.col_lower
+    width = np.where(np.isfinite(width) & (width > 0), width, 1.0)
     low = np.where(np.isfinite(instance.col_lower), instance.col_lower, 0.0)
     parts += [
-        np.clip((solved.values - low) / np.maximum(width, _TIGHT), -5, 5),
+        np.clip((solved.values - low) / width, -5, 5),
         np.abs(solved.values - np.rint(solved.values)),
         _relative(solved.reduced_costs),
         solved.values <= instance.col_lower + _TIGHT,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 import torch
 from torch_geometric.data import Batch
 
-from cosolve.core.errors import UnsupportedProblemError
 from cosolve.instances.milp import MILPInstance
 from cosolve.models import checkpoints
 from cosolve.models.checkpoints import Checkpoint
@@ -19,40 +17,6 @@ from cosolve.models.ctc.graph import graph_of
 from cosolve.models.ctc.network import Network
 from cosolve.models.ctc.rows import is_binary, may_be_imposed
 from cosolve.models.devices import device_of
-
-
-@lru_cache(maxsize=1)
-def bundled() -> list[Checkpoint]:
-    """The checkpoints that come with cosolve."""
-    return checkpoints.bundled("ctc")
-
-
-def choose(name: str, facts: Mapping[str, float]) -> tuple[Checkpoint, list[str]]:
-    """
-    A checkpoint for an instance, and what of the instance lies outside of its training data.
-
-    Parameters
-    ----------
-    name
-        Folder or bundled name; empty for the bundled one that least lies outside of.
-    facts
-        See :func:`cosolve.models.ctc.graph.facts`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such checkpoint.
-    UnsupportedProblemError
-        If it is of another family.
-    """
-    candidates = [checkpoints.find(name)] if name else bundled()
-    if not candidates:
-        raise FileNotFoundError(2, "no ctc checkpoint is bundled; name one by the option checkpoint")
-    if candidates[0].family != "ctc":
-        raise UnsupportedProblemError(f"checkpoint {name!r} is a {candidates[0].family} network, not a ctc one.")
-    complaints = [checkpoint.outside(facts) for checkpoint in candidates]
-    best = min(range(len(candidates)), key=lambda i: len(complaints[i]))
-    return candidates[best], complaints[best]
 
 
 @lru_cache(maxsize=8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,10 +11,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cosolve.core.errors import UnsupportedProblemError
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.models import checkpoints
-from cosolve.models.checkpoints import Checkpoint
 from cosolve.models.decost.batch import Batch, coords_of
 from cosolve.models.decost.config import DecostConfig
 from cosolve.models.decost.inference import propose, timed_route
@@ -56,40 +54,6 @@ class Prediction:
     customers: np.ndarray
     route: TimedRoute
     profit: float
-
-
-@lru_cache(maxsize=1)
-def bundled() -> list[Checkpoint]:
-    """The checkpoints that come with cosolve."""
-    return checkpoints.bundled("decost")
-
-
-def choose(name: str, facts: Mapping[str, float]) -> tuple[Checkpoint, list[str]]:
-    """
-    A checkpoint for an instance, and what of the instance lies outside of its training data.
-
-    Parameters
-    ----------
-    name
-        Folder or bundled name; empty for the bundled one that least lies outside of.
-    facts
-        See :func:`cosolve.models.decost.inference.facts`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such checkpoint.
-    UnsupportedProblemError
-        If it is of another family.
-    """
-    candidates = [checkpoints.find(name)] if name else bundled()
-    if not candidates:
-        raise FileNotFoundError(2, "no decost checkpoint is bundled; name one by the option checkpoint")
-    if candidates[0].family != "decost":
-        raise UnsupportedProblemError(f"checkpoint {name!r} is a {candidates[0].family} network, not a decost one.")
-    complaints = [checkpoint.outside(facts) for checkpoint in candidates]
-    best = min(range(len(candidates)), key=lambda i: len(complaints[i]))
-    return candidates[best], complaints[best]
 
 
 @lru_cache(maxsize=8)

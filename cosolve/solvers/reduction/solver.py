@@ -35,6 +35,19 @@ _ROWS, _ROW_BUDGET = 0.05, 0
 #: Part of the time that the linear relaxation may take.
 _RELAXATION = 0.2
 
+#: Nonzeros of the largest model that a network is asked about: it takes some 2 kB for each.
+_MOST_ENTRIES = 2_000_000
+
+
+def _check_share(name: str, value: float | None) -> None:
+    if value is not None and not 0 <= value <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value}.")
+
+
+def _check_budget(name: str, value: float | None) -> None:
+    if value is not None and not value >= 0:
+        raise ValueError(f"{name} must be >= 0, got {value}.")
+
 
 @dataclass(frozen=True)
 class ReductionOptions:
@@ -66,14 +79,8 @@ class ReductionOptions:
     def __post_init__(self) -> None:
         if self.backend not in _BACKENDS:
             raise ValueError(f"backend must be one of {', '.join(_BACKENDS)}, got {self.backend!r}.")
-        for name in ("rows", "columns"):
-            value = getattr(self, name, None)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {value}.")
-        for name in ("row_budget", "column_budget", "doubts"):
-            value = getattr(self, name, None)
-            if value is not None and value < 0:
-                raise ValueError(f"{name} must be >= 0, got {value}.")
+        _check_share("rows", self.rows)
+        _check_budget("row_budget", self.row_budget)
         if self.rungs < 0:
             raise ValueError(f"rungs must be >= 0, got {self.rungs}.")
         if not 0 < self.share < 1:
@@ -104,6 +111,12 @@ class LearnedOptions(ReductionOptions):
     doubts: float | None = None
     checkpoint: str = ""
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_share("columns", self.columns)
+        _check_budget("column_budget", self.column_budget)
+        _check_budget("doubts", self.doubts)
 
 
 @dataclass(frozen=True)
@@ -279,12 +292,16 @@ class Ctc(ReductionSolver):
         self, formulation: Formulation, monitor: Monitor, backend: Backend, seed: int, options: LearnedOptions
     ) -> tuple[Prediction, Limits, Outcome]:
         """Ask the network."""
+        from cosolve.models import checkpoints
         from cosolve.models.ctc import predictor
         from cosolve.models.ctc.config import CtcConfig
         from cosolve.models.ctc.graph import facts
         from cosolve.models.devices import cpu_threads
 
-        checkpoint, outside = predictor.choose(options.checkpoint, facts(formulation.model))
+        if len(formulation.model.data) > _MOST_ENTRIES:
+            message = f"more than {_MOST_ENTRIES:,} nonzeros: the network was not asked."
+            return _nothing(formulation), _limits(options), Outcome(message=message)
+        checkpoint, outside = checkpoints.choose("ctc", options.checkpoint, facts(formulation.model))
         with cpu_threads(1):
             rows, columns = predictor.predict(
                 formulation.model, checkpoint, device=options.device, time_limit=_RELAXATION * monitor.time_left()
@@ -354,9 +371,12 @@ class OracleRows(ReductionSolver):
             backend(formulation, StageMonitor(monitor, options.share * monitor.time_left()), None)
             reference = None if monitor.best is None else monitor.best.solution
         if reference is None:
-            nothing = Prediction(np.zeros(len(formulation.model.row_lower)), np.full(formulation.model.size, np.nan))
-            return nothing, _limits(options), Outcome(message="no solution to take tight rows from.")
+            return _nothing(formulation), _limits(options), Outcome(message="no solution to take tight rows from.")
         return by_oracle(formulation, reference), _limits(options), Outcome()
+
+
+def _nothing(formulation: Formulation) -> Prediction:
+    return Prediction(np.zeros(len(formulation.model.row_lower)), np.full(formulation.model.size, np.nan))
 
 
 def _reference(instance: Instance, options: ReferenceOptions) -> Solution | None:
@@ -375,7 +395,8 @@ def _warm_up_typing() -> None:
 
 @lru_cache(maxsize=1)
 def _warm_up_network() -> None:
-    from cosolve.models.ctc.predictor import bundled, predict
+    from cosolve.models.checkpoints import bundled
+    from cosolve.models.ctc.predictor import predict
 
-    for checkpoint in bundled()[:1]:
+    for checkpoint in bundled("ctc")[:1]:
         predict(steiner_triple_cover(n=9), checkpoint)
