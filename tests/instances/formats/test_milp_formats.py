@@ -17,7 +17,7 @@ import cosolve
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError
 from cosolve.instances.milp import MILPInstance, Values
 from tests.instances.formats.milp_backends import by_highs, by_scip, ours
-from tests.solvers.milps import INF, milp
+from tests.solvers.milps import INF, milp, random_milp
 
 FILES = (
     *("10teams.mps.gz", "air05.mps.gz", "bell5.mps.gz", "flugpl.mps.gz", "gesa2.mps.gz", "gt2.mps", "lseu.mps"),
@@ -544,6 +544,27 @@ def test_written_files_mean_the_same_to_scip_and_highs(tmp_path, family, paramet
             cosolve.write(given_instance, path)
             assert by_highs(path) == ours(given_instance)
             assert by_scip(path) == ours(given_instance)
+
+
+def test_written_ranges_and_bounds_mean_the_same_to_scip_and_highs(tmp_path):
+    """Every mixture of double-sided and free rows, negative, fixed and missing bounds; SCIP and HiGHS as oracles."""
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        lower = np.where(rng.random(6) < 0.3, -INF, rng.integers(-4, 1, 6))
+        upper = np.where(rng.random(6) < 0.3, INF, rng.integers(0, 5, 6))
+        fixed = np.where(np.isfinite(lower), lower, -3.0)
+        instance = replace(
+            random_milp(seed),
+            col_lower=lower,
+            col_upper=np.where(rng.random(6) < 0.3, fixed, upper),
+            is_integer=rng.random(6) < 0.5,
+            row_names=tuple(f"r{row}" for row in range(4)),
+            col_names=tuple(f"x{column}" for column in range(6)),
+        )
+        path = tmp_path / "x.mps"
+        cosolve.write(instance, path)
+        assert by_highs(path) == ours(instance), seed
+        assert by_scip(path) == ours(instance), seed
 
 
 # -- solutions ----------------------------------------------------------------------------------------------
