@@ -19,6 +19,7 @@ from cosolve.models.ctc import families, labels
 from cosolve.models.ctc.config import CtcConfig, DataConfig, ModelConfig, TrainingConfig
 from cosolve.models.ctc.data import batch_of_step, dataset
 from cosolve.models.ctc.families import families_text, survey
+from cosolve.models.ctc.graph import facts
 from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
 from cosolve.models.ctc.network import Network
 from cosolve.models.ctc.predictor import predict
@@ -235,3 +236,35 @@ def test_a_checkpoint_predicts_for_the_solvers(config, known, tmp_path):
         other = cosolve.solve(graph, solver, time_limit=20, options=options)
         assert other.objective == cosolve.solve(graph, time_limit=20).objective
         assert "outside of what net was trained on" in other.message
+
+
+def test_without_a_network_for_it_an_instance_is_solved_as_it_is():
+    """A network for graphs imposes nonsense on other MILPs; only who names it gets that."""
+    instance = generate("milp", "steiner-triple", n=9)
+    plain = cosolve.solve(instance, "ctc", time_limit=20)
+    assert (plain.status, plain.objective, plain.stats["rungs"]) == (cosolve.Status.OPTIMAL, 5.0, [])
+    assert "no bundled network covers this" in plain.message
+    named = cosolve.solve(instance, "ctc", time_limit=20, options={"checkpoint": "ctc-vertex-cover"})
+    assert (named.status, named.objective) == (cosolve.Status.OPTIMAL, 5.0)
+    assert named.stats["checkpoint"] == "ctc-vertex-cover"
+    assert "outside of what ctc-vertex-cover was trained on" in named.message
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters", "name"),
+    [
+        ("independent-set", {"nodes": 1000}, "ctc-independent-set"),
+        ("vertex-cover", {"nodes": 600}, "ctc-vertex-cover"),
+        ("set-cover", {"rows": 500, "columns": 1000}, "ctc-set-cover"),
+        ("auction", {"items": 150, "bids": 700}, "ctc-auction"),
+    ],
+)
+def test_bundled_networks_cover_their_families_one_step_up(family, parameters, name):
+    """Each finds its own family at the size of the suites, and its surest rows are surer than guessed."""
+    instance = generate("milp", family, seed=90_000, **parameters)
+    checkpoint, outside = checkpoints.choose("ctc", "", facts(instance))
+    assert (checkpoint.name, outside) == (name, [])
+    rows, columns = predict(instance, checkpoint)
+    assert rows.max() > 0.8
+    assert ((columns < 0.02) | (columns > 0.98)).mean() > 0.1
+    assert (checkpoint.folder / checkpoints.WEIGHTS).stat().st_size < 1_000_000

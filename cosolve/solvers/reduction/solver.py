@@ -302,6 +302,9 @@ class Ctc(ReductionSolver):
             message = f"more than {_MOST_ENTRIES:,} nonzeros: the network was not asked."
             return _nothing(formulation), _limits(options), Outcome(message=message)
         checkpoint, outside = checkpoints.choose("ctc", options.checkpoint, facts(formulation.model))
+        if outside and not options.checkpoint:
+            message = f"no bundled network covers this: {'; '.join(outside)} for {checkpoint.name}; nothing is imposed."
+            return _nothing(formulation), _limits(options), Outcome(message=message)
         with cpu_threads(1):
             rows, columns = predictor.predict(
                 formulation.model, checkpoint, device=options.device, time_limit=_RELAXATION * monitor.time_left()
