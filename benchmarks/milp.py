@@ -275,12 +275,14 @@ def header(arguments: argparse.Namespace) -> list[str]:
     packages = ", ".join(f"{name} {version(name)}" for name in ("pyscipopt", "highspy", "torch", "numpy"))
     cpuinfo = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     cpu = next((line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name")), platform.machine())
-    command = f"python benchmarks/milp.py --count {arguments.count} --limit {arguments.limit:g}"
+    command = f"python benchmarks/milp.py --families {arguments.families} --sizes {arguments.sizes}"
+    command += f" --count {arguments.count} --limit {arguments.limit:g}"
     machine = f"{os.cpu_count()} cores ({cpu}), Python {platform.python_version()}, {packages}"
     return [
         "# Learned constraint reduction",
         "",
-        f"`{command}`, {datetime.date.today()}, cosolve {cosolve.__version__}, {machine}; one thread.",
+        f"`{command}`, {datetime.date.today()}, cosolve {cosolve.__version__}, {machine}; one thread "
+        f"on a shared machine, load {os.getloadavg()[2]:.0f} at the end.",
     ]
 
 
