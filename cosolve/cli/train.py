@@ -19,9 +19,11 @@ Examples:
   cosolve train decost --out models/mine --resume --time-limit 600
   cosolve train decost --out models/mine --resume --set training.reinforce_steps=20000
   cosolve train ctc --instances my-milps --out models/mine
+  cosolve train rrnco --set data.problem=atsp --size 50 --out models/mine
 
 A run that was stopped, by a limit or otherwise, goes on with --resume from its last measurement; its config is kept,
-and only the table "training" may be changed. Every key and its meaning: docs/decost.md, docs/constraint-reduction.md.
+and only the table "training" may be changed. Every key and its meaning: docs/decost.md, docs/constraint-reduction.md,
+docs/rrnco.md.
 """
 
 
@@ -31,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    family: Annotated[str, typer.Argument(help="Family of networks: decost, ctc.", show_default=False)],
+    family: Annotated[str, typer.Argument(help="Family of networks: decost, ctc, rrnco.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Checkpoint folder.", show_default=False)],
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML file, for example the config.toml of a checkpoint.")

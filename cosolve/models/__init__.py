@@ -35,3 +35,4 @@ class Trainer:
 trainers: Registry[Trainer] = Registry("trainer", "cosolve.trainers", UnsupportedProblemError)
 trainers.register("decost", "cosolve.models.decost.training:TRAINER")
 trainers.register("ctc", "cosolve.models.ctc.training:TRAINER")
+trainers.register("rrnco", "cosolve.models.rrnco.training:TRAINER")

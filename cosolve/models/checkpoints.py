@@ -20,6 +20,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -80,6 +81,15 @@ class Checkpoint:
             if name in facts and not low <= facts[name] <= high
         ]
 
+    def distance(self, facts: Mapping[str, float]) -> float:
+        """How far outside: 0 inside, and for each fact at most 1 more, that is where it is far beyond its range."""
+        total = 0.0
+        for name, (low, high) in self.coverage.items():
+            value = facts.get(name, low)
+            excess = max(low - value, value - high, 0.0)
+            total += excess / max(abs(low), abs(high), excess, 1e-300) if excess > 0 else 0.0
+        return total
+
     def config(self, kind: type[T]) -> T:
         """
         The family's config.
@@ -110,6 +120,7 @@ def bundled_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "models"
 
 
+@lru_cache
 def bundled(family: str) -> list[Checkpoint]:
     """The checkpoints of a family that come with cosolve, by name."""
     folders = sorted(path.parent for path in bundled_folder().glob(f"*/{CONFIG}"))
@@ -136,7 +147,9 @@ def find(name: str) -> Checkpoint:
     return read(folder)
 
 
-def choose(family: str, name: str, facts: Mapping[str, float]) -> tuple[Checkpoint, list[str]]:
+def choose(
+    family: str, name: str, facts: Mapping[str, float], problem: str | None = None
+) -> tuple[Checkpoint, list[str]]:
     """
     A checkpoint for an instance, and what of the instance lies outside of its training data.
 
@@ -145,25 +158,29 @@ def choose(family: str, name: str, facts: Mapping[str, float]) -> tuple[Checkpoi
     family
         Of networks.
     name
-        Folder or bundled name; empty for the bundled one that least lies outside of.
+        Folder or bundled name; empty for the bundled one whose training data are nearest.
     facts
         About the instance, by the names of the family's coverage.
+    problem
+        That the checkpoint must be for, if its family has networks for several.
 
     Raises
     ------
     FileNotFoundError
         If there is no such checkpoint.
     UnsupportedProblemError
-        If it is of another family.
+        If it is of another family or for another problem.
     """
-    candidates = [find(name)] if name else bundled(family)
+    candidates = [find(name)] if name else [one for one in bundled(family) if problem in (None, one.problem)]
     if not candidates:
-        raise FileNotFoundError(2, f"no {family} checkpoint is bundled; name one by the option checkpoint")
+        whose = f"{family} checkpoint" + (f" for {problem}" if problem else "")
+        raise FileNotFoundError(2, f"no {whose} is bundled; name one by the option checkpoint")
     if candidates[0].family != family:
         raise UnsupportedProblemError(f"checkpoint {name!r} is a {candidates[0].family} network, not a {family} one.")
-    complaints = [checkpoint.outside(facts) for checkpoint in candidates]
-    best = min(range(len(candidates)), key=lambda i: len(complaints[i]))
-    return candidates[best], complaints[best]
+    if problem not in (None, candidates[0].problem):
+        raise UnsupportedProblemError(f"checkpoint {name!r} is for {candidates[0].problem}, not for {problem}.")
+    best = min(candidates, key=lambda checkpoint: checkpoint.distance(facts))
+    return best, best.outside(facts)
 
 
 def read(folder: Path) -> Checkpoint:

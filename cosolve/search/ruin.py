@@ -37,8 +37,15 @@ LAST_TEMPERATURE = 0.01
 FIRST_CYCLE = 200
 
 
-def start(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int) -> State:
-    """State of a search from routes that keep all limits, maybe not of all customers; see :func:`new_state`."""
+def start(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int, first_cycle: int = FIRST_CYCLE) -> State:
+    """
+    State of a search from routes that keep all limits, maybe not of all customers; see :func:`new_state`.
+
+    Parameters
+    ----------
+    first_cycle
+        Iterations of the first cycle, per customer.
+    """
     state = new_state(data, nodes, offsets, seed)
     if state.ints[row.NUM_ABSENT]:
         _run(*data, *state, 1)
@@ -47,7 +54,7 @@ def start(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int) -> Stat
     way = float(state.values[row.AHEAD].sum()) / max(1, n + int(state.ints[row.NUM_ROUTES]))
     state.floats[row.HOT] = FIRST_TEMPERATURE * way
     state.floats[row.COLD] = LAST_TEMPERATURE * way
-    state.ints[row.CYCLE_LENGTH] = state.ints[row.CYCLE_END] = FIRST_CYCLE * n
+    state.ints[row.CYCLE_LENGTH] = state.ints[row.CYCLE_END] = first_cycle * n
     _heat(state.ints, state.floats)
     return state
 

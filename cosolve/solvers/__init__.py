@@ -31,5 +31,7 @@ for _name, _target in (
     ("rows", "reduction.solver:Rows"),
     ("random-rows", "reduction.solver:RandomRows"),
     ("oracle-rows", "reduction.solver:OracleRows"),
+    ("rrnco", "rrnco:Rrnco"),
+    ("rrnco+", "rrnco:RrncoPlus"),
 ):
     solvers.register(_name, f"cosolve.solvers.{_target}")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution
+from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
-from cosolve.core.solver import Availability, Feature, Outcome, Solver
-from cosolve.core.stop import Stop
+from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search import orienteering_local
-from cosolve.solvers.compiled import small_instances
+from cosolve.solvers.neural import DecodingOptions, DecodingSolver
 from cosolve.solvers.orienteering import arrays_of, timed
 
 if TYPE_CHECKING:
@@ -34,45 +31,8 @@ _DECODING = 0.5
 
 
 @dataclass(frozen=True)
-class DecostOptions:
-    """
-    Options of "decost".
-
-    Parameters
-    ----------
-    checkpoint
-        Folder of a checkpoint or name of a bundled one; empty for the bundled one that covers the instance best.
-    device
-        "cpu", "cuda" or "cuda:N".
-    decode
-        "greedy" for the route of greatest probabilities, or "sampling".
-    samples
-        Routes sampled under each symmetry, >= 1.
-    augmentation
-        Symmetries of the plane that each instance is decoded under, 1 to 8.
-    precision
-        "float32" or "bfloat16".
-    compile
-        Whether PyTorch compiles the network first, which takes a minute and pays off on a GPU.
-    """
-
-    checkpoint: str = ""
-    device: str = "cpu"
-    decode: str = "greedy"
-    samples: int = 16
-    augmentation: int = 8
-    precision: str = "float32"
-    compile: bool = False
-
-    def __post_init__(self) -> None:
-        if self.decode not in ("greedy", "sampling"):
-            raise ValueError(f"decode must be greedy or sampling, got {self.decode!r}.")
-        if self.precision not in ("float32", "bfloat16"):
-            raise ValueError(f"precision must be float32 or bfloat16, got {self.precision!r}.")
-        if self.samples < 1:
-            raise ValueError(f"samples must be >= 1, got {self.samples}.")
-        if not 1 <= self.augmentation <= 8:
-            raise ValueError(f"augmentation must be in 1..8, got {self.augmentation}.")
+class DecostOptions(DecodingOptions):
+    """Options of "decost": see :class:`DecodingOptions`; ``samples`` are those of each symmetry."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +54,7 @@ class DecostPlusOptions(DecostOptions):
             raise ValueError(f"starts must be >= 1, got {self.starts}.")
 
 
-class Decost(Solver):
+class Decost(DecodingSolver):
     """
     Decode routes with a network, optimise their service times, keep the best [1]_.
 
@@ -106,20 +66,10 @@ class Decost(Solver):
 
     name = "decost"
     title = "learned routes with optimal service times (optwvp)"
+    family = "decost"
     problems = frozenset({"optwvp"})
     features = Feature.BATCH | Feature.GPU | Feature.SEED | Feature.THREADS | Feature.DETERMINISTIC
     options_type: ClassVar[type[Any]] = DecostOptions
-
-    def available(self) -> Availability:
-        """Whether PyTorch and safetensors are installed."""
-        for package in ("torch", "safetensors"):
-            if importlib.util.find_spec(package) is None:
-                return Availability(False, reason=f"{package} is not installed: pip install 'cosolve[neural]'")
-        return Availability(True, importlib.metadata.version("torch"))
-
-    def warm_up(self, instance: Instance) -> None:
-        """Import PyTorch and run once: the first tensors of a process cost as much as many instances."""
-        _warm_up(type(self))
 
     def solve(
         self,
@@ -296,16 +246,3 @@ def _improve(job: Job, starts: Sequence[np.ndarray], monitor: Monitor, until: fl
     if done >= limit:
         monitor.interrupt(Limit.ITERATION)
     return done
-
-
-@lru_cache
-def _warm_up(solver: type[Decost]) -> None:
-    from cosolve.models.checkpoints import bundled
-
-    adapter: Solver = solver()
-    if not bundled("decost"):
-        return
-    for instance in small_instances("optwvp"):
-        iterations = 2 * _SLICE if Limit.ITERATION in adapter.limits else None
-        monitor = Monitor(instance, Stop(time_limit=120.0, iterations=iterations))
-        adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())

@@ -53,7 +53,7 @@ def test_three_commands_from_instances_to_a_learned_solver(cli, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("nobody", "--out", "x"), 2, "unknown trainer 'nobody'; known: decost, ctc"),
+        (("nobody", "--out", "x"), 2, "unknown trainer 'nobody'; known: decost, ctc, rrnco"),
         (("decost", "--out", "x", "--resume"), 2, "x holds no run"),
         (("decost", "--out", "x", "--set", "model.layers=many"), 2, "model.layers must be an integer"),
         (("decost", "--out", "x", "--set", "layers=2"), 2, "TABLE.KEY=VALUE"),

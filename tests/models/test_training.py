@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 from cosolve.core.errors import InvalidFileError
 from cosolve.models import checkpoints
 from cosolve.models.decost.config import DataConfig, DecostConfig, ModelConfig, TrainingConfig
-from cosolve.models.decost.data import Sampler
+from cosolve.models.decost.data import sampler
 from cosolve.models.decost.losses import imitation_loss, ptar_gap, reinforce_loss
 from cosolve.models.decost.rollout import decode, optimise, profits
-from cosolve.models.decost.training import learning_rate, train, validate
+from cosolve.models.decost.training import train, validate
+from cosolve.models.schedule import learning_rate
 
 CONFIG = DecostConfig(
     DataConfig(size=30, chunk=32, passes=2),
@@ -168,9 +169,9 @@ def test_imitation_teaches_services_too(network, data):
 def test_samplers_repeat_a_chunk_in_another_order_then_draw_a_new_one():
     """Steps must see the same instances whenever they are run; and not the same ones for ever."""
     config = DataConfig(size=10, chunk=8, passes=2)
-    sampler = Sampler(config, 3, 0, 4, labelled=False)
-    steps = [sampler.rows(step) for step in range(6)]
-    again = Sampler(config, 3, 0, 4, labelled=False)
+    samples = sampler(config, 3, 0, 4, labelled=False)
+    steps = [samples.rows(step) for step in range(6)]
+    again = sampler(config, 3, 0, 4, labelled=False)
     for step in (5, 0, 3):
         data, rows = again.rows(step)
         assert torch.equal(rows, steps[step][1])
@@ -180,10 +181,10 @@ def test_samplers_repeat_a_chunk_in_another_order_then_draw_a_new_one():
         assert sorted(seen) == list(range(8))
     assert steps[0][0] is steps[3][0]
     assert steps[4][0].instances[0] != steps[0][0].instances[0]
-    other = Sampler(config, 3, 1, 4, labelled=False).rows(0)[0]
+    other = sampler(config, 3, 1, 4, labelled=False).rows(0)[0]
     assert other.instances[0] != steps[0][0].instances[0]
     with pytest.raises(ValueError, match="at most the chunk"):
-        Sampler(config, 3, 0, 9, labelled=False)
+        sampler(config, 3, 0, 9, labelled=False)
 
 
 def test_learning_rate_falls_along_a_cosine_in_each_phase():

@@ -12,6 +12,7 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,24 @@ def acvrp(*, seed: int = 0, n: int = 100, **places: Any) -> ACVRPInstance:
         See :func:`atsp`.
     """
     rng = np.random.default_rng(seed)
-    coords, distance, _, meta = _Choice(**places).draw(rng, seed, n + 1)
+    coords, distance, duration, meta = _Choice(**places).draw(rng, seed, n + 1)
+    meta = {"generator": "acvrp/road", "seed": seed, "n": n, **meta}
+    return acvrp_at(rng, coords, distance, duration, f"acvrp-road-{meta['where']}-n{n}-s{seed}", meta)
+
+
+def acvrp_at(
+    rng: np.random.Generator,
+    coords: np.ndarray,
+    distance: np.ndarray,
+    duration: np.ndarray,
+    name: str = "",
+    meta: Mapping[str, Any] | None = None,
+) -> ACVRPInstance:
+    """An instance of :func:`acvrp` at given places, the depot first; for many from the tables of one city."""
+    n = len(distance) - 1
     return ACVRPInstance(
-        name=f"acvrp-road-{meta['where']}-n{n}-s{seed}",
-        meta={"generator": "acvrp/road", "seed": seed, "n": n, **meta},
+        name=name,
+        meta=dict(meta or {}),
         distances=Distances.from_matrix(distance, coords),
         demand=np.append(0, rng.integers(1, 10, n)),
         capacity=CAPACITIES[max(size for size in CAPACITIES if size <= n)],
@@ -124,7 +139,20 @@ def acvrptw(*, seed: int = 0, n: int = 100, **places: Any) -> ACVRPTWInstance:
     """
     rng = np.random.default_rng(seed)
     coords, distance, duration, meta = _Choice(**places).draw(rng, seed, n + 1)
-    unit = float(duration.max()) or 1.0
+    meta = {"generator": "acvrptw/road", "seed": seed, "n": n, "unit": _unit(duration), **meta}
+    return acvrptw_at(rng, coords, distance, duration, f"acvrptw-road-{meta['where']}-n{n}-s{seed}", meta)
+
+
+def acvrptw_at(
+    rng: np.random.Generator,
+    coords: np.ndarray,
+    distance: np.ndarray,
+    duration: np.ndarray,
+    name: str = "",
+    meta: Mapping[str, Any] | None = None,
+) -> ACVRPTWInstance:
+    """An instance of :func:`acvrptw` at given places, the depot first; for many from the tables of one city."""
+    n, unit = len(distance) - 1, _unit(duration)
     service, length, position = rng.uniform(*SERVICE, n), rng.uniform(*LENGTH, n), rng.random(n)
     there = duration[0, 1:] / unit
     far = np.maximum(there, duration[1:, 0] / unit)
@@ -132,8 +160,8 @@ def acvrptw(*, seed: int = 0, n: int = 100, **places: Any) -> ACVRPTWInstance:
     opens = there + ((HORIZON - service - length) / (far + 1e-6) - 2.0) * far * position
     capacity = 30 + n // 5 if n <= 1000 else int(230 + (n - 1000) / 33.3)
     return ACVRPTWInstance(
-        name=f"acvrptw-road-{meta['where']}-n{n}-s{seed}",
-        meta={"generator": "acvrptw/road", "seed": seed, "n": n, "unit": unit, **meta},
+        name=name,
+        meta=dict(meta or {}),
         distances=Distances.from_matrix(distance, coords),
         durations=Distances.from_matrix(duration, coords),
         demand=np.append(0, rng.integers(1, 10, n)),
@@ -142,6 +170,11 @@ def acvrptw(*, seed: int = 0, n: int = 100, **places: Any) -> ACVRPTWInstance:
         closes=np.append(HORIZON, opens + length) * unit,
         service=np.append(0.0, service) * unit,
     )
+
+
+def _unit(duration: np.ndarray) -> float:
+    """Longest duration, in minutes."""
+    return float(duration.max()) or 1.0
 
 
 @dataclass(frozen=True)

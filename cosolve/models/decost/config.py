@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+from cosolve.models.ranges import at_least, one_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class DataConfig:
     passes: int = 2
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "chunk", "passes")
+        at_least(self, 1, "chunk", "passes")
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class ModelConfig:
     service: str = "softmax"
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "embedding", "heads", "layers", "feed_forward")
-        _one_of(self, "pairs", ("none", "distance", "windows"))
-        _one_of(self, "service", ("softmax", "sigmoid", "zero"))
+        at_least(self, 1, "embedding", "heads", "layers", "feed_forward")
+        one_of(self, "pairs", ("none", "distance", "windows"))
+        one_of(self, "service", ("softmax", "sigmoid", "zero"))
         if self.embedding % self.heads:
             raise ValueError(f"embedding must be a multiple of heads {self.heads}, got {self.embedding}.")
 
@@ -136,14 +136,14 @@ class TrainingConfig:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "seed", "imitation_steps", "reinforce_steps", "weight_decay", "gradient_clip")
-        _at_least(self, 0, "policy_weight", "ptar_weight", "service_weight", "final_rate")
-        _at_least(self, 1, "imitation_batch", "reinforce_batch", "validation_every", "validation_size")
-        _at_least(self, 2, "rollouts")
-        _one_of(self, "reward", ("optimised", "predicted"))
-        _one_of(self, "ptar", ("off", "repulsive", "attractive"))
-        _one_of(self, "ptar_form", ("ratio_of_sums", "sum_of_ratios"))
-        _one_of(self, "precision", ("float32", "bfloat16"))
+        at_least(self, 0, "seed", "imitation_steps", "reinforce_steps", "weight_decay", "gradient_clip")
+        at_least(self, 0, "policy_weight", "ptar_weight", "service_weight", "final_rate")
+        at_least(self, 1, "imitation_batch", "reinforce_batch", "validation_every", "validation_size")
+        at_least(self, 2, "rollouts")
+        one_of(self, "reward", ("optimised", "predicted"))
+        one_of(self, "ptar", ("off", "repulsive", "attractive"))
+        one_of(self, "ptar_form", ("ratio_of_sums", "sum_of_ratios"))
+        one_of(self, "precision", ("float32", "bfloat16"))
         for name in ("imitation_rate", "reinforce_rate"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}.")
@@ -161,14 +161,3 @@ class DecostConfig:
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
-
-
-def _one_of(config: Any, name: str, allowed: Sequence[str]) -> None:
-    if getattr(config, name) not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(config, name)!r}.")
-
-
-def _at_least(config: Any, least: float, *names: str) -> None:
-    for name in names:
-        if not least <= getattr(config, name) < math.inf:
-            raise ValueError(f"{name} must be >= {least:g}, got {getattr(config, name)}.")

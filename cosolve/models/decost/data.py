@@ -13,6 +13,7 @@ from cosolve.instances.generators.orienteering import decost
 from cosolve.instances.orienteering import OPTWVPInstance
 from cosolve.models.decost.batch import Batch, arrays_of, coords_of
 from cosolve.models.decost.config import DataConfig
+from cosolve.models.sampler import Sampler
 from cosolve.search import label_passes
 from cosolve.search.label_passes import Workspace
 from cosolve.search.orienteering import Arrays
@@ -104,46 +105,14 @@ def exact_route(arrays: Arrays, workspace: Workspace | None = None) -> tuple[np.
     return best[-1], profits[-1]
 
 
-def derived_seed(*parts: int) -> int:
-    """A seed of 32 bits that is a function of the parts alone."""
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])
-
-
-class Sampler:
-    """
-    Batches by number: which instances a step sees depends on the seed and the step alone.
-
-    Parameters
-    ----------
-    config
-        What instances.
-    seed
-        Of the instances and their order.
-    phase
-        Number of the training phase, which has instances of its own.
-    batch_size
-        At most ``config.chunk``.
-    labelled
-        Whether exact routes are wanted.
-    """
-
-    def __init__(self, config: DataConfig, seed: int, phase: int, batch_size: int, *, labelled: bool) -> None:
-        if batch_size > config.chunk:
-            raise ValueError(f"a batch must be at most the chunk of {config.chunk}, got {batch_size}.")
-        self.config, self.labelled = config, labelled
-        self.seed, self.phase, self.batch_size = seed, phase, batch_size
-        self._chunk: tuple[int, Dataset] | None = None
-
-    def rows(self, step: int) -> tuple[Dataset, Tensor]:
-        """Instances of a step (0-based within the phase): the chunk, and which of it."""
-        epoch, position = divmod(step, self.config.chunk // self.batch_size)
-        number = epoch // self.config.passes
-        if self._chunk is None or self._chunk[0] != number:
-            seed = derived_seed(self.seed, self.phase, number)
-            self._chunk = number, draw(self.config, seed, self.config.chunk, labelled=self.labelled)
-        order = np.random.default_rng([self.seed, self.phase, epoch]).permutation(self.config.chunk)
-        # Batches of like sizes need less padding: sorted by size within groups of eight batches.
-        sizes = self._chunk[1].batch.valid.sum(dim=1).numpy()[order]
-        order = order[np.lexsort((sizes, np.arange(len(order)) // (8 * self.batch_size)))]
-        rows = order[position * self.batch_size : (position + 1) * self.batch_size]
-        return self._chunk[1], torch.from_numpy(rows)
+def sampler(config: DataConfig, seed: int, phase: int, batch_size: int, *, labelled: bool) -> Sampler[Dataset]:
+    """Batches of training instances by number; see :class:`Sampler`."""
+    return Sampler(
+        lambda chunk_seed: draw(config, chunk_seed, config.chunk, labelled=labelled),
+        chunk=config.chunk,
+        passes=config.passes,
+        seed=seed,
+        phase=phase,
+        batch_size=batch_size,
+        sizes=lambda data: data.batch.valid.sum(dim=1).numpy(),
+    )

@@ -21,13 +21,14 @@ from cosolve.models import Trainer
 from cosolve.models.decost.batch import SYMMETRIES
 from cosolve.models.decost.card import card
 from cosolve.models.decost.config import DecostConfig, TrainingConfig
-from cosolve.models.decost.data import VALIDATION_SEED, Dataset, Sampler, derived_seed, draw
+from cosolve.models.decost.data import VALIDATION_SEED, Dataset, draw, sampler
 from cosolve.models.decost.inference import facts, propose, timed_route
 from cosolve.models.decost.losses import imitation_loss, reinforce_loss
 from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import follow, optimise, starts
 from cosolve.models.devices import autocast, cpu_threads, device_of
 from cosolve.models.run import Run
+from cosolve.models.schedule import derived_seed, learning_rate, phase
 
 #: Instances decoded together in a validation.
 _VALIDATION_BATCH = 64
@@ -90,9 +91,9 @@ def train(
         validation = draw(config.data, VALIDATION_SEED, settings.validation_size, labelled=True)
         samplers = {}
         if settings.imitation_steps:
-            samplers[True] = Sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True)
+            samplers[True] = sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True)
         if settings.reinforce_steps:
-            samplers[False] = Sampler(config.data, settings.seed, 1, settings.reinforce_batch, labelled=False)
+            samplers[False] = sampler(config.data, settings.seed, 1, settings.reinforce_batch, labelled=False)
         coverage = ranges(validation)
         last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
         generator = torch.Generator(where)
@@ -129,21 +130,6 @@ def train(
         if not run.lines or run.lines[-1]["step"] != run.step:
             measure({"phase": "end of a slice"})
     return run.lines[-1]
-
-
-def phase(settings: TrainingConfig, step: int) -> tuple[bool, int]:
-    """Whether a step is one of imitation, and its number within its phase."""
-    imitating = step < settings.imitation_steps
-    return imitating, step if imitating else step - settings.imitation_steps
-
-
-def learning_rate(settings: TrainingConfig, step: int) -> float:
-    """Along a cosine from a phase's rate to its ``final_rate`` share, after a linear start of 100 steps."""
-    imitating, position = phase(settings, step)
-    rate = settings.imitation_rate if imitating else settings.reinforce_rate
-    steps = settings.imitation_steps if imitating else settings.reinforce_steps
-    share = (1 + math.cos(math.pi * min(1.0, position / steps))) / 2
-    return rate * min(1.0, (position + 1) / 100) * (settings.final_rate + (1 - settings.final_rate) * share)
 
 
 @torch.no_grad()

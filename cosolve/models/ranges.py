@@ -1,0 +1,34 @@
+"""Checks of the values of a config."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+
+def one_of(config: Any, name: str, allowed: Sequence[str]) -> None:
+    """
+    Check a word.
+
+    Raises
+    ------
+    ValueError
+        If it is not among those allowed.
+    """
+    if getattr(config, name) not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(config, name)!r}.")
+
+
+def at_least(config: Any, least: float, *names: str) -> None:
+    """
+    Check numbers.
+
+    Raises
+    ------
+    ValueError
+        If one is less, or not finite.
+    """
+    for name in names:
+        if not least <= getattr(config, name) < math.inf:
+            raise ValueError(f"{name} must be >= {least:g}, got {getattr(config, name)}.")

@@ -1,0 +1,136 @@
+"""The decoder: a pointer that looks at all nodes from where a route stands, and at how far they are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cosolve.models.rrnco.batch import Batch
+from cosolve.models.rrnco.config import ModelConfig
+from cosolve.models.rrnco.environment import State, rows_of
+
+#: The published bound on scores.
+SCORE = 10.0
+
+#: Waits and slacks are cut off here, in longest durations: beyond it a window is just far away.
+_CLIP = 1.0
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """
+    What the decoder needs of an encoded batch, computed once.
+
+    Parameters
+    ----------
+    place, first
+        Parts of the query by the last and by the first node, (B, n, E); ``first`` in tours only.
+    keys, values
+        Of the heads, (B, heads, n, E / heads).
+    pointers
+        Transposed, (B, E, n).
+    """
+
+    place: Tensor
+    first: Tensor | None
+    keys: Tensor
+    values: Tensor
+    pointers: Tensor
+
+    def detach(self) -> Embedding:
+        """Without gradients."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Embedding(**{name: None if table is None else table.detach() for name, table in given.items()})
+
+
+class Decoder(nn.Module):
+    """
+    Scores of the next node.
+
+    Scores and attention fall with the distance by learned weights; with time windows also with the duration, with the
+    wait for the window and with the slack behind it. The last two are ours: a query of a few numbers can't tell which
+    windows an arrival just makes.
+    """
+
+    def __init__(self, config: ModelConfig, problem: str) -> None:
+        super().__init__()
+        e, self.heads, self.form = config.embedding, config.heads, config.distance_bias
+        self.is_tour, self.has_windows = problem == "atsp", problem == "acvrptw"
+        num_clocks = {"atsp": 0, "acvrp": 1, "acvrptw": 2}[problem]
+        num_views = 4 if problem == "acvrptw" else 1
+        self.place = nn.Linear(e, e, bias=False)
+        self.first = nn.Linear(e, e, bias=False) if self.is_tour else None
+        self.clocks = None if self.is_tour else nn.Linear(num_clocks, e, bias=False)
+        self.project = nn.Linear(e, 3 * e, bias=False)
+        self.hidden = nn.Sequential(nn.Linear(e, 4 * e), nn.ReLU(), nn.Linear(4 * e, e))
+        pull = torch.zeros(num_views)
+        pull[:2] = 1.0
+        self.pull = nn.Parameter(pull)
+        self.attention_pull = nn.Parameter(torch.zeros(config.heads)) if config.glimpse_bias else None
+
+    def remember(self, rows: Tensor, columns: Tensor) -> Embedding:
+        """Whatever does not depend on the state."""
+        key, value, pointer = self.project(columns).chunk(3, dim=2)
+        first = None if self.first is None else self.first(rows)
+        return Embedding(
+            self.place(rows), first, self._split(key), self._split(value), pointer.transpose(1, 2).contiguous()
+        )
+
+    def forward(self, batch: Batch, embedding: Embedding, state: State, mask: Tensor) -> Tensor:
+        """
+        Log-probabilities of the nodes, (B, S, n).
+
+        Parameters
+        ----------
+        mask
+            Allowed nodes, bool (B, S, n).
+        """
+        query = rows_of(embedding.place, state.place)
+        if self.first is not None and embedding.first is not None:
+            query = query + rows_of(embedding.first, state.first)
+        if self.clocks is not None:
+            query = query + self.clocks(self._clocks(batch, state).to(query.dtype))
+        pull = self._pull(batch, state)
+        closed = torch.where(mask, 0.0, -math.inf)
+        bias = closed.unsqueeze(1)
+        if self.attention_pull is not None:
+            bias = torch.addcmul(bias, pull.unsqueeze(1), self.attention_pull.view(-1, 1, 1), value=-1)
+        seen = functional.scaled_dot_product_attention(self._split(query), embedding.keys, embedding.values, bias)
+        x = query + seen.transpose(1, 2).flatten(2)
+        x = x + self.hidden(x)
+        scores = (x @ embedding.pointers).float() / math.sqrt(x.shape[2]) - pull
+        return (SCORE * torch.tanh(scores) + closed).log_softmax(dim=2)
+
+    def _clocks(self, batch: Batch, state: State) -> Tensor:
+        """Free share of the vehicle, and time since the start in horizons."""
+        assert batch.capacity is not None
+        columns = [(1.0 - state.load / batch.capacity.clamp_min(1e-300).unsqueeze(1)).float()]
+        if self.has_windows:
+            columns.append(batch.in_horizons(state.time))
+        return torch.stack(columns, dim=2)
+
+    def _pull(self, batch: Batch, state: State) -> Tensor:
+        """What scores lose by distance, and with windows by duration, wait and slack; float32 (B, S, n)."""
+        leg = rows_of(batch.scaled_distance, state.place)
+        if self.form == "log":
+            leg = (leg + 1e-3).log()
+        if not self.has_windows:
+            return self.pull[0] * leg
+        assert batch.opens is not None
+        assert batch.closes is not None
+        unit = batch.time_unit[:, 0]
+        duration = rows_of(batch.scaled_duration, state.place)
+        arrival = (state.time / unit).float().unsqueeze(2) + duration
+        opens, closes = ((t / unit).float().unsqueeze(1) for t in (batch.opens, batch.closes))
+        views = leg, duration, (opens - arrival).clamp_(0, _CLIP), (closes - arrival).clamp_(0, _CLIP)
+        pull = self.pull[0] * leg
+        for weight, view in zip(self.pull[1:], views[1:], strict=True):
+            pull = torch.addcmul(pull, view, weight)
+        return pull
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)

@@ -1,0 +1,129 @@
+"""
+Where routes stand and which node may come next, as plain tensors.
+
+Everything holds S partial solutions of each of B instances. A node is offered only if the route can still be
+completed from there: a customer that is left, fits into the vehicle, is served in its window and leaves time to get
+home. So whatever is decoded is feasible; and complete, as long as every customer can be served by a vehicle of its own,
+which only strange durations prevent: a way over other places that is faster than the direct one. The depot is offered
+when the vehicle is elsewhere, and at the end for good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cosolve.models.rrnco.batch import Batch
+
+
+@dataclass(frozen=True)
+class State:
+    """
+    Ends of partial solutions.
+
+    Parameters
+    ----------
+    first, place
+        Node that a tour began with, and the last node, int64 (B, S).
+    visited
+        Nodes behind it, bool (B, S, n); the depot is never one of them.
+    load
+        Demand since the depot, float64 (B, S).
+    time
+        When the last node is left at the earliest, float64 (B, S).
+    """
+
+    first: Tensor
+    place: Tensor
+    visited: Tensor
+    load: Tensor
+    time: Tensor
+
+
+def at_depot(batch: Batch, num_solutions: int) -> State:
+    """Solutions that have not left the depot yet; of problems that have one."""
+    shape = batch.num_instances, num_solutions
+    place = torch.zeros(shape, dtype=torch.int64, device=batch.distance.device)
+    visited = torch.zeros((*shape, batch.num_nodes), dtype=torch.bool, device=place.device)
+    load = torch.zeros(shape, dtype=torch.float64, device=place.device)
+    return State(place, place, visited, load, load if batch.opens is None else load + batch.opens[:, :1])
+
+
+def start(batch: Batch, first: Tensor) -> State:
+    """Solutions that begin with the nodes ``first``, (B, S): tours there, routes by going there from the depot."""
+    state = at_depot(batch, first.shape[1])
+    if not batch.is_tour:
+        return step(batch, state, first)
+    return State(first, first, state.visited.scatter(2, first.unsqueeze(2), True), state.load, state.time)
+
+
+def rows_of(table: Tensor, place: Tensor) -> Tensor:
+    """Rows of tables (B, n, m) at places (B, S), as (B, S, m)."""
+    offset = torch.arange(table.shape[0], device=place.device).unsqueeze(1) * table.shape[1]
+    return table.flatten(0, 1)[(place + offset).flatten()].view(*place.shape, table.shape[2])
+
+
+def allowed(batch: Batch, state: State) -> Tensor:
+    """Which nodes may come next, bool (B, S, n); all False once a tour is complete."""
+    mask = ~state.visited
+    if batch.is_tour:
+        return mask
+    assert batch.demand is not None
+    assert batch.capacity is not None
+    mask &= state.load.unsqueeze(2) + batch.demand.unsqueeze(1) <= batch.capacity[:, None, None]
+    if batch.has_gaps:
+        mask &= torch.isfinite(rows_of(batch.distance, state.place)) & torch.isfinite(batch.distance[:, None, :, 0])
+    if batch.duration is not None:
+        assert batch.opens is not None
+        assert batch.closes is not None
+        assert batch.service is not None
+        arrival = state.time.unsqueeze(2) + rows_of(batch.duration, state.place)
+        begin = torch.maximum(arrival, batch.opens.unsqueeze(1))
+        home = begin + batch.service.unsqueeze(1) + batch.duration[:, None, :, 0]
+        mask &= (begin <= batch.closes.unsqueeze(1)) & (home <= batch.closes[:, :1].unsqueeze(2))
+    mask[:, :, 0] = state.place > 0
+    # At the depot with nothing left to do the vehicle stays there: that pads the shorter solutions of a batch.
+    mask[:, :, 0] |= ~mask[:, :, 1:].any(dim=2)
+    return mask
+
+
+def step(batch: Batch, state: State, choice: Tensor) -> State:
+    """Go to allowed nodes, (B, S)."""
+    visited = state.visited.scatter(2, choice.unsqueeze(2), True)
+    if batch.is_tour:
+        return State(state.first, choice, visited, state.load, state.time)
+    assert batch.demand is not None
+    visited[:, :, 0] = False
+    at_depot = choice == 0
+    load = torch.where(at_depot, 0.0, state.load + batch.demand.gather(1, choice))
+    time = state.time
+    if batch.duration is not None and batch.opens is not None and batch.service is not None:
+        leg = rows_of(batch.duration, state.place).gather(2, choice.unsqueeze(2)).squeeze(2)
+        begin = torch.maximum(time + leg, batch.opens.gather(1, choice))
+        time = torch.where(at_depot, batch.opens[:, :1], begin + batch.service.gather(1, choice))
+    return State(state.first, choice, visited, load, time)
+
+
+def is_over(state: State, mask: Tensor) -> bool:
+    """Whether all vehicles are at home and nothing is left that they could do, by the mask of allowed nodes."""
+    return not bool((mask[:, :, 1:].any(dim=2) | (state.place > 0)).any())
+
+
+def cost(batch: Batch, choices: Tensor) -> Tensor:
+    """
+    Total distance, float64 (B, S); infinite if somebody was left out.
+
+    Parameters
+    ----------
+    choices
+        Nodes in order, (B, S, L): a tour, or routes with the depot between them, at the end, and as padding.
+    """
+    before = choices.roll(1, dims=2)
+    if not batch.is_tour:
+        before[:, :, 0] = 0
+    n = batch.num_nodes
+    total = batch.distance.flatten(1).gather(1, (before * n + choices).flatten(1)).view(choices.shape).sum(dim=2)
+    seen = torch.zeros((*choices.shape[:2], n), dtype=torch.bool, device=choices.device).scatter_(2, choices, True)
+    return torch.where(seen[:, :, 0 if batch.is_tour else 1 :].all(dim=2), total, torch.inf)

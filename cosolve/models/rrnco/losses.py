@@ -1,0 +1,92 @@
+"""What the network is trained to lower: imitation of good solutions, and the cost of sampled ones."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cosolve.models.rrnco import environment
+from cosolve.models.rrnco.batch import Batch
+from cosolve.models.rrnco.environment import State
+from cosolve.models.rrnco.network import Network
+from cosolve.models.rrnco.rollout import Rollout, decode, follow
+
+
+def imitation_loss(network: Network, batch: Batch, solutions: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """
+    Cross-entropy of given solutions, from their first node on.
+
+    The order of a solution's routes means nothing, so at the depot every first customer of a route that is left is
+    right: the loss is that of their joint probability.
+
+    Parameters
+    ----------
+    solutions
+        As choices of a rollout, (B, S, L).
+    """
+    embedding = network.encode(batch)
+    rollout = follow(batch, solutions)
+    state = rollout.states(batch)
+    log_probability = network.decide(batch, embedding, state, environment.allowed(batch, state))
+    right = _right_choices(batch, rollout, state)
+    hit = log_probability.masked_fill(~right, -torch.inf).logsumexp(dim=2)
+    is_real = ((state.place != 0) | (rollout.choices[:, :, 1:].flatten(1) != 0)) if not batch.is_tour else hit < 1
+    loss = -(hit * is_real).sum() / is_real.sum()
+    return loss, {"loss": float(loss.detach())}
+
+
+def _right_choices(batch: Batch, rollout: Rollout, state: State) -> Tensor:
+    """Nodes that continue the solution, bool (B, S (L - 1), n)."""
+    choices = rollout.choices[:, :, 1:].flatten(1).unsqueeze(2)
+    right = torch.zeros_like(state.visited).scatter_(2, choices, True)
+    if batch.is_tour:
+        return right
+    firsts = torch.zeros((*rollout.choices.shape[:2], batch.num_nodes), dtype=torch.bool, device=choices.device)
+    firsts.scatter_(2, torch.where(rollout.place == 0, rollout.choices, 0), True)
+    firsts = firsts.repeat_interleave(rollout.choices.shape[2] - 1, dim=1) & ~state.visited
+    firsts[..., 0] = False
+    leaving = ((state.place == 0) & (choices.squeeze(2) != 0)).unsqueeze(2)
+    return torch.where(leaving, firsts, right)
+
+
+def reinforce_loss(
+    network: Network, batch: Batch, num_starts: int, generator: torch.Generator
+) -> tuple[Tensor, dict[str, float]]:
+    """
+    Policy gradient of sampled solutions from different first nodes, with their mean cost as baseline [1]_.
+
+    Parameters
+    ----------
+    num_starts
+        Solutions of each instance; at most one for each node or customer.
+
+    References
+    ----------
+    .. [1] Kwon, Y.-D., Choo, J., Kim, B., Yoon, I., Gwon, Y., Min, S. (2020). POMO: Policy optimization with multiple
+           optima for reinforcement learning. *NeurIPS*.
+    """
+    embedding = network.encode(batch)
+    first = random_starts(batch, num_starts, generator)
+    with torch.no_grad():
+        rollout = decode(network, batch, embedding.detach(), first, generator)
+        assert rollout is not None
+        cost = environment.cost(batch, rollout.choices) / batch.length_unit[:, 0]
+    state = rollout.states(batch)
+    log_probability = network.decide(batch, embedding, state, environment.allowed(batch, state))
+    chosen = log_probability.gather(2, rollout.choices[:, :, 1:].flatten(1).unsqueeze(2)).view(*first.shape, -1)
+    advantage = (cost.mean(dim=1, keepdim=True) - cost).float()
+    loss = -(advantage * chosen.sum(dim=2)).mean()
+    metrics = {
+        "loss": float(loss.detach()),
+        "cost": float(cost.mean()),
+        "spread": float(advantage.square().mean().sqrt()),
+    }
+    return loss, metrics
+
+
+def random_starts(batch: Batch, count: int, generator: torch.Generator) -> Tensor:
+    """Different first nodes for each instance, never the depot, int64 (B, S); all of them if there are no more."""
+    depot = 0 if batch.is_tour else 1
+    device = batch.distance.device
+    keys = torch.rand(batch.num_instances, batch.num_nodes - depot, generator=generator, device=device)
+    return keys.argsort(dim=1)[:, :count] + depot

@@ -1,0 +1,45 @@
+"""Encoder and decoder together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from cosolve.models.rrnco.baselines import MatNetEncoder, PomoEncoder
+from cosolve.models.rrnco.batch import Batch
+from cosolve.models.rrnco.config import ModelConfig
+from cosolve.models.rrnco.decoder import Decoder, Embedding
+from cosolve.models.rrnco.encoder import Encoder
+from cosolve.models.rrnco.environment import State
+
+
+class Network(nn.Module):
+    """
+    The whole network, for instances of any number of nodes.
+
+    Parameters
+    ----------
+    problem
+        "atsp", "acvrp" or "acvrptw": what is among the features of nodes and states.
+    """
+
+    def __init__(self, config: ModelConfig, problem: str) -> None:
+        super().__init__()
+        self.config, self.problem = config, problem
+        encoders: dict[str, type[Encoder | PomoEncoder | MatNetEncoder]]
+        encoders = {"rrnco": Encoder, "pomo": PomoEncoder, "matnet": MatNetEncoder}
+        self.encoder = encoders[config.encoder](config, problem)
+        self.decoder = Decoder(config, problem)
+
+    def encode(self, batch: Batch) -> Embedding:
+        """Embed the nodes of a batch."""
+        return self.decoder.remember(*self.encoder(batch))
+
+    def decide(self, batch: Batch, embedding: Embedding, state: State, mask: Tensor) -> Tensor:
+        """Log-probabilities of the next nodes, (B, S, n); see :class:`Decoder`."""
+        return self.decoder(batch, embedding, state, mask)
+
+    def compile_parts(self) -> None:
+        """Let PyTorch compile encoder and decoder, for any shape."""
+        self.encode = torch.compile(self.encode, dynamic=True)  # type: ignore[method-assign]
+        self.decide = torch.compile(self.decide, dynamic=True)  # type: ignore[method-assign]

@@ -1,0 +1,188 @@
+"""Trained networks by name, and their solutions for whole lists of instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from cosolve.core.instance import Instance, Solution
+from cosolve.instances.routing_arrays import RoutingArrays
+from cosolve.instances.tsp import TSPInstance
+from cosolve.models import checkpoints
+from cosolve.models.devices import autocast, device_of
+from cosolve.models.rrnco.batch import Batch
+from cosolve.models.rrnco.config import RrncoConfig
+from cosolve.models.rrnco.inference import propose
+from cosolve.models.rrnco.instances import solution_of
+from cosolve.models.rrnco.network import Network
+
+#: Solutions times nodes that are decoded together, for each kind of device; one takes about 50 bytes.
+MAX_SCORES = {"cpu": 1_000_000, "cuda": 100_000_000}
+
+#: Nodes of the largest instance that is decoded.
+MAX_NODES = 2000
+
+#: Problem of an instance to that of the network: symmetric ones are a special case.
+NETWORK = {
+    "tsp": "atsp",
+    "atsp": "atsp",
+    "cvrp": "acvrp",
+    "acvrp": "acvrp",
+    "vrptw": "acvrptw",
+    "acvrptw": "acvrptw",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """An instance, and its arrays with coordinates."""
+
+    instance: Instance
+    arrays: RoutingArrays
+
+    @property
+    def is_tour(self) -> bool:
+        """Whether it has no depot."""
+        return isinstance(self.instance, TSPInstance)
+
+    @property
+    def num_nodes(self) -> int:
+        """The depot included."""
+        return len(self.arrays.nodes)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """
+    A decoded solution.
+
+    Parameters
+    ----------
+    visits
+        Places of each route, or of the one tour, by numbers of the job's ``arrays``.
+    solution
+        The same for the judge.
+    cost
+        Of it.
+    """
+
+    visits: list[np.ndarray]
+    solution: Solution
+    cost: float
+
+
+@lru_cache(maxsize=8)
+def network_of(folder: Path, device: str, compiled: bool = False) -> Network:
+    """A checkpoint's network on its device, compiled by PyTorch or not."""
+    checkpoint = checkpoints.read(folder)
+    config = checkpoint.config(RrncoConfig)
+    network = Network(config.model, config.data.problem)
+    checkpoint.load_into(network)
+    network = network.to(device_of(device)).eval()
+    if compiled:
+        network.compile_parts()
+    return network
+
+
+def in_chunks(jobs: Sequence[Job], copies: int, starts: int, device: str) -> Iterator[list[int]]:
+    """
+    Numbers of jobs to be decoded together: of one size, and with limits of the same kind, as many as fit.
+
+    Parameters
+    ----------
+    copies, starts
+        Times that each of them is encoded, and first nodes of each at most.
+    """
+    most = MAX_SCORES[device.partition(":")[0]]
+    groups: dict[tuple[int, bool, bool], list[int]] = {}
+    for i, job in enumerate(jobs):
+        is_timed = bool(np.isfinite(job.arrays.closes).any())
+        groups.setdefault((job.num_nodes, job.is_tour, is_timed), []).append(i)
+    for (n, _, _), members in groups.items():
+        together = max(1, most // (copies * min(starts, n) * n))
+        for first in range(0, len(members), together):
+            yield members[first : first + together]
+
+
+@torch.inference_mode()
+def predict(
+    network: Network,
+    jobs: Sequence[Job],
+    *,
+    symmetries: int,
+    starts: int = 0,
+    samples: int = 0,
+    seed: int = 0,
+    precision: str = "float32",
+    keep: int = 32,
+    should_stop: Callable[[], bool] | None = None,
+) -> list[list[Prediction]]:
+    """
+    Different solutions for each job, the cheapest first; fewer or none if stopped.
+
+    Parameters
+    ----------
+    jobs
+        Of one chunk of :func:`in_chunks`.
+    symmetries
+        How many of the eight.
+    starts
+        First nodes under each; 0 for all.
+    samples
+        Solutions sampled from each start; 0 for the one of greatest probabilities.
+    seed
+        Of the samples.
+    precision
+        "float32" or "bfloat16".
+    keep
+        Solutions of each job at most.
+    """
+    where = next(network.parameters()).device
+    batch = Batch.of([job.arrays for job in jobs], is_tour=jobs[0].is_tour).to(where)
+    generator = torch.Generator(where).manual_seed(seed) if samples else None
+    n = batch.num_nodes
+    each = min(starts or n, n) * n * len(jobs)
+    together = max(1, MAX_SCORES[where.type] // each)
+    parts = []
+    with autocast(where, precision):
+        for first in range(0, symmetries * max(1, samples), together):
+            some = [k % symmetries for k in range(first, min(first + together, symmetries * max(1, samples)))]
+            found = propose(
+                network, batch, symmetries=some, starts=starts, generator=generator, should_stop=should_stop
+            )
+            if found is None:
+                break
+            parts.append(found)
+    if not parts:
+        return [[] for _ in jobs]
+    most = max(choices.shape[2] for choices, _ in parts)
+    choices = torch.cat([functional.pad(choices, (0, most - choices.shape[2])) for choices, _ in parts], dim=1)
+    cost = torch.cat([cost for _, cost in parts], dim=1)
+    return [
+        _different(job, routes, values, keep)
+        for job, routes, values in zip(jobs, choices.cpu().numpy(), cost.cpu().numpy(), strict=True)
+    ]
+
+
+def _different(job: Job, choices: np.ndarray, cost: np.ndarray, keep: int) -> list[Prediction]:
+    """The cheapest complete solutions, each once: tours turned to begin alike, routes in one order."""
+    found: dict[tuple[bytes, ...], Prediction] = {}
+    for k in np.argsort(cost, kind="stable"):
+        if not np.isfinite(cost[k]) or len(found) == keep:
+            break
+        row = choices[k]
+        if job.is_tour:
+            visits = [np.roll(row, -int(row.argmin()))]
+        else:
+            visits = [part[part > 0] for part in np.split(row, np.flatnonzero(row == 0))]
+            visits = sorted((part for part in visits if len(part)), key=lambda part: int(part[0]))
+        key = tuple(part.tobytes() for part in visits)
+        if key not in found:
+            found[key] = Prediction(visits, solution_of(job.instance, job.arrays, row), float(cost[k]))
+    return list(found.values())

@@ -1,0 +1,132 @@
+"""
+Train an RRNCO network: imitation of good solutions if wanted, then REINFORCE with the shared baseline of POMO.
+
+Instances, symmetries, starts and samples of a step are functions of the seed and the step, so a run that was cut into
+slices goes the way of one that was not, bit by bit on a CPU with the same number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from cosolve.models import Trainer
+from cosolve.models.devices import autocast, cpu_threads, device_of
+from cosolve.models.rrnco.batch import SYMMETRIES
+from cosolve.models.rrnco.card import card
+from cosolve.models.rrnco.config import RrncoConfig
+from cosolve.models.rrnco.data import sampler, validation
+from cosolve.models.rrnco.losses import imitation_loss, reinforce_loss
+from cosolve.models.rrnco.network import Network
+from cosolve.models.rrnco.validation import ranges, validate
+from cosolve.models.run import Run
+from cosolve.models.schedule import derived_seed, learning_rate, phase
+
+
+def train(
+    config: RrncoConfig,
+    out: Path,
+    *,
+    max_steps: int | None = None,
+    time_limit: float = math.inf,
+    resume: bool = False,
+    device: str = "cpu",
+    threads: int = 1,
+    on_metrics: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """
+    Train, or train on; the weights of the best validation so far lie in ``out`` at any time.
+
+    Parameters
+    ----------
+    config
+        What to train on what; with ``resume`` only its table ``training`` may differ from that of the run.
+    out
+        Checkpoint folder.
+    max_steps
+        Steps of this call at most; ``None`` for all that are left.
+    time_limit
+        Seconds after which no further step of this call begins.
+    resume
+        Go on from the state in ``out``.
+    device
+        "cpu", "cuda" or "cuda:N".
+    threads
+        CPU threads.
+    on_metrics
+        Called with each line of ``metrics.jsonl``.
+
+    Returns
+    -------
+    dict
+        The last validation.
+
+    Raises
+    ------
+    ValueError
+        If ``out`` holds a run already and ``resume`` is not set, or the other way round.
+    InvalidFileError
+        If the state is damaged or of another config.
+    """
+    begin, settings, where = perf_counter(), config.training, device_of(device)
+    with cpu_threads(threads):
+        torch.manual_seed(settings.seed)
+        network = Network(config.model, config.data.problem).to(where)
+        optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
+        run = Run(
+            out, config, network, optimiser, family="rrnco", problem=config.data.problem, score="gap_x8", card=card
+        )
+        run.restore() if resume else run.begin()
+        if settings.compile:
+            network.compile_parts()
+        fixed = validation(config.data, settings.validation_size)
+        samplers = {
+            True: sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True),
+            False: sampler(config.data, settings.seed, 1, settings.reinforce_batch, labelled=False),
+        }
+        coverage = ranges(fixed, config.data)
+        last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
+        generator = torch.Generator(where)
+
+        def measure(line: dict[str, Any]) -> None:
+            scores = validate(network, fixed, settings.precision)
+            run.save({"step": run.step, **line, **scores}, perf_counter() - begin, where, coverage)
+            if on_metrics is not None:
+                on_metrics(run.lines[-1])
+
+        while run.step < last and perf_counter() - begin < time_limit:
+            imitating, step = phase(settings, run.step)
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(settings, run.step)
+            data, rows = samplers[imitating].rows(step)
+            rng = np.random.default_rng([settings.seed, run.step])
+            symmetry = torch.from_numpy(rng.integers(len(SYMMETRIES), size=len(rows)))
+            batch = data.batch.take(rows).reflect(symmetry).to(where)
+            with autocast(where, settings.precision):
+                if imitating:
+                    solutions = data.choices(rows, settings.imitation_starts, rng)
+                    loss, metrics = imitation_loss(network, batch, solutions.to(where))
+                else:
+                    generator.manual_seed(derived_seed(settings.seed, 2, run.step))
+                    loss, metrics = reinforce_loss(network, batch, settings.reinforce_starts, generator)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip or math.inf)
+            if not bool(torch.isfinite(norm)):
+                raise RuntimeError(f"the gradient of step {run.step} is not finite; the last state saved is good.")
+            optimiser.step()
+            run.step += 1
+            if run.step % settings.validation_every == 0:
+                measure({"phase": "imitation" if imitating else "reinforce", **metrics})
+        if not run.lines or run.lines[-1]["step"] != run.step:
+            measure({"phase": "end of a slice"})
+    return run.lines[-1]
+
+
+TRAINER = Trainer("rrnco", "tours and routes on road networks", RrncoConfig, train)

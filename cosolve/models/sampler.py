@@ -1,0 +1,69 @@
+"""Which training instances a step sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosolve.models.schedule import derived_seed
+
+D = TypeVar("D")
+
+
+class Sampler(Generic[D]):
+    """
+    Batches by number: which instances a step sees depends on the seed and the step alone.
+
+    Parameters
+    ----------
+    draw
+        Makes a chunk of instances from a seed.
+    chunk
+        Instances in it.
+    passes
+        Times that each chunk is gone through, each time in another order.
+    seed
+        Of the instances and their order.
+    phase
+        Number of the training phase, which has instances of its own.
+    batch_size
+        At most ``chunk``.
+    sizes
+        Sizes of a chunk's instances where these are padded to the largest of a batch.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[int], D],
+        *,
+        chunk: int,
+        passes: int,
+        seed: int,
+        phase: int,
+        batch_size: int,
+        sizes: Callable[[D], np.ndarray] | None = None,
+    ) -> None:
+        if batch_size > chunk:
+            raise ValueError(f"a batch must be at most the chunk of {chunk}, got {batch_size}.")
+        self._draw, self._sizes = draw, sizes
+        self._length, self._passes = chunk, passes
+        self.seed, self.phase, self.batch_size = seed, phase, batch_size
+        self._chunk: tuple[int, D] | None = None
+
+    def rows(self, step: int) -> tuple[D, Tensor]:
+        """Instances of a step (0-based within the phase): the chunk, and which of it."""
+        epoch, position = divmod(step, self._length // self.batch_size)
+        number = epoch // self._passes
+        if self._chunk is None or self._chunk[0] != number:
+            self._chunk = number, self._draw(derived_seed(self.seed, self.phase, number))
+        order = np.random.default_rng([self.seed, self.phase, epoch]).permutation(self._length)
+        if self._sizes is not None:
+            # Batches of like sizes need less padding: sorted by size within groups of eight batches.
+            sizes = self._sizes(self._chunk[1])[order]
+            order = order[np.lexsort((sizes, np.arange(len(order)) // (8 * self.batch_size)))]
+        rows = order[position * self.batch_size : (position + 1) * self.batch_size]
+        return self._chunk[1], torch.from_numpy(rows)

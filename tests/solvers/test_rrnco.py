@@ -1,0 +1,93 @@
+"""The solvers "rrnco" and "rrnco+" beyond the contract that all solvers keep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import cosolve
+from cosolve.core.result import Limit
+from cosolve.instances.distances import Distances
+from cosolve.instances.tsp import ATSPInstance, TSPInstance
+from cosolve.models.rrnco import predictor
+
+SMALL = [cosolve.generate("atsp", "road", seed=s, n=20, points=200) for s in range(6)]
+
+
+@pytest.fixture(scope="module")
+def references() -> np.ndarray:
+    return np.array([cosolve.solve(one, "local-search", iterations=2000).objective for one in SMALL])
+
+
+def test_the_bundled_network_tours_well(references):
+    """A feature or a scale that differs from training would show here: its gap in training was below 1.5 %."""
+    results = cosolve.solve_batch(SMALL, "rrnco")
+    gaps = np.array([result.objective for result in results]) / references - 1
+    assert gaps.mean() < 0.03
+    assert all(result.stats["checkpoint"] == "rrnco-atsp-20" and not result.message for result in results)
+
+
+def test_a_batch_gives_each_instance_its_own_result():
+    """Grouping by size must not mix instances up."""
+    instances = [SMALL[3], cosolve.generate("atsp", "road", seed=1, n=17, points=200), SMALL[0]]
+    together = cosolve.solve_batch(instances, "rrnco")
+    for instance, result in zip(instances, together, strict=True):
+        alone = cosolve.solve(instance, "rrnco")
+        assert result.digest == alone.digest == instance.digest
+        assert result.objective == pytest.approx(alone.objective)
+
+
+def test_polish_and_search_do_not_make_it_worse(references):
+    """Both begin at the network's best tour."""
+    plain = cosolve.solve_batch(SMALL, "rrnco", options={"augmentation": 1})
+    polished = cosolve.solve_batch(SMALL, "rrnco", options={"augmentation": 1, "polish": True})
+    searched = [cosolve.solve(one, "rrnco+", iterations=500) for one in SMALL]
+    for a, b, c, best in zip(plain, polished, searched, references, strict=True):
+        assert best - 1e-9 <= b.objective <= a.objective
+        assert c.objective == pytest.approx(best, rel=0.01)
+        assert c.limit is Limit.ITERATION
+
+
+def test_samples_follow_the_seed():
+    """A run must be repeatable; other samples are other tours."""
+    options = {"decode": "sampling", "samples": 2, "augmentation": 1, "starts": 1}
+    tours = [cosolve.solve(SMALL[1], "rrnco", seed=s, options=options).solution for s in (3, 3, 4, 5)]
+    assert tours[0] == tours[1]
+    assert any(tour != tours[0] for tour in tours[2:])
+
+
+def test_an_instance_outside_of_the_training_data_is_solved_with_a_warning():
+    """Symmetric, without coordinates, of another size: solved all the same, and judged."""
+    coords = np.random.default_rng(0).random((40, 2))
+    matrix = np.linalg.norm(coords[:, None] - coords, axis=2)
+    instance = TSPInstance(name="plain", distances=Distances.from_matrix(matrix))
+    result = cosolve.solve(instance, "rrnco")
+    best = cosolve.solve(ATSPInstance(distances=instance.distances), "local-search", iterations=200).objective
+    assert result.objective < 1.25 * best
+    assert "outside of what rrnco-atsp-20 was trained on" in result.message
+    assert "customers 40" in result.message
+    assert "asymmetry 0" in result.message
+
+
+def test_large_instances_are_decoded_in_parts_or_not_at_all(monkeypatch):
+    """Memory grows with the square of the places: symmetries one by one, then the search without the network."""
+    whole = cosolve.solve(SMALL[4], "rrnco")
+    monkeypatch.setattr(predictor, "MAX_SCORES", {"cpu": 1})
+    assert cosolve.solve(SMALL[4], "rrnco").objective == pytest.approx(whole.objective)
+    monkeypatch.setattr(predictor, "MAX_NODES", 5)
+    refused = cosolve.solve(SMALL[4], "rrnco")
+    assert refused.status is cosolve.Status.NO_SOLUTION or refused.solution is None
+    assert "more than 5 places" in refused.message
+    assert cosolve.solve(SMALL[4], "rrnco+", iterations=200).objective == pytest.approx(whole.objective, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"decode": "beam"}, "decode must be greedy or sampling"), ({"starts": 0}, "starts must be >= 1")],
+)
+def test_options_out_of_range_are_refused(options, message):
+    """Before anything is loaded."""
+    with pytest.raises(ValueError, match=message):
+        cosolve.solve(SMALL[0], "rrnco", options=options)
