@@ -72,7 +72,7 @@ class Rrnco(DecodingSolver):
     name = "rrnco"
     title = "learned tours and routes on road networks"
     family = "rrnco"
-    problems = frozenset({"tsp", "atsp"})
+    problems = frozenset({"tsp", "atsp", "cvrp", "acvrp", "vrptw", "acvrptw"})
     features = Feature.BATCH | Feature.GPU | Feature.SEED | Feature.THREADS | Feature.DETERMINISTIC
     options_type: ClassVar[type[Any]] = RrncoOptions
 

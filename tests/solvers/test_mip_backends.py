@@ -186,7 +186,10 @@ def test_node_limit_and_seed_repeat_exactly(solver):
     instance = cosolve.generate("milp", "steiner-triple", n=45)
     first, second = (cosolve.solve(instance, solver, nodes=5, seed=5, time_limit=60) for _ in range(2))
     assert first.limit == cosolve.Limit.NODE
-    assert first.stats == second.stats
+    clocked = {"primal_dual_integral"}  # over time, by its nature
+    assert {k: v for k, v in first.stats.items() if k not in clocked} == {
+        k: v for k, v in second.stats.items() if k not in clocked
+    }
     assert (first.objective, first.bound) == (second.objective, second.bound)
     assert first.solution == second.solution
 
