@@ -17,6 +17,7 @@ Routes on road networks (`{problem}`), with {encoder}. Network and training: `do
 | | |
 |---|---|
 | instances | places in made-up cities 0 to {last_city}, 3 x 3 km each; seeds of the instances derived from {seed} |
+| begun from | {begin} |
 | labels | our own search, {effort} iterations per node, for the {imitation:,} steps of imitation at most |
 | parameters | {parameters:,} |
 | steps | {step:,} (imitation up to {imitation:,}) |
@@ -61,6 +62,7 @@ def card(config: RrncoConfig, line: dict[str, Any], parameters: int, device: tor
         last_city=data.cities - 1,
         seed=training.seed,
         effort=data.label_effort,
+        begin=training.begin_from or "random weights",
         imitation=training.imitation_steps,
         validation=training.validation_size,
         size=data.size,

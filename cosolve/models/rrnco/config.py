@@ -112,6 +112,8 @@ class TrainingConfig:
     ----------
     seed
         Of weights, instances, symmetries and sampling.
+    begin_from
+        Folder or bundled name of a checkpoint whose weights the training begins from; empty for random ones.
     imitation_steps, reinforce_steps
         Steps of either phase.
     imitation_batch, reinforce_batch
@@ -134,6 +136,7 @@ class TrainingConfig:
     """
 
     seed: int = 1234
+    begin_from: str = ""
     imitation_steps: int = 0
     reinforce_steps: int = 78_000
     imitation_batch: int = 256

@@ -13,9 +13,6 @@ from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.config import ModelConfig
 from cosolve.models.rrnco.environment import State, rows_of
 
-#: The published bound on scores.
-SCORE = 10.0
-
 #: Waits and slacks are cut off here, in longest durations: beyond it a window is just far away.
 _CLIP = 1.0
 
@@ -82,7 +79,7 @@ class Decoder(nn.Module):
 
     def forward(self, batch: Batch, embedding: Embedding, state: State, mask: Tensor) -> Tensor:
         """
-        Log-probabilities of the nodes, (B, S, n).
+        Scores of the nodes, minus infinity where they are not allowed, float32 (B, S, n).
 
         Parameters
         ----------
@@ -102,8 +99,7 @@ class Decoder(nn.Module):
         seen = functional.scaled_dot_product_attention(self._split(query), embedding.keys, embedding.values, bias)
         x = query + seen.transpose(1, 2).flatten(2)
         x = x + self.hidden(x)
-        scores = (x @ embedding.pointers).float() / math.sqrt(x.shape[2]) - pull
-        return (SCORE * torch.tanh(scores) + closed).log_softmax(dim=2)
+        return (x @ embedding.pointers).float() / math.sqrt(x.shape[2]) - pull + closed
 
     def _clocks(self, batch: Batch, state: State) -> Tensor:
         """Free share of the vehicle, and time since the start in horizons."""

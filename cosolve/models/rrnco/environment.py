@@ -108,7 +108,7 @@ def step(batch: Batch, state: State, choice: Tensor) -> State:
 
 def is_over(state: State, mask: Tensor) -> bool:
     """Whether all vehicles are at home and nothing is left that they could do, by the mask of allowed nodes."""
-    return not bool((mask[:, :, 1:].any(dim=2) | (state.place > 0)).any())
+    return bool((mask[:, :, 0] & (state.place == 0)).all())
 
 
 def cost(batch: Batch, choices: Tensor) -> Tensor:

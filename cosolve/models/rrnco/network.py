@@ -12,6 +12,9 @@ from cosolve.models.rrnco.decoder import Decoder, Embedding
 from cosolve.models.rrnco.encoder import Encoder
 from cosolve.models.rrnco.environment import State
 
+#: The published bound on scores.
+SCORE = 10.0
+
 
 class Network(nn.Module):
     """
@@ -35,11 +38,16 @@ class Network(nn.Module):
         """Embed the nodes of a batch."""
         return self.decoder.remember(*self.encoder(batch))
 
-    def decide(self, batch: Batch, embedding: Embedding, state: State, mask: Tensor) -> Tensor:
-        """Log-probabilities of the next nodes, (B, S, n); see :class:`Decoder`."""
+    def score(self, batch: Batch, embedding: Embedding, state: State, mask: Tensor) -> Tensor:
+        """Scores of the next nodes, (B, S, n); see :class:`Decoder`."""
         return self.decoder(batch, embedding, state, mask)
+
+    def decide(self, batch: Batch, embedding: Embedding, state: State, mask: Tensor) -> Tensor:
+        """Log-probabilities of the next nodes, (B, S, n): in the order of the scores, which they bound."""
+        bounded = SCORE * torch.tanh(self.score(batch, embedding, state, mask))
+        return bounded.masked_fill(~mask, -torch.inf).log_softmax(dim=2)
 
     def compile_parts(self) -> None:
         """Let PyTorch compile encoder and decoder, for any shape."""
         self.encode = torch.compile(self.encode, dynamic=True)  # type: ignore[method-assign]
-        self.decide = torch.compile(self.decide, dynamic=True)  # type: ignore[method-assign]
+        self.score = torch.compile(self.score, dynamic=True)  # type: ignore[method-assign]

@@ -77,10 +77,10 @@ def decode(
         mask = environment.allowed(batch, state)
         if not batch.is_tour and k % look == 0 and environment.is_over(state, mask):
             break
-        log_probability = network.decide(batch, embedding, state, mask)
         if generator is None:
-            choice = log_probability.argmax(dim=2)
+            choice = network.score(batch, embedding, state, mask).argmax(dim=2)
         else:
+            log_probability = network.decide(batch, embedding, state, mask)
             choice = torch.multinomial(log_probability.exp().flatten(0, 1), 1, generator=generator).view_as(state.place)
         steps.append((choice, state.place, state.load, state.time))
         state = environment.step(batch, state, choice)
