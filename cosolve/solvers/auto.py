@@ -77,7 +77,7 @@ def plan(instance: Instance) -> Plan:
         case "cvrp":
             return Plan((Stage("greedy"), Stage("local-search")), (Stage("pyvrp", 0.2),) if n <= 1500 else ())
         case "acvrp" | "vrptw" | "acvrptw":
-            return Plan((Stage("greedy"), Stage("pyvrp")))
+            return Plan((Stage("greedy"), Stage("rr")))
         case "mis":
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("cpsat")))
         case "mds":
