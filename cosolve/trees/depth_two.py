@@ -1,22 +1,65 @@
-"""Optimal trees of depth two for one node: rounds of cuts over all spans of a feature, many cuts in one pass."""
+"""Optimal trees of depth two for one node: batches of cuts over the spans of a feature, many cuts in one pass."""
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
-from cosolve.core.jit import jit
-from cosolve.trees.kernels import Rows, add_up, best_stump, cut_blocks
-from cosolve.trees.lanes import MAX_DIRECT, MAX_LANES, Lanes
+from cosolve.core.jit import jit_lean
+from cosolve.trees.kernels import Rows, add_up, best_stump, cut_blocks, max_blocks, sort_by
+from cosolve.trees.lanes import MAX_LANES, Lanes, make_lanes
 from cosolve.trees.rounds import evaluate_lanes, lane_bounds, lane_cost, relax, spread, write_lane
 from cosolve.trees.spans import cap, join_bounds, prune, split_bound
 
-#: Cuts of a feature in the first round: one where rows are scanned anew for each cut (``MAX_DIRECT``), else some, or
-#: many above ``MANY_ROWS`` rows, where all cuts of a pass together cost little more than one.
-SOME_CUTS, MANY_CUTS = 3, 7
-MANY_ROWS = 1000
+
+class Pairs(NamedTuple):
+    """Scratch for trees of depth two; one per thread."""
+
+    lanes: Lanes
+    total: np.ndarray  # float64, (4,)
+    stumps: np.ndarray  # float64, (features,)
+    by_promise: np.ndarray  # int64, (features,)
+    starts: np.ndarray  # int32, (features, blocks + 1)
+    num_blocks: np.ndarray  # int32, (features,)
+    ends: np.ndarray  # int64, (spans, 2): a stack in the order of the cuts
+    tops: np.ndarray  # float64, (spans, 2, features)
+    fewers: np.ndarray  # float64, (spans, 2, 1)
+    batch_ends: np.ndarray  # the same for the spans that are being split: as many as there are lanes
+    batch_tops: np.ndarray
+    batch_fewers: np.ndarray
+    first_lane: np.ndarray  # int32, (lanes + 1,): of each of them
+    lane_tops: np.ndarray  # float64, (lanes, 2, features)
+    lane_fewers: np.ndarray  # float64, (lanes, 2, 1)
 
 
-@jit
+def make_pairs(num_rows: int, num_features: int) -> Pairs:
+    """Scratch for nodes of up to ``num_rows`` rows."""
+    # A batch takes at most as many spans as there are lanes from the top and puts back at most that many more. Those
+    # have half the size, or a quarter after two batches where ties are in the way: at most 2 log2(n) + 2 batches leave
+    # spans behind. ``solve_two`` keeps the rest for going on span by span, should that ever not be so.
+    spans = 2 * MAX_LANES * (int(math.log2(num_rows)) + 4)
+    return Pairs(
+        make_lanes(num_rows, num_features),
+        np.zeros(4),
+        np.zeros(num_features),
+        np.zeros(num_features, np.int64),
+        np.zeros((num_features, max_blocks(num_rows) + 1), np.int32),
+        np.zeros(num_features, np.int32),
+        np.zeros((spans, 2), np.int64),
+        np.zeros((spans, 2, num_features)),
+        np.zeros((spans, 2, 1)),
+        np.zeros((MAX_LANES, 2), np.int64),
+        np.zeros((MAX_LANES, 2, num_features)),
+        np.zeros((MAX_LANES, 2, 1)),
+        np.zeros(MAX_LANES + 1, np.int32),
+        np.zeros((MAX_LANES, 2, num_features)),
+        np.zeros((MAX_LANES, 2, 1)),
+    )
+
+
+@jit_lean
 def solve_two(
     rows: Rows,
     order: np.ndarray,
@@ -25,7 +68,7 @@ def solve_two(
     relaxed: int,
     target: float,
     known: np.ndarray,
-    lanes: Lanes,
+    pairs: Pairs,
     stop: np.ndarray,
     bounds: np.ndarray,
     features: np.ndarray,
@@ -48,7 +91,7 @@ def solve_two(
         Only trees that cost less are wanted.
     known
         Lower bounds by top feature known before.
-    lanes
+    pairs
         Scratch.
     stop
         Nonzero to give up.
@@ -64,19 +107,20 @@ def solve_two(
         ``relaxed`` rows.
     """
     num_features = len(order)
-    total = np.zeros(4)
+    total, lanes = pairs.total, pairs.lanes
     leaf = add_up(rows, order[0, :size], total)
     penalty = rows.penalty
     cost = np.inf
     if size >= rows.min_rows and leaf < target:
         cost, target = leaf, leaf - rows.slack
         features[0] = -1
-    bounds[:] = leaf
+    for feature in range(num_features):
+        bounds[feature] = leaf
     if size < 2 * relaxed or leaf <= penalty:
         return cost, leaf
 
     # Order by stumps; the best of them is a first tree.
-    stumps = np.empty(num_features)
+    stumps, by_promise = pairs.stumps, pairs.by_promise
     for feature in range(num_features):
         sse, _, cut = best_stump(rows, order[feature, :size], rows.rank[feature], total, rows.min_rows)
         stumps[feature] = sse
@@ -84,101 +128,94 @@ def solve_two(
             cost, target = sse + penalty, sse + penalty - rows.slack
             features[0], features[1], features[2] = feature, -1, -1
             cuts[0] = cut
-    by_promise = np.argsort(stumps)
+    sort_by(stumps, by_promise)
 
-    starts = np.empty((num_features, len(lanes.before) + 1), np.int32)
-    num_blocks = np.empty(num_features, np.int32)
+    starts, num_blocks = pairs.starts, pairs.num_blocks
     for feature in range(num_features):
         num_blocks[feature] = cut_blocks(order[feature, :size], rows.rank[feature], starts[feature])
 
-    first_cuts = 1
-    if size > MAX_DIRECT:
-        first_cuts = MANY_CUTS if size > MANY_ROWS else SOME_CUTS
-
-    capacity = 4 * MAX_LANES
-    ends = np.empty((2, capacity, 2), np.int32)
-    tops = np.empty((2, capacity, 2, num_features))
-    fewers = np.empty((2, capacity, 2, 1))
-    lane_top = np.empty((MAX_LANES, 2, num_features))
-    lane_fewer = np.empty((MAX_LANES, 2, 1))
-    first_lane = np.empty(capacity + 1, np.int32)  # of each span at hand
-
+    ends, tops, fewers = pairs.ends, pairs.tops, pairs.fewers
+    batch_ends, batch_tops, batch_fewers = pairs.batch_ends, pairs.batch_tops, pairs.batch_fewers
+    lane_tops, lane_fewers, first_lane = pairs.lane_tops, pairs.lane_fewers, pairs.first_lane
     for feature in by_promise:
         if known[feature] >= target:
             bounds[feature] = min(leaf, known[feature])
             continue
         listed, rank = order[feature, :size], rows.rank[feature]
         bound = np.inf
-        now, num_spans = 0, 1
-        ends[now, 0, 0], ends[now, 0, 1] = relaxed - 1, size - relaxed + 1
-        tops[now, 0] = 0.0
-        fewers[now, 0] = 0.0
-        wanted = first_cuts
+        ends[0, 0], ends[0, 1] = relaxed - 1, size - relaxed + 1
+        for side in range(2):
+            fewers[0, side, 0] = 0.0
+            for lower in range(num_features):
+                tops[0, side, lower] = 0.0
+        num_spans = 1
         while num_spans:
-            new, num_new = 1 - now, 0
-            span = 0
-            while span < num_spans:
-                # As many spans as there are lanes.
-                begin, count = span, 0
-                while span < num_spans and count + wanted <= MAX_LANES:
-                    first_lane[span - begin] = count
-                    top, fewer = tops[now, span], fewers[now, span]
-                    is_open, dropped = prune(top, fewer, splits, 1, penalty, target)
-                    bound = min(bound, dropped)
-                    if is_open:
-                        low, high = ends[now, span, 0], ends[now, span, 1]
-                        more = spread(listed, rank, low, high, wanted, count, lanes)
-                        for lane in range(count, count + more):
-                            lanes.relaxed[lane] = relax(relaxed, lanes.position[lane], low, high)
-                            for side in range(2):
-                                for lower in range(num_features):
-                                    lanes.live[side, lane, lower] = top[side, lower] < np.inf
-                        count += more
-                    span += 1
-                first_lane[span - begin] = count
-                if not count:
-                    continue
-                evaluate_lanes(rows, order, size, total, feature, by_promise, starts, num_blocks, count, lanes, stop)
-                if stop[0]:
-                    bounds[:] = 0.0
-                    return cost, 0.0
+            # From the top of the stack, as many spans as there are lanes.
+            wanted = max(1, MAX_LANES // num_spans)
+            batch = min(num_spans, MAX_LANES // wanted)
+            if num_spans > len(ends) - 4 * MAX_LANES:
+                wanted = batch = 1
+            num_spans -= batch
+            count = 0
+            for number in range(batch):
+                span = num_spans + number
+                first_lane[number] = count
+                low, high = ends[span, 0], ends[span, 1]
+                batch_ends[number, 0], batch_ends[number, 1] = low, high
+                top, fewer = batch_tops[number], batch_fewers[number]
+                join_bounds(tops[span], fewers[span], tops[span], fewers[span], top, fewer)
+                is_open, dropped = prune(top, fewer, splits, 1, penalty, target)
+                bound = min(bound, dropped)
+                if is_open:
+                    more = spread(listed, rank, low, high, wanted, count, lanes)
+                    for lane in range(count, count + more):
+                        lanes.relaxed[lane] = relax(relaxed, lanes.position[lane], low, high)
+                        for side in range(2):
+                            for lower in range(num_features):
+                                lanes.known[side, lane, lower] = top[side, lower]
+                    count += more
+            first_lane[batch] = count
+            if not count:
+                continue
+            evaluate_lanes(
+                rows, order, size, total, feature, by_promise, starts, num_blocks, count, splits, target, lanes, stop
+            )
+            if stop[0]:
+                for lower in range(num_features):
+                    bounds[lower] = 0.0
+                return cost, 0.0
 
-                if num_new + count + (span - begin) > capacity:
-                    capacity *= 2
-                    ends, tops, fewers = _grown(ends), _grown(tops), _grown(fewers)
-                    first_lane = np.concatenate((first_lane, first_lane))
-                for old in range(begin, span):
-                    low, high = ends[now, old, 0], ends[now, old, 1]
-                    begin_lane, end_lane = first_lane[old - begin], first_lane[old - begin + 1]
-                    for lane in range(begin_lane, end_lane):
-                        lane_bounds(rows, lanes, lane, tops[now, old], lane_top[lane], lane_fewer[lane])
-                        here = split_bound(lane_top[lane], lane_fewer[lane], splits, 1, penalty)
-                        bound = min(bound, here)
-                        found, is_split_left, is_split_right = lane_cost(rows, lanes, lane, splits)
-                        if found < target:
-                            cost, target = found, found - rows.slack
-                            write_lane(
-                                rank, listed, feature, lanes, lane, is_split_left, is_split_right, features, cuts
-                            )
-                    for lane in range(begin_lane, end_lane + (end_lane > begin_lane)):
-                        is_first, is_last = lane == begin_lane, lane == end_lane
-                        ends[new, num_new, 0] = low if is_first else lanes.position[lane - 1]
-                        ends[new, num_new, 1] = high if is_last else lanes.position[lane]
-                        if ends[new, num_new, 1] - ends[new, num_new, 0] < 2:
-                            continue
-                        join_bounds(
-                            tops[now, old] if is_first else lane_top[lane - 1],
-                            fewers[now, old] if is_first else lane_fewer[lane - 1],
-                            tops[now, old] if is_last else lane_top[lane],
-                            fewers[now, old] if is_last else lane_fewer[lane],
-                            tops[new, num_new],
-                            fewers[new, num_new],
-                        )
-                        num_new += 1
-            now, num_spans = new, num_new
-            wanted = 1
+            for lane in range(count):
+                lane_bounds(rows, lanes, lane, lane_tops[lane], lane_fewers[lane])
+                bound = min(bound, split_bound(lane_tops[lane], lane_fewers[lane], splits, 1, penalty))
+                found, is_split_left, is_split_right = lane_cost(rows, lanes, lane, splits)
+                if found < target:
+                    cost, target = found, found - rows.slack
+                    write_lane(rank, listed, feature, lanes, lane, is_split_left, is_split_right, features, cuts)
+            for number in range(batch):
+                begin, end = first_lane[number], first_lane[number + 1]
+                if begin == end:
+                    continue
+                top, fewer = batch_tops[number], batch_fewers[number]
+                for lane in range(begin, end + 1):
+                    low = batch_ends[number, 0] if lane == begin else lanes.position[lane - 1]
+                    high = batch_ends[number, 1] if lane == end else lanes.position[lane]
+                    if high - low < 2:
+                        continue
+                    ends[num_spans, 0], ends[num_spans, 1] = low, high
+                    join_bounds(
+                        top if lane == begin else lane_tops[lane - 1],
+                        fewer if lane == begin else lane_fewers[lane - 1],
+                        top if lane == end else lane_tops[lane],
+                        fewer if lane == end else lane_fewers[lane],
+                        tops[num_spans],
+                        fewers[num_spans],
+                    )
+                    num_spans += 1
         bounds[feature] = min(leaf, bound)
-    lower = bounds.min()
+    lower_bound = np.inf
+    for feature in range(num_features):
+        lower_bound = min(lower_bound, bounds[feature])
     if relaxed == 1:
         least_stump = np.inf
         for feature in range(num_features):
@@ -187,10 +224,4 @@ def solve_two(
                 sse, _, _ = best_stump(rows, order[feature, :size], rows.rank[feature], total, 1)
             least_stump = min(least_stump, sse)
         cap(bounds, 2.0 * penalty + least_stump)
-    return cost, lower
-
-
-@jit
-def _grown(array: np.ndarray) -> np.ndarray:
-    """The array with twice the capacity in its second axis."""
-    return np.concatenate((array, array), axis=1)
+    return cost, lower_bound

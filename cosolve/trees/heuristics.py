@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cosolve.trees.depth_two import Pairs
 from cosolve.trees.kernels import Rows, add_up, take_side
-from cosolve.trees.lanes import Lanes
 from cosolve.trees.points import Points
 from cosolve.trees.recursion import solve
 
@@ -16,7 +16,7 @@ def greedy(
     depth: int,
     splits: int,
     look_ahead: int,
-    lanes: Lanes,
+    pairs: Pairs,
     points: Points,
     stop: np.ndarray,
 ) -> tuple[float, np.ndarray, np.ndarray]:
@@ -36,7 +36,7 @@ def greedy(
         Depth and splits that the tree may have.
     look_ahead
         1 or 2.
-    lanes, points
+    pairs, points
         Scratch.
     stop
         Nonzero to give up: nodes not yet split then stay leaves.
@@ -67,7 +67,7 @@ def greedy(
             continue
         solve(
             free, lists, size, no_room, 0, ahead, (1 << ahead) - 1, free.min_rows, np.inf, np.zeros(num_features),
-            lanes, points, stop, np.empty(num_features), top_features, top_cuts, everything, no_edge, no_edge,
+            pairs, points, stop, np.empty(num_features), top_features, top_cuts, everything, no_edge, no_edge,
         )  # fmt: skip
         if top_features[0] < 0:
             continue

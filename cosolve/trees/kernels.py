@@ -10,15 +10,15 @@ sum of squared errors, Q - S^2 / W, is ever derived from them.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_lean
 
-#: Rows in a block, at least, and blocks of a node, at most (but for the last, incomplete one).
-MIN_BLOCK = 32
-MAX_BLOCKS = 1024
+#: Rows in a block, at least.
+MIN_BLOCK = 8
 
 #: Slots of ``Rows.sums`` and of all sums.
 COUNT, WEIGHT, SUM, SQUARES = range(4)
@@ -49,17 +49,18 @@ class Rows(NamedTuple):
     slack: float
 
 
-@jit
+@jit_lean
 def add_up(rows: Rows, listed: np.ndarray, total: np.ndarray) -> float:
     """Sum the listed rows into ``total`` and return their SSE."""
-    total[:] = 0.0
-    for position in range(len(listed)):
+    for slot in range(4):
+        total[slot] = 0.0
+    for row in listed:
         for slot in range(4):
-            total[slot] += rows.sums[listed[position], slot]
+            total[slot] += rows.sums[row, slot]
     return leaf_sse(total)
 
 
-@jit
+@jit_lean
 def leaf_sse(total: np.ndarray) -> float:
     """SSE of a leaf with the given sums; rounding below 0 is clipped."""
     if total[COUNT] < 1.5:
@@ -67,7 +68,7 @@ def leaf_sse(total: np.ndarray) -> float:
     return max(0.0, total[SQUARES] - total[SUM] * total[SUM] / total[WEIGHT])
 
 
-@jit
+@jit_lean
 def best_stump(
     rows: Rows, listed: np.ndarray, rank: np.ndarray, total: np.ndarray, min_rows: int
 ) -> tuple[float, int, int]:
@@ -107,15 +108,22 @@ def best_stump(
     return max(best, 0.0), at, cut
 
 
-@jit
+def max_blocks(num_rows: int) -> int:
+    """Most blocks of a node with up to ``num_rows`` rows."""
+    return min(num_rows // MIN_BLOCK, math.isqrt(num_rows)) + 2
+
+
+@jit_lean
 def cut_blocks(listed: np.ndarray, rank: np.ndarray, starts: np.ndarray) -> int:
     """
     Cut a list of rows into blocks that end between different values.
 
+    What it takes to bound a block and to look into one is balanced with blocks as long as there are many of them.
+
     Fills ``starts`` with the first position of each block and, after the last, the length; returns their number.
     """
     size = len(listed)
-    length = max(MIN_BLOCK, size // MAX_BLOCKS + 1)
+    length = max(MIN_BLOCK, int(math.sqrt(size)))
     count = 0
     start = 0
     while start < size:
@@ -129,7 +137,7 @@ def cut_blocks(listed: np.ndarray, rank: np.ndarray, starts: np.ndarray) -> int:
     return count
 
 
-@jit
+@jit_lean
 def after_ties(listed: np.ndarray, rank: np.ndarray, position: int) -> int:
     """First position after ``position`` - 1 with a greater rank than there."""
     tied = rank[listed[position - 1]]
@@ -143,7 +151,7 @@ def after_ties(listed: np.ndarray, rank: np.ndarray, position: int) -> int:
     return low
 
 
-@jit
+@jit_lean
 def before_ties(listed: np.ndarray, rank: np.ndarray, position: int) -> int:
     """First position with the rank of ``position``."""
     tied = rank[listed[position]]
@@ -157,7 +165,7 @@ def before_ties(listed: np.ndarray, rank: np.ndarray, position: int) -> int:
     return low
 
 
-@jit
+@jit_lean
 def nearest_cut(listed: np.ndarray, rank: np.ndarray, wanted: int, low: int, high: int) -> int:
     """Cut closest to position ``wanted`` with ``low`` < cut < ``high``; -1 if there is none."""
     if high - low < 2:
@@ -173,7 +181,7 @@ def nearest_cut(listed: np.ndarray, rank: np.ndarray, wanted: int, low: int, hig
     return later if has_later else -1
 
 
-@jit
+@jit_lean
 def take_side(order: np.ndarray, size: int, rank: np.ndarray, cut: int, take_left: bool, target: np.ndarray) -> int:
     """
     Copy the rows on one side of a cut, list by list, and return how many there are.
@@ -201,3 +209,14 @@ def take_side(order: np.ndarray, size: int, rank: np.ndarray, cut: int, take_lef
             target[feature, count] = row
             count += (rank[row] <= cut) == take_left
     return count
+
+
+@jit_lean
+def sort_by(key: np.ndarray, order: np.ndarray) -> None:
+    """Fill in the numbers of some keys by increasing key, ties by number."""
+    for number in range(len(key)):
+        at = number
+        while at > 0 and key[order[at - 1]] > key[number]:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = number

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cosolve.core.jit import jit
-from cosolve.trees.depth_two import solve_two
+from cosolve.trees.depth_two import Pairs, solve_two
 from cosolve.trees.kernels import Rows, add_up, best_stump, nearest_cut, take_side
-from cosolve.trees.lanes import Lanes
 from cosolve.trees.points import Points, open_node, solve_points
 from cosolve.trees.rounds import relax
 from cosolve.trees.spans import cap, join_bounds, least, most_splits, prune, split_bound
@@ -15,8 +14,9 @@ from cosolve.trees.spans import cap, join_bounds, least, most_splits, prune, spl
 #: Depth-first halving keeps at most two spans per halving, twice that where ties are in the way.
 _MAX_SPANS = 136
 
-#: Children are solved a little beyond what their parent asks, so that their bounds also prune neighbouring cuts.
-_OVERSHOOT = 0.02
+#: Children are solved far beyond what their parent asks, in effect to the optimum. Any value is exact, for a child's
+#: target only says when to give up; tight bounds of a solved child also prune the neighbouring cuts.
+_OVERSHOOT = 1e6
 
 
 @jit
@@ -78,7 +78,7 @@ def solve(
     relaxed: int,
     target: float,
     known: np.ndarray,
-    lanes: Lanes,
+    pairs: Pairs,
     points: Points,
     stop: np.ndarray,
     bounds: np.ndarray,
@@ -107,7 +107,7 @@ def solve(
         Only trees that cost less are wanted.
     known
         Lower bounds by top feature known before.
-    lanes, points
+    pairs, points
         Scratch.
     stop
         Nonzero to give up.
@@ -136,10 +136,10 @@ def solve(
         count = open_node(points, rows, order[0, :size]) if depth <= 3 else 0
         if count:
             return solve_points(
-                points, count, rows, depth, splits, target, known, lanes.num_evals, stop, bounds, features, cuts
+                points, count, rows, depth, splits, target, known, pairs.lanes.num_evals, stop, bounds, features, cuts
             )
         if depth == 2:
-            return solve_two(rows, order, size, splits, relaxed, target, known, lanes, stop, bounds, features, cuts)
+            return solve_two(rows, order, size, splits, relaxed, target, known, pairs, stop, bounds, features, cuts)
     num_features = len(order)
     penalty = rows.penalty
     total = np.zeros(4)
@@ -215,7 +215,7 @@ def solve(
                 num_spans -= 1
                 continue
 
-            lanes.num_evals[0] += 1
+            pairs.lanes.num_evals[0] += 1
             cut = rank[listed[position - 1]]
             child_relaxed = relax(relaxed, position, low, high)
             join_bounds(tops[span], fewers[span], tops[span], fewers[span], top, fewer)
@@ -253,7 +253,7 @@ def solve(
                         child_relaxed,
                         goal * (1.0 + _OVERSHOOT),
                         top[side] if share == richest else nothing,
-                        lanes,
+                        pairs,
                         points,
                         stop,
                         child_bounds,
@@ -298,7 +298,7 @@ def solve(
     most = bounds.max()
     if relaxed == 1 and lower + penalty < most:
         _, without = solve(
-            rows, order, size, levels, level, depth - 1, splits - 1, relaxed, most - penalty, nothing, lanes, points,
+            rows, order, size, levels, level, depth - 1, splits - 1, relaxed, most - penalty, nothing, pairs, points,
             stop, child_bounds, child_features[0], child_cuts[0], everything, top, no_edge,
         )  # fmt: skip
         cap(bounds, penalty + max(lower, without))

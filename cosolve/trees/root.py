@@ -17,9 +17,10 @@ import numpy as np
 from cosolve.core.result import Limit
 from cosolve.trees.cores import clusters
 from cosolve.trees.data import TrainingData
+from cosolve.trees.depth_two import Pairs, make_pairs
 from cosolve.trees.heuristics import greedy
-from cosolve.trees.kernels import MAX_BLOCKS, Rows, add_up, best_stump, cut_blocks, nearest_cut
-from cosolve.trees.lanes import MAX_LANES, Lanes, make_lanes
+from cosolve.trees.kernels import Rows, add_up, best_stump, cut_blocks, max_blocks, nearest_cut
+from cosolve.trees.lanes import MAX_LANES
 from cosolve.trees.merging import Merged, merge
 from cosolve.trees.outcome import OnImprovement
 from cosolve.trees.points import Points, is_small, make_points
@@ -69,7 +70,7 @@ class _Worker:
     """Scratch of one thread."""
 
     def __init__(self, num_features: int, num_rows: int, depth: int, points: Points) -> None:
-        self.lanes: Lanes = make_lanes(num_rows, num_features)
+        self.pairs: Pairs = make_pairs(num_rows, num_features)
         self.points = points
         self.levels = np.empty((max(depth - 2, 0), num_features, num_rows if depth > 2 else 0), np.int32)
 
@@ -157,7 +158,7 @@ class RootSearch:
         """Greedy tree."""
         worker = self.workers.get()
         cost, features, cuts = greedy(
-            self.rows, self.order, self.depth, self.splits, look_ahead, worker.lanes, worker.points, self.stop
+            self.rows, self.order, self.depth, self.splits, look_ahead, worker.pairs, worker.points, self.stop
         )
         self.workers.put(worker)
         return Found(cost, features, cuts, math.inf, [])
@@ -170,7 +171,7 @@ class RootSearch:
         nothing, no_edge, target = np.zeros(num_features), np.empty((2, 1)), self.target
         cost, bound = solve(
             self.rows, self.order, self.data.num_rows, worker.levels, 0, self.depth, self.splits, self.rows.min_rows,
-            target, nothing, worker.lanes, worker.points, self.stop, np.empty(num_features), features, cuts,
+            target, nothing, worker.pairs, worker.points, self.stop, np.empty(num_features), features, cuts,
             np.array([-1, 0, 0, 0]), no_edge, no_edge,
         )  # fmt: skip
         self.workers.put(worker)
@@ -195,7 +196,7 @@ class RootSearch:
         return found
 
     def _many_cuts(self, worker: _Worker, spans: list[Span], target: float) -> Found:
-        lanes, feature = worker.lanes, spans[0].feature
+        lanes, feature = worker.pairs.lanes, spans[0].feature
         listed, rank = self.order[feature], self.data.rank[feature]
         # A pass over the rows costs little more for all lanes than for one, so a feature starts with a full one.
         is_first = spans[0].bound <= self.rows.penalty
@@ -207,14 +208,14 @@ class RootSearch:
             members.append(list(range(count, count + number)))
             for lane in members[-1]:
                 lanes.relaxed[lane] = relax(self.rows.min_rows, lanes.position[lane], span.low, span.high)
-                lanes.live[:, lane] = span.top < np.inf
+                lanes.known[:, lane] = span.top
             count += number
         found = Found(math.inf, np.full(3, -1), np.zeros(3, np.int64), math.inf, [])
         if not count:
             return found
         evaluate_lanes(
             self.rows, self.order, len(listed), self.total, feature, self.by_promise, self.starts, self.num_blocks,
-            count, lanes, self.stop,
+            count, self.splits, target, lanes, self.stop,
         )  # fmt: skip
         if self.stop[0]:
             return found
@@ -224,7 +225,7 @@ class RootSearch:
             edges = [(span.low, span.top, span.fewer)]
             for lane in chosen:
                 top, fewer = np.empty_like(span.top), np.empty_like(span.fewer)
-                lane_bounds(self.rows, lanes, lane, span.top, top, fewer)
+                lane_bounds(self.rows, lanes, lane, top, fewer)
                 here, is_split_left, is_split_right = lane_cost(self.rows, lanes, lane, self.splits)
                 if here < min(cost, target):
                     cost = here
@@ -251,7 +252,7 @@ class RootSearch:
         num_features = len(self.order)
         cost, bound = solve(
             self.rows, self.order, len(listed), worker.levels, 0, self.depth, self.splits, self.rows.min_rows, target,
-            np.zeros(num_features), worker.lanes, worker.points, self.stop, np.empty(num_features), features, cuts,
+            np.zeros(num_features), worker.pairs, worker.points, self.stop, np.empty(num_features), features, cuts,
             np.array([feature, span.low, span.high, position]), top, fewer,
         )  # fmt: skip
         edges = [(span.low, span.top, span.fewer), (position, top, fewer), (span.high, span.top, span.fewer)]
@@ -308,7 +309,7 @@ class RootSearch:
             span = Span(self.rows.penalty, next(self.numbers), feature, min_rows - 1, size - min_rows + 1, top, fewer)
             self.spans[feature].append(span)
         if self.depth == 2:
-            self.starts = np.empty((num_features, MAX_BLOCKS + 3), np.int32)
+            self.starts = np.empty((num_features, max_blocks(size) + 1), np.int32)
             self.num_blocks = np.array(
                 [cut_blocks(self.order[f], ranks[f], self.starts[f]) for f in range(num_features)], np.int32
             )
@@ -391,6 +392,6 @@ class RootSearch:
         count = 0
         for _ in range(self.workers.qsize()):
             worker = self.workers.get()
-            count += int(worker.lanes.num_evals[0])
+            count += int(worker.pairs.lanes.num_evals[0])
             self.workers.put(worker)
         return count

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
-from cosolve.trees.kernels import COUNT, Rows, leaf_sse, nearest_cut
-from cosolve.trees.lanes import Lanes, open_lanes, scan_pair
+from cosolve.core.jit import jit_lean
+from cosolve.trees.kernels import COUNT, Rows, nearest_cut
+from cosolve.trees.lanes import (
+    Lanes,
+    fill_table,
+    is_wanted,
+    look_inside,
+    open_lanes,
+    scan_pair,
+    side_leaf,
+    side_total,
+)
 
 
-@jit
+@jit_lean
 def evaluate_lanes(
     rows: Rows,
     order: np.ndarray,
@@ -20,11 +29,13 @@ def evaluate_lanes(
     starts: np.ndarray,
     num_blocks: np.ndarray,
     count: int,
+    splits: int,
+    target: float,
     lanes: Lanes,
     stop: np.ndarray,
 ) -> None:
     """
-    Best stumps on both sides of ``count`` cuts of a feature.
+    Best stumps on both sides of ``count`` cuts of a feature, as far as they lead to trees below a target.
 
     Parameters
     ----------
@@ -42,8 +53,12 @@ def evaluate_lanes(
         Blocks of each feature.
     count
         Number of cuts.
+    splits
+        Splits that the node may use, 2 or 3.
+    target
+        Only trees that cost less are wanted.
     lanes
-        With ``position``, ``relaxed`` and ``live`` filled in.
+        With ``position``, ``relaxed`` and ``known`` filled in.
     stop
         Nonzero to give up; the results are then worthless.
     """
@@ -51,27 +66,64 @@ def evaluate_lanes(
     for lower in by_promise:
         wanted = False
         for lane in range(count):
-            wanted |= lanes.live[0, lane, lower] or lanes.live[1, lane, lower]
+            wanted |= is_wanted(lanes, lane, lower)
         if wanted and not stop[0]:
             scan_pair(rows, lower, order[lower, :size], starts[lower], num_blocks[lower], count, lanes)
 
+    limits = lanes.limit
+    for lane in range(count):
+        cost, _, _ = lane_cost(rows, lanes, lane, splits)
+        target = min(target, cost - rows.slack)
+        set_limits(rows, lanes, lane, target, limits)
+    for lower in by_promise:
+        is_filled = False
+        for lane in range(count):
+            for side in range(2):
+                bound = lanes.bound[side, lane, lower]
+                if bound >= lanes.best[side, lane] or bound >= limits[side, lane] or stop[0]:
+                    continue
+                listed = order[lower, :size]
+                if not is_filled:
+                    fill_table(rows, lower, listed, starts[lower], num_blocks[lower], count, lanes)
+                    is_filled = True
+                look_inside(
+                    rows, lower, listed, starts[lower], num_blocks[lower], side, lane, limits[side, lane], lanes
+                )
+                cost, _, _ = lane_cost(rows, lanes, lane, splits)
+                target = min(target, cost - rows.slack)
+                set_limits(rows, lanes, lane, target, limits)
 
-@jit
-def lane_bounds(rows: Rows, lanes: Lanes, lane: int, inherited: np.ndarray, top: np.ndarray, fewer: np.ndarray) -> None:
-    """Bounds by top feature of both sides of an evaluated lane; ``inherited`` are those of the span it lies in."""
+
+@jit_lean
+def set_limits(rows: Rows, lanes: Lanes, lane: int, target: float, limits: np.ndarray) -> None:
+    """Squared error that a split of either side must beat for the tree to cost less than a target."""
     for side in range(2):
-        leaf = leaf_sse(lanes.total[side, lane])
+        leaf = side_leaf(lanes, 1 - side, lane)
+        other = np.inf
+        for feature in range(lanes.bound.shape[2]):
+            other = min(other, top_bound(rows, lanes, 1 - side, lane, feature, leaf))
+        limits[side, lane] = target - 2.0 * rows.penalty - other
+
+
+@jit_lean
+def top_bound(rows: Rows, lanes: Lanes, side: int, lane: int, feature: int, leaf: float) -> float:
+    """Bound of a side that is split by a feature or is a leaf."""
+    return max(lanes.known[side, lane, feature], min(leaf, lanes.bound[side, lane, feature] + rows.penalty))
+
+
+@jit_lean
+def lane_bounds(rows: Rows, lanes: Lanes, lane: int, top: np.ndarray, fewer: np.ndarray) -> None:
+    """Bounds by top feature of both sides of an evaluated lane, and of both as leaves."""
+    for side in range(2):
+        leaf = side_leaf(lanes, side, lane)
         fewer[side, 0] = leaf
         for feature in range(top.shape[1]):
-            bound = inherited[side, feature]
-            if lanes.live[side, lane, feature]:
-                bound = max(bound, min(leaf, lanes.bound[side, lane, feature] + rows.penalty))
-            top[side, feature] = bound
+            top[side, feature] = top_bound(rows, lanes, side, lane, feature, leaf)
 
 
-@jit
+@jit_lean
 def lane_cost(rows: Rows, lanes: Lanes, lane: int, splits: int) -> tuple[float, bool, bool]:
-    """Cost of the best admissible tree of an evaluated lane (inf if none), and whether its children split."""
+    """Cost of the best admissible tree found of an evaluated lane (inf if none), and whether its children split."""
     best = np.inf
     is_split_left, is_split_right = False, False
     for left in range(2):
@@ -80,19 +132,19 @@ def lane_cost(rows: Rows, lanes: Lanes, lane: int, splits: int) -> tuple[float, 
                 continue
             cost = rows.penalty
             for side, split in ((0, left), (1, right)):
-                if lanes.total[side, lane, COUNT] < rows.min_rows:
+                if side_total(lanes, side, lane)[COUNT] < rows.min_rows:
                     cost = np.inf
                 elif split:
                     cost += lanes.best[side, lane] + rows.penalty
                 else:
-                    cost += leaf_sse(lanes.total[side, lane])
+                    cost += side_leaf(lanes, side, lane)
             if cost < best:
                 best = cost
                 is_split_left, is_split_right = left == 1, right == 1
     return best, is_split_left, is_split_right
 
 
-@jit
+@jit_lean
 def write_lane(
     rank: np.ndarray,
     listed: np.ndarray,
@@ -114,7 +166,7 @@ def write_lane(
         features[2], cuts[2] = lanes.feature[1, lane], lanes.cut[1, lane]
 
 
-@jit
+@jit_lean
 def spread(
     listed: np.ndarray, rank: np.ndarray, low: int, high: int, wanted: int, first_lane: int, lanes: Lanes
 ) -> int:
@@ -132,7 +184,7 @@ def spread(
     return count
 
 
-@jit
+@jit_lean
 def relax(relaxed: int, position: int, low: int, high: int) -> int:
     """
     Rows per leaf that a bound from one cut may count on at all other cuts of the span around it.

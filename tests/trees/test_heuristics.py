@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cosolve.trees.data import TrainingData, prepare
+from cosolve.trees.depth_two import make_pairs
 from cosolve.trees.heuristics import greedy, prune_tree
 from cosolve.trees.kernels import Rows
-from cosolve.trees.lanes import make_lanes
 from cosolve.trees.merging import merge
 from cosolve.trees.points import make_points
 
@@ -18,9 +18,9 @@ from cosolve.trees.points import make_points
 def grow(data: TrainingData, depth: int, splits: int, look_ahead: int, penalty: float = 0.0):
     sums = np.stack([np.ones(data.num_rows), data.weights, data.weights * data.y, data.weights * data.y**2], axis=1)
     rows = Rows(data.rank, sums, penalty, 1, 1e-12)
-    lanes = make_lanes(data.num_rows, data.num_features)
+    pairs = make_pairs(data.num_rows, data.num_features)
     points = make_points(merge(data.rank, [len(values) for values in data.values]))
-    return greedy(rows, data.order, depth, splits, look_ahead, lanes, points, np.zeros(1, np.int64))
+    return greedy(rows, data.order, depth, splits, look_ahead, pairs, points, np.zeros(1, np.int64))
 
 
 @pytest.fixture(scope="module")
