@@ -71,19 +71,6 @@ class Decost(DecodingSolver):
     features = Feature.BATCH | Feature.GPU | Feature.SEED | Feature.THREADS | Feature.DETERMINISTIC
     options_type: ClassVar[type[Any]] = DecostOptions
 
-    def solve(
-        self,
-        instance: OPTWVPInstance,
-        monitor: Monitor,
-        *,
-        seed: int,
-        threads: int,
-        initial: Solution | None,
-        options: DecostOptions,
-    ) -> Outcome:
-        """See :meth:`Solver.solve`."""
-        return self.solve_batch([instance], [monitor], seed=seed, threads=threads, options=options)[0]
-
     def solve_batch(
         self,
         instances: Sequence[OPTWVPInstance],

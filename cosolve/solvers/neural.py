@@ -6,11 +6,11 @@ import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from cosolve.core.instance import Instance
+from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
-from cosolve.core.solver import Availability, Solver
+from cosolve.core.solver import Availability, Outcome, Solver
 from cosolve.core.stop import Stop
 from cosolve.solvers.compiled import small_instances
 
@@ -79,6 +79,19 @@ class DecodingSolver(Solver):
     def warm_up(self, instance: Instance) -> None:
         """Import PyTorch and run once: the first tensors of a process cost as much as many instances."""
         _warm_up(type(self), instance.problem)
+
+    def solve(
+        self,
+        instance: Any,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        initial: Solution | None,
+        options: Any,
+    ) -> Outcome:
+        """See :meth:`Solver.solve`: a batch of one."""
+        return self.solve_batch([instance], [monitor], seed=seed, threads=threads, options=options)[0]
 
 
 @cache

@@ -76,19 +76,6 @@ class Rrnco(DecodingSolver):
     features = Feature.BATCH | Feature.GPU | Feature.SEED | Feature.THREADS | Feature.DETERMINISTIC
     options_type: ClassVar[type[Any]] = RrncoOptions
 
-    def solve(
-        self,
-        instance: Instance,
-        monitor: Monitor,
-        *,
-        seed: int,
-        threads: int,
-        initial: Solution | None,
-        options: Any,
-    ) -> Outcome:
-        """See :meth:`Solver.solve`."""
-        return self.solve_batch([instance], [monitor], seed=seed, threads=threads, options=options)[0]
-
     def solve_batch(
         self,
         instances: Sequence[Instance],
@@ -117,19 +104,6 @@ class RrncoPlus(Rrnco):
     limits = frozenset({Limit.ITERATION})
     options_type = RrncoPlusOptions
 
-    def solve(
-        self,
-        instance: Instance,
-        monitor: Monitor,
-        *,
-        seed: int,
-        threads: int,
-        initial: Solution | None,
-        options: Any,
-    ) -> Outcome:
-        """See :meth:`Solver.solve`."""
-        return self._run([instance], [monitor], seed, threads, options)[0]
-
     def solve_batch(
         self,
         instances: Sequence[Instance],
@@ -140,16 +114,6 @@ class RrncoPlus(Rrnco):
         options: Any,
     ) -> list[Outcome]:
         """See :meth:`Solver.solve_batch`; what is left of the time after decoding is shared out evenly."""
-        return self._run(instances, monitors, seed, threads, options)
-
-    def _run(
-        self,
-        instances: Sequence[Instance],
-        monitors: Sequence[Monitor],
-        seed: int,
-        threads: int,
-        options: RrncoPlusOptions,
-    ) -> list[Outcome]:
         decoded = _decode(instances, monitors, seed, threads, options, share=_DECODING)
         streams = np.random.default_rng(seed).spawn(len(instances))
         outcomes = []

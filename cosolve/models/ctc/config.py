@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+
+from cosolve.models.ranges import at_least
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class DataConfig:
     oracle_limit: float = 30.0
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "time_limit", "gap", "oracle", "oracle_limit")
-        _at_least(self, 1, "runs")
+        at_least(self, 0, "time_limit", "gap", "oracle", "oracle_limit")
+        at_least(self, 1, "runs")
         if not 0 < self.validation < 1:
             raise ValueError(f"validation must be in (0, 1), got {self.validation}.")
 
@@ -84,7 +85,7 @@ class ModelConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "width", "heads", "rounds")
+        at_least(self, 1, "width", "heads", "rounds")
         if self.width % self.heads:
             raise ValueError(f"width must be a multiple of heads {self.heads}, got {self.width}.")
         if not 0 <= self.dropout < 1:
@@ -124,8 +125,8 @@ class TrainingConfig:
     validation_every: int = 200
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "seed", "steps", "weight_decay", "gradient_clip", "gamma")
-        _at_least(self, 1, "batch", "validation_every")
+        at_least(self, 0, "seed", "steps", "weight_decay", "gradient_clip", "gamma")
+        at_least(self, 1, "batch", "validation_every")
         for name in ("alpha", "row_weight"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}.")
@@ -158,7 +159,7 @@ class ReductionConfig:
         for name in ("rows", "columns"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}.")
-        _at_least(self, 0, "row_budget", "column_budget", "doubts")
+        at_least(self, 0, "row_budget", "column_budget", "doubts")
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,3 @@ class CtcConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     reduction: ReductionConfig = field(default_factory=ReductionConfig)
-
-
-def _at_least(config: Any, least: float, *names: str) -> None:
-    for name in names:
-        if not least <= getattr(config, name) < math.inf:
-            raise ValueError(f"{name} must be >= {least:g}, got {getattr(config, name)}.")
