@@ -81,8 +81,9 @@ class CpSatOptions:
     presolve
         Whether to presolve.
     interleave
-        Time-slice the workers deterministically: slower, but runs that end by proof or by
-        ``deterministic_time`` repeat exactly.
+        Time-slice the workers deterministically, as many at once as there are threads: slower, but runs that
+        end by proof or by ``deterministic_time`` repeat exactly. With more than one thread, which of two
+        equally good solutions of one slice is told first is still left to the machine.
     deterministic_time
         Limit in CP-SAT's own deterministic seconds, which do not depend on the machine's speed.
     """
@@ -188,7 +189,7 @@ def run(
 
     solver = cp_model.CpSolver()
     workers = max(options.workers, threads)
-    _set_parameters(solver.parameters, options, workers, seed, monitor)
+    _set_parameters(solver.parameters, options, workers, threads, seed, monitor)
     if model.bound_is_valid:
         solver.best_bound_callback = lambda bound: monitor.report_bound(bound * model.scale + model.offset)
     if logger.isEnabledFor(logging.DEBUG):
@@ -219,11 +220,15 @@ def run(
     return Outcome(status=status, build_time=build_time, stats=stats, message=message)
 
 
-def _set_parameters(parameters: Any, options: CpSatOptions, workers: int, seed: int, monitor: Monitor) -> None:
+def _set_parameters(
+    parameters: Any, options: CpSatOptions, workers: int, threads: int, seed: int, monitor: Monitor
+) -> None:
     parameters.num_workers = workers
     parameters.random_seed = seed % (2**31 - 1)
     parameters.cp_model_presolve = options.presolve
     parameters.interleave_search = options.interleave
+    # Workers of one batch run side by side and call back in any order.
+    parameters.interleave_batch_size = threads
     if options.linearization_level is not None:
         parameters.linearization_level = options.linearization_level
     if options.deterministic_time is not None:
