@@ -18,7 +18,11 @@ from cosolve.search.time_grid import TimeGrid
 BOUND_SPANS = 1000
 
 #: Labels that an attempt with complete memory may make, in those of the pass before it.
-EXACT_SHARE = 2
+EXACT_SHARE = 1
+
+#: Share of them that it may make from the first quarter of the time: most labels are made at half of it, so that an
+#: attempt that needs more early on fails in the end, after much more time.
+EARLY_SHARE = 0.25
 
 #: Labels of the first attempt, which has no bounds to prune with: enough for the published test sets.
 FIRST_LABELS = 8000
@@ -26,8 +30,13 @@ FIRST_LABELS = 8000
 #: Labels of the first passes that forget, before multipliers are sought, where profits vary.
 RELAXED_LABELS = 40_000
 
-#: Steps of local search before the first bound.
-LOCAL_ITERATIONS = 2000
+#: Steps of local search before the first bound and after each pass that forgets; more after large ones, one for so
+#: many labels: about a fifth of their time.
+LOCAL_ITERATIONS, LOCAL_SHARE = 2000, 20
+
+#: An attempt with complete memory is worth it only if the bound is less than so many times the best route: before that,
+#: labels pile up early on, where every bound on the rest is weakest.
+CLOSE = 1.4
 
 #: Cycles shorter than this part of the horizon are always remembered: without that, labels could go round for ever.
 SHORT_CYCLE = 1e-3
@@ -171,7 +180,7 @@ class ExactSearch:
         stop: np.ndarray,
         workspace: Workspace | None = None,
         best: float = 0.0,
-        neighbours: int = 8,
+        neighbours: int = 14,
         max_labels: int = 4_000_000,
         max_passes: int = 200,
         first_labels: int = FIRST_LABELS,
@@ -188,6 +197,7 @@ class ExactSearch:
         self._words = (n + 63) // 64
         self._everything = np.full((n, self._words), ~np.uint64(0))
         self._no_multipliers = np.zeros(n)
+        self._local: local.SearchState | None = None
         self._per_label = 8 if len(arrays.segment_rate) else 1
 
     def run(self) -> bool:
@@ -196,7 +206,7 @@ class ExactSearch:
         # Easy instances, the published ones among them, need no bounds.
         if self._exact(False, unknown, self._no_multipliers, capacity=self._first_labels):
             return True
-        self._improve()
+        self._improve(LOCAL_ITERATIONS)
         # Harder ones need the bounds of passes that forget, and if those grow too large, multipliers. These take the
         # whole numbers from fixed profits, and with them most of the dominance between labels: then they come last.
         is_fixed = not len(self.arrays.segment_rate)
@@ -227,6 +237,7 @@ class ExactSearch:
         is_exact: bool,
         beam: int = 0,
         capacity: int,
+        early_share: float = 1.0,
     ) -> tuple[Pass, Labels]:
         a, target = self.arrays, self._target()
         labels = self._workspace.of(min(capacity, self._max_labels), self._words, self._per_label)
@@ -238,8 +249,9 @@ class ExactSearch:
             # Charged to the prizes: labels are compared by what they come to after that.
             paid_back = float(multipliers.sum())
             data, dues, margin, target = a.data(reverse, multipliers), self._no_multipliers, 0.0, target - paid_back
+        early = int(early_share * capacity)
         how, count, best, open_bound = run_pass(
-            data, known, labels, memory, dues, target, margin, reverse, is_exact, beam, capacity, self._stop
+            data, known, labels, memory, dues, target, margin, reverse, is_exact, beam, capacity, early, self._stop
         )
         self.stats["passes"] += 1
         self.stats["labels"] += count
@@ -255,20 +267,32 @@ class ExactSearch:
             routes = [_route(end, labels.node, labels.parent, reverse) for end in ends]
         return Pass(how, count, routes, bound), labels
 
-    def _exact(self, reverse: bool, known: Known, multipliers: np.ndarray, *, capacity: int) -> bool:
+    def _exact(
+        self, reverse: bool, known: Known, multipliers: np.ndarray, *, capacity: int, early_share: float = 1.0
+    ) -> bool:
         """A pass with complete memory; whether it has proven the best route."""
-        found, _ = self._pass(reverse, known, multipliers, self._everything, is_exact=True, capacity=capacity)
+        found, _ = self._pass(
+            reverse,
+            known,
+            multipliers,
+            self._everything,
+            is_exact=True,
+            capacity=capacity,
+            early_share=early_share,
+        )
         for route in found.routes:
             self._offer(route)
         self._report_bound(self.best if found.how == DONE else max(self.best, found.bound))
         return found.how == DONE
 
-    def _improve(self) -> None:
-        """Local search: every bound prunes with the best route known."""
-        state = local.start(self.arrays, local.construct(self.arrays), 0)
-        while state.iteration < LOCAL_ITERATIONS and not self._stop[0]:
-            local.run(self.arrays, state, LOCAL_ITERATIONS // 20)
-        self._offer(state.best_visits)
+    def _improve(self, iterations: int) -> None:
+        """Go on with the local search: every bound prunes with the best route known."""
+        if self._local is None:
+            self._local = local.start(self.arrays, local.construct(self.arrays), 0)
+        until = self._local.iteration + iterations
+        while self._local.iteration < until and not self._stop[0]:
+            local.run(self.arrays, self._local, min(LOCAL_ITERATIONS // 20, until - self._local.iteration))
+        self._offer(self._local.best_visits)
 
     def _relaxation(self, grid: TimeGrid | None, multipliers: np.ndarray) -> _Relaxation:
         a, n = self.arrays, len(self.arrays.places)
@@ -304,6 +328,10 @@ class ExactSearch:
                 self._report_bound(self.best)
                 return True
             self._offer(without_repeats(a, found.routes[0]))
+            self._improve(max(LOCAL_ITERATIONS, found.count // LOCAL_SHARE))
+            if found.bound <= self._target() + 1e-9:
+                self._report_bound(self.best)
+                return True
             table = None if state.grid is None else state.grid.table(not state.reverse, state.multipliers)
             state.known = known_after(a, state.reverse, found.count, labels, table)
             state.reverse = not state.reverse
@@ -316,10 +344,13 @@ class ExactSearch:
                         state.memory[place, customer >> 6] |= np.uint64(1) << np.uint64(customer & 63)
             if state.passes == 1:
                 state.memory |= nearest(a.travel, self._neighbours, self._words)
+            if grows and found.bound > CLOSE * self.best:
+                continue
             # With bounds this close, all memory may be affordable: then the next pass is the last one. It also is if
             # no route goes in cycles: what is left of the gap is due to multipliers.
             allowed = EXACT_SHARE * found.count if grows else capacity
-            if self._exact(state.reverse, state.known, state.multipliers, capacity=allowed):
+            share = EARLY_SHARE if grows else 1.0
+            if self._exact(state.reverse, state.known, state.multipliers, capacity=allowed, early_share=share):
                 return True
             if not grows:
                 return False

@@ -131,6 +131,7 @@ def run_pass(
     is_exact: bool,
     beam: int,
     capacity: int,
+    early: int,
     stop: np.ndarray,
 ) -> tuple[int, int, int, float]:
     """
@@ -160,15 +161,17 @@ def run_pass(
         Labels kept for each customer and span of time, 0 for all.
     capacity
         Most labels to make, at most ``len(labels.leave)``.
+    early
+        Most labels to make from those that leave within the first quarter of the time.
     stop
         One value; the pass ends when it is set.
 
     Returns
     -------
     how, count, best, open_bound
-        DONE, FULL (no room) or STOPPED; number of labels; label of the best route above the target or -1; and what
-        labels not extended yet may come to (-inf if DONE): with the best route and the target an upper bound
-        unless there was a beam.
+        DONE, FULL (no room, or likely none later) or STOPPED; number of labels; label of the best route above the
+        target or -1; and what labels not extended yet may come to (-inf if DONE): with the best route and the target
+        an upper bound unless there was a beam.
     """
     # Fields are taken out of the tuples once: in a loop each use would count references.
     travel, horizon, least, opens, closes = data.travel, data.horizon, data.least, data.opens, data.closes
@@ -222,7 +225,8 @@ def run_pass(
             if barred[label, word] & bit:
                 continue
             own = segment_ptr[k + 1] - segment_ptr[k]
-            if count >= capacity or used + end[label] - begin[label] + own > len(length):
+            room = early if leave[label] < horizon / 4 else capacity
+            if count >= room or used + end[label] - begin[label] + own > len(length):
                 how = FULL
                 break
             first, last, now, profit = extend(
@@ -259,6 +263,10 @@ def run_pass(
             for w in range(words):
                 barred[count, w] = barred[label, w] & memory[k, w] & ranked[k, reach, w]
             barred[count, word] |= bit
+            leave[count], base[count], top[count], begin[count], end[count] = now, profit, whole, first, last
+            where = min(int(now / span), SPANS)
+            if _is_dominated(count, k, where, words, head, labels, ranked[k, reach]):
+                continue
             if (
                 has_labels
                 and whole <= cutoff + EPS
@@ -267,10 +275,6 @@ def run_pass(
                     travel[k], horizon, cutoff - paid_back, known,
                 )
             ):  # fmt: skip
-                continue
-            leave[count], base[count], top[count], begin[count], end[count] = now, profit, whole, first, last
-            where = min(int(now / span), SPANS)
-            if _is_dominated(count, k, where, words, head, labels, ranked[k, reach]):
                 continue
             _dominate(count, k, where, words, head, held, lowest, labels, limits[k])
             if beam and held[k, where] >= beam and not _make_room(count, k, where, head, held, labels):

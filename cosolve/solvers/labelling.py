@@ -36,7 +36,7 @@ class LabellingOptions:
         Most labels of one pass, >= 1000; a label takes about 150 bytes, more with variable profits.
     """
 
-    neighbours: int = 8
+    neighbours: int = 14
     max_labels: int = 4_000_000
 
     def __post_init__(self) -> None:
