@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosolve.core.jit import jit
-from cosolve.trees.tree import Tree, leaf, split
+from cosolve.trees.tree import NO_CHILD, NO_FEATURE, Tree
+
+#: Most values of a column that is sorted by counting.
+MAX_FEW = 4
+
+#: Columns that are looked at together: as many numbers as a line of the cache holds.
+_BESIDE = 8
 
 
 @dataclass(frozen=True)
@@ -81,17 +87,12 @@ class TrainingData:
             it separates among the rows of its node.
         """
 
-        def grow(node: int, rows: np.ndarray) -> Tree:
-            value = self.y_mean + float(np.average(self.y[rows], weights=self.weights[rows]))
-            if node >= len(features) or features[node] < 0:
-                return leaf(value)
-            feature = int(features[node])
-            goes_left = self.rank[feature, rows] <= cuts[node]
-            left, right = rows[goes_left], rows[~goes_left]
-            middle = threshold_between(self.X[left, feature].max(), self.X[right, feature].min())
-            return split(feature, middle, grow(2 * node + 1, left), grow(2 * node + 2, right), value)
-
-        return grow(0, np.arange(self.num_rows))
+        feature, left, right, value, low, high = _grow(features, cuts, self.rank, self.y, self.weights)
+        threshold = np.full(len(feature), np.nan)
+        for node in np.flatnonzero(left >= 0):
+            values = self.values[feature[node]]
+            threshold[node] = threshold_between(values[low[node]], values[high[node]])
+        return Tree(feature, threshold, left, right, self.y_mean + value)
 
     def with_means(self, tree: Tree) -> Tree:
         """The tree with the weighted mean of its own rows (not centred) at every node."""
@@ -158,12 +159,19 @@ def prepare(X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> 
 
     # The mean of the differences to one target: exact for a constant target, small rounding for a large offset.
     y_mean = float(y[0] + np.dot(weights, y - y[0]) / weights.sum())
+    X = np.ascontiguousarray(X)
     order = np.empty((X.shape[1], len(y)), np.int32)
     rank = np.empty_like(order)
+    few = np.empty((X.shape[1], MAX_FEW))
+    num_values = _sort_few(X, few, order, rank)
     values = []
-    for feature, column in enumerate(np.ascontiguousarray(X[:, f]) for f in range(X.shape[1])):
-        order[feature] = np.argsort(column, kind="stable")
-        values.append(_rank(column, order[feature], rank[feature]))
+    for feature, count in enumerate(num_values):
+        if count:
+            values.append(few[feature, :count])
+        else:
+            column = np.ascontiguousarray(X[:, feature])
+            order[feature] = np.argsort(column, kind="stable")
+            values.append(_rank(column, order[feature], rank[feature]))
     return TrainingData(X, y - y_mean, weights, y_mean, order, rank, tuple(values), bool((weights == 1).all()))
 
 
@@ -179,3 +187,101 @@ def _rank(column: np.ndarray, order: np.ndarray, rank: np.ndarray) -> np.ndarray
             count += 1
         rank[order[position]] = count - 1
     return values[:count].copy()
+
+
+@jit
+def _sort_few(X: np.ndarray, values: np.ndarray, order: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """
+    Order, ranks and values of the columns that have few values; returns their number of values, 0 for other columns.
+
+    Sorting by counting takes two passes; the first one gives each value a code in order of appearance.
+    """
+    num_rows, num_columns = X.shape
+    num_values = np.ones(num_columns, np.int64)
+    values[:, 0] = X[0]
+    codes = np.empty((_BESIDE, num_rows), np.uint8)
+    code_rank = np.empty(MAX_FEW, np.int32)
+    for begin in range(0, num_columns, _BESIDE):
+        end = min(begin + _BESIDE, num_columns)
+        for row in range(num_rows):
+            for column in range(begin, end):
+                count = num_values[column]
+                if count > MAX_FEW:
+                    continue
+                # Two values are told apart without a branch: nobody could predict it.
+                value = X[row, column]
+                code = np.int64(values[column, 0] != value)
+                while code < count and values[column, code] != value:
+                    code += 1
+                if code == count:
+                    num_values[column] += 1
+                    if count == MAX_FEW:
+                        continue
+                    values[column, code] = value
+                codes[column - begin, row] = code
+        for column in range(begin, end):
+            count = num_values[column]
+            if count > MAX_FEW:
+                num_values[column] = 0
+                continue
+            increasing = np.argsort(values[column, :count])
+            values[column, :count] = values[column, :count][increasing]
+            for number in range(count):
+                code_rank[increasing[number]] = number
+            for row in range(num_rows):
+                rank[column, row] = code_rank[codes[column - begin, row]]
+            at = 0
+            for number in range(count):
+                for row in range(num_rows):
+                    order[column, at] = row
+                    at += rank[column, row] == number
+                    if at == num_rows:
+                        break
+    return num_values
+
+
+@jit
+def _grow(
+    features: np.ndarray, cuts: np.ndarray, rank: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Feature, children, mean, and the two ranks around the cut of each node, in preorder."""
+    size = len(features)
+    weight, total = np.zeros(2 * size + 1), np.zeros(2 * size + 1)
+    low, high = np.full(size, -1, np.int64), np.full(size, np.iinfo(np.int64).max)
+    for row in range(len(y)):
+        node = 0
+        while True:
+            weight[node] += weights[row]
+            total[node] += weights[row] * y[row]
+            if node >= size or features[node] < 0:
+                break
+            at = np.int64(rank[features[node], row])
+            if at <= cuts[node]:
+                low[node] = max(low[node], at)
+                node = 2 * node + 1
+            else:
+                high[node] = min(high[node], at)
+                node = 2 * node + 2
+
+    feature = np.full(2 * size + 1, NO_FEATURE, np.int32)
+    left, right = np.full(2 * size + 1, NO_CHILD, np.int32), np.full(2 * size + 1, NO_CHILD, np.int32)
+    value = np.empty(2 * size + 1)
+    lows, highs = np.zeros(2 * size + 1, np.int64), np.zeros(2 * size + 1, np.int64)
+    # Entries: a node in breadth-first order, and the parent in preorder of which it is the right child, or -1.
+    stack = np.empty((2 * size + 1, 2), np.int64)
+    stack[0, 0], stack[0, 1] = 0, -1
+    waiting, count = 1, 0
+    while waiting:
+        waiting -= 1
+        node, parent = stack[waiting, 0], stack[waiting, 1]
+        if parent >= 0:
+            right[parent] = count
+        value[count] = total[node] / weight[node]
+        if node < size and features[node] >= 0:
+            feature[count], left[count] = features[node], count + 1
+            lows[count], highs[count] = low[node], high[node]
+            stack[waiting, 0], stack[waiting, 1] = 2 * node + 2, count
+            stack[waiting + 1, 0], stack[waiting + 1, 1] = 2 * node + 1, -1
+            waiting += 2
+        count += 1
+    return feature[:count], left[:count], right[:count], value[:count], lows[:count], highs[:count]

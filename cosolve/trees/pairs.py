@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_lean
 from cosolve.trees.kernels import COUNT, SQUARES, SUM, WEIGHT
 
 
@@ -75,7 +75,7 @@ def make_table(num_cuts: int) -> Table:
     return Table(np.zeros(4), np.zeros((3, num_cuts)), np.zeros((num_cuts, num_cuts, 4)))
 
 
-@jit
+@jit_lean
 def fill(
     table: Table, cuts: Cuts, chosen: np.ndarray, starts: np.ndarray, entries: np.ndarray, sums: np.ndarray
 ) -> None:
@@ -97,13 +97,16 @@ def fill(
         Sums of each point, (points, 4).
     """
     num_cuts = cuts.first[-1]
-    table.total[:] = 0.0
-    table.single[:, :num_cuts] = 0.0
-    for feature in range(len(cuts.turn) - 1):
-        for cut in range(cuts.first[feature], cuts.first[feature + 1]):
-            table.pair[cut, cuts.first[feature + 1] : num_cuts] = 0.0
+    for slot in range(4):
+        table.total[slot] = 0.0
+    for cut in range(num_cuts):
+        for slot in range(3):
+            table.single[slot, cut] = 0.0
+        for other in range(cuts.first[cuts.feature[cut] + 1], num_cuts):
+            for slot in range(4):
+                table.pair[cut, other, slot] = 0.0
     for point in chosen:
-        count, weight, value, square = sums[point]
+        count, weight, value, square = sums[point, 0], sums[point, 1], sums[point, 2], sums[point, 3]
         for slot in range(4):
             table.total[slot] += sums[point, slot]
         end = starts[point + 1]
@@ -113,11 +116,11 @@ def fill(
             table.single[WEIGHT, cut] += weight
             table.single[SUM, cut] += value
             for m in range(k + 1, end):
-                pair = table.pair[cut, entries[m]]
-                pair[0] += count
-                pair[1] += weight
-                pair[2] += value
-                pair[3] += square
+                other = entries[m]
+                table.pair[cut, other, 0] += count
+                table.pair[cut, other, 1] += weight
+                table.pair[cut, other, 2] += value
+                table.pair[cut, other, 3] += square
     # From single values to all values on the inner side.
     for feature in range(len(cuts.turn)):
         first, turn, end = cuts.first[feature], cuts.turn[feature], cuts.first[feature + 1]
@@ -135,7 +138,7 @@ def fill(
                         table.pair[lower, cut, slot] += table.pair[lower, cut + 1, slot]
 
 
-@jit
+@jit_lean
 def _add(table: Table, source: int, target: int, begin: int, end: int) -> None:
     """Add what is known of one cut to another one of the same feature, with the cuts begin, ..., end - 1 of others."""
     for slot in range(3):
@@ -145,7 +148,7 @@ def _add(table: Table, source: int, target: int, begin: int, end: int) -> None:
             table.pair[target, other, slot] += table.pair[source, other, slot]
 
 
-@jit
+@jit_lean
 def subtract(whole: Table, part: Table, cuts: Cuts, rest: Table) -> None:
     """Table of the points that are in the whole but not in the part."""
     num_cuts = cuts.first[-1]
@@ -159,13 +162,13 @@ def subtract(whole: Table, part: Table, cuts: Cuts, rest: Table) -> None:
                 rest.pair[cut, other, slot] = whole.pair[cut, other, slot] - part.pair[cut, other, slot]
 
 
-@jit
+@jit_lean
 def explain(count: float, weight: float, value: float, min_rows: float) -> float:
     """What a leaf explains; -inf if it has too few rows."""
     return value * value / weight if count >= min_rows else -np.inf
 
 
-@jit
+@jit_lean
 def left_sums(table: Table, cuts: Cuts, cut: int) -> tuple[float, float, float]:
     """Sums of the points left of a cut."""
     count, weight, value = table.single[COUNT, cut], table.single[WEIGHT, cut], table.single[SUM, cut]
@@ -174,7 +177,7 @@ def left_sums(table: Table, cuts: Cuts, cut: int) -> tuple[float, float, float]:
     return count, weight, value
 
 
-@jit
+@jit_lean
 def best_splits(table: Table, cuts: Cuts, min_rows: float, best: np.ndarray) -> None:
     """
     What the best split of either side of every cut explains.
@@ -234,7 +237,7 @@ def best_splits(table: Table, cuts: Cuts, min_rows: float, best: np.ndarray) -> 
                 best[1, cut] = max(best[1, cut], between + beyond)
 
 
-@jit
+@jit_lean
 def explained(
     table: Table, cuts: Cuts, cut: int, best: np.ndarray, splits: int, penalty: float, min_rows: float
 ) -> float:
@@ -250,20 +253,27 @@ def explained(
     return left + right - penalty
 
 
-@jit
+@jit_lean
 def costs_by_splits(
     table: Table, cuts: Cuts, best: np.ndarray, penalty: float, min_rows: float, costs: np.ndarray
 ) -> None:
     """Squared error of the best trees with at most 0, 1, 2 and 3 splits, with the price of their splits."""
-    costs[:] = explain(table.total[COUNT], table.total[WEIGHT], table.total[SUM], min_rows)
+    none = explain(table.total[COUNT], table.total[WEIGHT], table.total[SUM], min_rows)
+    one = two = three = none
     for cut in range(cuts.first[-1]):
-        for splits in range(1, 4):
-            costs[splits] = max(costs[splits], explained(table, cuts, cut, best, splits, penalty, min_rows))
+        count, weight, value = left_sums(table, cuts, cut)
+        left = explain(count, weight, value, min_rows)
+        right = explain(table.total[COUNT] - count, table.total[WEIGHT] - weight, table.total[SUM] - value, min_rows)
+        split_left, split_right = best[0, cut] - penalty, best[1, cut] - penalty
+        one = max(one, left + right - penalty)
+        two = max(two, max(split_left + right, left + split_right) - penalty)
+        three = max(three, max(left, split_left) + max(right, split_right) - penalty)
+    costs[0], costs[1], costs[2], costs[3] = none, one, max(one, two), max(one, two, three)
     for splits in range(4):
         costs[splits] = max(0.0, table.total[SQUARES] - costs[splits])
 
 
-@jit
+@jit_lean
 def inner_sums(table: Table, cuts: Cuts, one: int, two: int) -> tuple[float, float, float]:
     """Sums over the inner side of two cuts."""
     low, high = min(one, two), max(one, two)
@@ -276,7 +286,7 @@ def inner_sums(table: Table, cuts: Cuts, one: int, two: int) -> tuple[float, flo
     return table.single[COUNT, smaller], table.single[WEIGHT, smaller], table.single[SUM, smaller]
 
 
-@jit
+@jit_lean
 def find_split(table: Table, cuts: Cuts, cut: int, side: int, min_rows: float) -> int:
     """The cut that best splits a side of a cut, -1 if none does."""
     is_inner = side == (0 if cut < cuts.turn[cuts.feature[cut]] else 1)
@@ -294,7 +304,7 @@ def find_split(table: Table, cuts: Cuts, cut: int, side: int, min_rows: float) -
     return at
 
 
-@jit
+@jit_lean
 def find_tree(
     table: Table,
     cuts: Cuts,
@@ -306,7 +316,7 @@ def find_tree(
     ranks: np.ndarray,
 ) -> None:
     """Write the best tree with at most so many splits: (feature, greatest rank that goes left) breadth first."""
-    features[:3] = -1
+    features[0] = features[1] = features[2] = -1
     most = explain(table.total[COUNT], table.total[WEIGHT], table.total[SUM], min_rows)
     at = -1
     if splits >= 1:
@@ -318,15 +328,12 @@ def find_tree(
         return
     features[0], ranks[0] = cuts.column[at], cuts.rank[at]
     count, weight, value = left_sums(table, cuts, at)
-    gain = np.empty(2)
+    gain_left = best[0, at] - penalty - explain(count, weight, value, min_rows)
+    count, weight, value = table.total[COUNT] - count, table.total[WEIGHT] - weight, table.total[SUM] - value
+    gain_right = best[1, at] - penalty - explain(count, weight, value, min_rows)
     for side in range(2):
-        if side == 1:
-            count, weight, value = (
-                table.total[COUNT] - count, table.total[WEIGHT] - weight, table.total[SUM] - value,
-            )  # fmt: skip
-        gain[side] = best[side, at] - penalty - explain(count, weight, value, min_rows)
-    for side in range(2):
-        is_better = gain[side] > gain[1 - side] or (side == 0 and gain[0] == gain[1])
-        if gain[side] > 0.0 and (splits >= 3 or (splits == 2 and is_better)):
+        gain = gain_left if side == 0 else gain_right
+        is_better = gain_left >= gain_right if side == 0 else gain_right > gain_left
+        if gain > 0.0 and (splits >= 3 or (splits == 2 and is_better)):
             other = find_split(table, cuts, at, side, min_rows)
             features[1 + side], ranks[1 + side] = cuts.column[other], cuts.rank[other]

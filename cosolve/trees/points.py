@@ -9,6 +9,7 @@ difference to the table of the node. Both sides are then solved exactly, so the 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -32,8 +33,6 @@ from cosolve.trees.spans import cap
 #: A table pays if the square of its cuts is at most this times rows times features.
 _WORTH = 8
 
-#: Elementary steps that are a matter of less than a second.
-_SMALL = 1e9
 
 
 class Points(NamedTuple):
@@ -66,12 +65,13 @@ class Points(NamedTuple):
     best: np.ndarray  # float64, (3, 2, cuts)
 
 
-def is_small(merged: Merged, num_rows: int, num_features: int) -> bool:
-    """Whether tables pay for the root and solve depth 3 within a second or so, with each cut tried."""
+def table_steps(merged: Merged, num_rows: int, num_features: int) -> float:
+    """Elementary steps, about 1 ns each, to solve depth 3 by tables with each cut tried; inf if tables don't pay."""
     num_points, num_joined = merged.values.shape
-    is_worth = num_points > 0 and merged.num_cuts**2 <= _WORTH * num_rows * num_features
+    if num_points == 0 or merged.num_cuts**2 > _WORTH * num_rows * num_features:
+        return math.inf
     # A value is the most frequent one of its feature half the time, say, and pairs are counted once.
-    return is_worth and merged.num_cuts * (num_points * num_joined**2 / 8 + 8 * merged.num_cuts**2) <= _SMALL
+    return merged.num_cuts * (num_points * num_joined**2 / 8 + 8 * merged.num_cuts**2)
 
 
 def make_points(merged: Merged) -> Points:

@@ -23,7 +23,7 @@ from cosolve.trees.kernels import Rows, add_up, best_stump, cut_blocks, max_bloc
 from cosolve.trees.lanes import MAX_LANES
 from cosolve.trees.merging import Merged, merge
 from cosolve.trees.outcome import OnImprovement
-from cosolve.trees.points import Points, is_small, make_points
+from cosolve.trees.points import Points, make_points, table_steps
 from cosolve.trees.recursion import solve, solve_one
 from cosolve.trees.rounds import evaluate_lanes, lane_bounds, lane_cost, relax, spread, write_lane
 from cosolve.trees.spans import most_splits, prune, split_bound
@@ -37,6 +37,9 @@ _POLL = 0.02
 
 #: Rows times leaves up to which a bound by targets alone is worth a part of a second.
 _FLOOR_STEPS = 2e7
+
+#: Steps by tables that are a matter of a second, and those that are done before a thread would have been started.
+_BY_TABLES, _AT_ONCE = 1e9, 1e8
 
 #: Relative progress of the lower bound that is reported.
 _STEP = 1e-3
@@ -345,9 +348,14 @@ class RootSearch:
         merged = merge(self.data.rank, [len(values) for values in self.data.values])
         for _ in range(n_jobs):
             self.workers.put(_Worker(self.data.num_features, self.data.num_rows, self.depth, make_points(merged)))
-        self.bound_below(merged)
+        steps = table_steps(merged, *self.data.X.shape) if self.depth <= 3 else math.inf
         first: list[Callable[[], Found]]
-        if self.depth <= 3 and is_small(merged, self.data.num_rows, self.data.num_features):
+        if steps <= _AT_ONCE:
+            self.closed = math.inf
+            self.take(self.whole_tree())
+            return None
+        self.bound_below(merged)
+        if steps <= _BY_TABLES:
             self.closed = math.inf
             first = [self.whole_tree]
         else:

@@ -73,7 +73,9 @@ def test_nested_columns_become_one_feature():
     rng = np.random.default_rng(0)
     value = rng.integers(0, 6, 50)
     columns = np.array([*(value > t for t in (3, 0, 4, 1, 2)), rng.random(50) < 0.5], dtype=np.int32)
-    assert sorted(nested(list(range(6)), columns)) == [[1, 3, 4, 0, 2], [5]]
+    order, chain = nested(np.arange(6), columns)
+    chains = [order[chain == number].tolist() for number in range(2)]
+    assert sorted(chains) == [[1, 3, 4, 0, 2], [5]]
     merged = merge(columns, [2] * 6)
     assert merged.num_cuts == 6
     assert len(set(merged.group[:5])) == 1
@@ -83,14 +85,17 @@ def test_nested_columns_become_one_feature():
 
 
 def test_equal_rows_get_equal_numbers():
-    """Also where the product of the numbers of values does not fit into 64 bits."""
+    """Rows that are told apart are the points; a number shared by two different rows would merge their targets."""
     rng = np.random.default_rng(1)
     table = rng.integers(0, 2, (70, 40)).astype(np.int32)
     table[:, 20:] = table[:, :20]
-    point, example = number_rows(list(table), [1000] * 70)
-    assert (point[20:] == point[:20]).all()
-    assert len(example) == len(np.unique(table, axis=1).T) == point.max() + 1
-    assert (point[example] == np.arange(len(example))).all()
+    table[0, 30:] += 1
+    group = np.arange(70, dtype=np.int32)
+    point, values = number_rows(table, group, 70)
+    assert (values[point] == table.T).all()
+    assert len(values) == len(np.unique(table, axis=1).T)
+    joined, values = number_rows(table, group // 2, 35)
+    assert (values[joined] == (table[::2] + table[1::2]).T).all()
 
 
 def test_too_many_cuts_leave_the_tables_empty():
