@@ -16,6 +16,7 @@ def greedy(
     depth: int,
     splits: int,
     look_ahead: int,
+    levels: np.ndarray,
     pairs: Pairs,
     points: Points,
     stop: np.ndarray,
@@ -35,7 +36,9 @@ def greedy(
     depth, splits
         Depth and splits that the tree may have.
     look_ahead
-        1 or 2.
+        Levels, at least 1.
+    levels
+        Room for the children of a node as in :func:`cosolve.trees.recursion.solve`, for a look-ahead beyond 2.
     pairs, points
         Scratch.
     stop
@@ -55,8 +58,8 @@ def greedy(
     num_features = len(order)
     features, cuts = np.full((2 << depth) - 1, -1), np.zeros((2 << depth) - 1, np.int64)
     sse = np.zeros(len(features))
-    top_features, top_cuts = np.empty(3, np.int64), np.empty(3, np.int64)
-    no_room, no_edge = np.empty((1, 1, 1), np.int32), np.empty((2, 1))
+    top_features, top_cuts = np.empty((2, (1 << look_ahead) - 1), np.int64)
+    no_edge = np.empty((2, 1))
     everything = np.array([-1, 0, 0, 0])
     waiting = [(0, order, order.shape[1], depth)]
     while waiting:
@@ -66,7 +69,7 @@ def greedy(
         if ahead == 0 or stop[0]:
             continue
         solve(
-            free, lists, size, no_room, 0, ahead, (1 << ahead) - 1, free.min_rows, np.inf, np.zeros(num_features),
+            free, lists, size, levels, 0, ahead, (1 << ahead) - 1, free.min_rows, np.inf, np.zeros(num_features),
             pairs, points, stop, np.empty(num_features), top_features, top_cuts, everything, no_edge, no_edge,
         )  # fmt: skip
         if top_features[0] < 0:

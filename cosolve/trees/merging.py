@@ -110,10 +110,8 @@ def nested(columns: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarra
         bits = rank[columns[k]]
         ones[k] = bits.sum()
         for number in range(words.shape[1]):
-            word = np.uint64(0)
             for row in range(64 * number, min(64 * number + 64, num_rows)):
-                word |= np.uint64(bits[row]) << np.uint64(row & 63)
-            words[k, number] = word
+                words[k, number] |= np.uint64(bits[row]) << np.uint64(row & 63)
     order = np.argsort(-ones, kind="mergesort")
     chain = np.empty(num_columns, np.int64)
     tails = np.empty(num_columns, np.int64)

@@ -34,7 +34,6 @@ from cosolve.trees.spans import cap
 _WORTH = 8
 
 
-
 class Points(NamedTuple):
     """
     Rows merged where all features agree, and scratch for the tables; one per thread.

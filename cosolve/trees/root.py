@@ -15,12 +15,14 @@ from functools import partial
 import numpy as np
 
 from cosolve.core.result import Limit
+from cosolve.trees.coarse import coarsen
 from cosolve.trees.cores import clusters
 from cosolve.trees.data import TrainingData
 from cosolve.trees.depth_two import Pairs, make_pairs
 from cosolve.trees.heuristics import greedy
 from cosolve.trees.kernels import Rows, add_up, best_stump, cut_blocks, max_blocks, nearest_cut
 from cosolve.trees.lanes import MAX_LANES
+from cosolve.trees.local_search import improve
 from cosolve.trees.merging import Merged, merge
 from cosolve.trees.outcome import OnImprovement
 from cosolve.trees.points import Points, make_points, table_steps
@@ -158,11 +160,22 @@ class RootSearch:
     # Tasks; they run in threads, each with a worker of its own.
 
     def first_tree(self, look_ahead: int) -> Found:
-        """Greedy tree."""
+        """Greedy tree; from a look-ahead of two on, with local search, from three on by bins."""
         worker = self.workers.get()
+        rows, points = self.rows, worker.points
+        if look_ahead > 2:
+            coarse = coarsen(rows.rank, self.order)
+            rows, points = rows._replace(rank=coarse.rank), make_points(merge(coarse.rank, coarse.num_bins))
         cost, features, cuts = greedy(
-            self.rows, self.order, self.depth, self.splits, look_ahead, worker.pairs, worker.points, self.stop
+            rows, self.order, self.depth, self.splits, look_ahead, worker.levels, worker.pairs, points, self.stop
         )
+        if look_ahead > 2:
+            coarse.refine(features, cuts)
+        if look_ahead > 1 and self.splits == (1 << self.depth) - 1:
+            found = features.copy(), cuts.copy()
+            better = improve(self.rows, self.order, self.depth, *found, worker.pairs, worker.points, self.stop)
+            if better < cost:
+                cost, (features, cuts) = better, found
         self.workers.put(worker)
         return Found(cost, features, cuts, math.inf, [])
 
@@ -361,7 +374,7 @@ class RootSearch:
         else:
             self.prepare_root()
             # Look-ahead makes sense above the last two levels only; below, it is the exact solution itself.
-            first = [partial(self.first_tree, ahead) for ahead in ([1, 2] if self.depth > 2 else [1])]
+            first = [partial(self.first_tree, ahead) for ahead in range(1, max(1, min(self.depth - 1, 3)) + 1)]
         with ThreadPoolExecutor(n_jobs) as pool:
             try:
                 while True:

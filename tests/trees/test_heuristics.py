@@ -20,7 +20,8 @@ def grow(data: TrainingData, depth: int, splits: int, look_ahead: int, penalty: 
     rows = Rows(data.rank, sums, penalty, 1, 1e-12)
     pairs = make_pairs(data.num_rows, data.num_features)
     points = make_points(merge(data.rank, [len(values) for values in data.values]))
-    return greedy(rows, data.order, depth, splits, look_ahead, pairs, points, np.zeros(1, np.int64))
+    levels = np.empty((1, data.num_features, data.num_rows), np.int32)
+    return greedy(rows, data.order, depth, splits, look_ahead, levels, pairs, points, np.zeros(1, np.int64))
 
 
 @pytest.fixture(scope="module")
