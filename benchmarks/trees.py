@@ -3,7 +3,8 @@ Measure what the optimal regression trees promise: optima, times, memory, behavi
 
     COSOLVE_DATA=... python benchmarks/trees.py [--only SECTION ...] [--out docs/benchmarks/trees.md]
 
-Sections: optima, brute, osrt, large, streed, methods, milp, anytime, startup. Ratios come from one run on one machine.
+Sections: optima, brute, osrt, large, streed, methods, milp, anytime, startup. Those that are not run again stay on the
+page. Ratios come from one run on one machine.
 Times are wall-clock seconds of ``OptimalRegressionTree.fit`` (checks and sorting included), compilation excluded, with
 one thread unless a row says otherwise.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime
+import inspect
 import json
 import math
 import os
@@ -424,12 +426,12 @@ def main() -> int:
     if "COSOLVE_DATA" not in os.environ:
         parser.error("COSOLVE_DATA must name the folder of published data.")
     warm_up()
-    missed, lines = 0, []
+    missed = 0
+    page = sections_of(arguments.out.read_text()) if arguments.out and arguments.out.exists() else {}
     for name in arguments.only:
         section = SECTIONS[name]
-        head = ["", f"## {name}", "", (section.__doc__ or "").strip(), ""]
-        print("\n".join(head), flush=True)
-        lines += head
+        lines = [inspect.getdoc(section) or "", "", f"Measured on {datetime.date.today()}, {machine()}.", ""]
+        print("\n".join(["", f"## {name}", "", *lines]), flush=True)
         for number, cells in enumerate(section()):
             text = ["| " + " | ".join(cells) + " |"]
             if number == 0:
@@ -437,12 +439,20 @@ def main() -> int:
             missed += cells[-1] == "MISSED"
             print("\n".join(text), flush=True)
             lines += text
-    if arguments.out:
-        arguments.out.write_text("\n".join([*header(sys.argv[1:]), *lines]) + "\n")
+        page[name] = "\n".join(lines)
+        if arguments.out:
+            parts = [header(), *(f"## {name}\n\n{page[name]}" for name in SECTIONS if name in page)]
+            arguments.out.write_text("\n\n".join(parts) + "\n")
     return int(missed > 0)
 
 
-def header(words: list[str]) -> list[str]:
+def sections_of(page: str) -> dict[str, str]:
+    """Text of each section of a page: those that are not run again stay."""
+    parts = (part.partition("\n") for part in page.split("\n## ")[1:])
+    return {name: text.strip() for name, _, text in parts}
+
+
+def machine() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown CPU")
@@ -452,13 +462,15 @@ def header(words: list[str]) -> list[str]:
             packages.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             continue
-    return [
-        "# Optimal regression trees: what was promised and what was measured",
-        "",
-        f"`python benchmarks/trees.py {' '.join(words)}`, {datetime.date.today()}, cosolve {cosolve.__version__}, "
-        f"{os.cpu_count()} cores ({cpu}), Python {platform.python_version()}, {', '.join(packages)}. Seconds are "
-        "wall-clock seconds of `fit` without compilation; one thread unless a row says otherwise.",
-    ]
+    return f"{cpu}, cosolve {cosolve.__version__}, Python {platform.python_version()}, {', '.join(packages)}"
+
+
+def header() -> str:
+    return (
+        "# Optimal regression trees: what was promised and what was measured\n\n"
+        f"`python benchmarks/trees.py --out docs/benchmarks/trees.md` on {os.cpu_count()} cores. Seconds are "
+        "wall-clock seconds of `fit` without compilation; one thread unless a row says otherwise."
+    )
 
 
 if __name__ == "__main__":
