@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+
+from cosolve.trees.depth_two import Pairs
+from cosolve.trees.heuristics import greedy
+from cosolve.trees.kernels import Rows
+from cosolve.trees.merging import merge
+from cosolve.trees.points import MANY_STEPS, make_points, table_steps
 
 #: Cuts of all features together, about: tables of depth three then take some ten milliseconds.
 _NUM_CUTS = 120
@@ -57,6 +64,24 @@ def coarsen(rank: np.ndarray, order: np.ndarray) -> Coarse:
         if last < num_bins:
             greatest.append(np.arange(last + 1))
         else:
-            greatest.append(np.unique(rank[feature, order[feature, ends[ends >= 0]]]))
+            greatest.append(np.unique(rank[feature, order[feature, ends]]))
         coarse[feature] = np.searchsorted(greatest[-1], rank[feature])
     return Coarse(coarse, greatest)
+
+
+def coarse_tree(
+    rows: Rows, order: np.ndarray, depth: int, splits: int, levels: np.ndarray, pairs: Pairs, stop: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """
+    Greedy tree with a look-ahead of three on quantile bins: as :func:`cosolve.trees.heuristics.greedy` returns it.
+
+    With so many features that this would take long, the cost is inf.
+    """
+    coarse = coarsen(rows.rank, order)
+    merged = merge(coarse.rank, coarse.num_bins)
+    if table_steps(merged, order.shape[1], order.shape[0]) > MANY_STEPS:
+        return math.inf, np.full(1, -1), np.zeros(1, np.int64)
+    binned = rows._replace(rank=coarse.rank)
+    cost, features, cuts = greedy(binned, order, depth, splits, 3, levels, pairs, make_points(merged), stop)
+    coarse.refine(features, cuts)
+    return cost, features, cuts

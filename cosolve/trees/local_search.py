@@ -29,6 +29,7 @@ def improve(
     rows: Rows,
     order: np.ndarray,
     depth: int,
+    cost: float,
     features: np.ndarray,
     cuts: np.ndarray,
     pairs: Pairs,
@@ -46,8 +47,10 @@ def improve(
         All rows by increasing value, shape (features, rows).
     depth
         Depth of the tree, at least 2; the number of its splits must not be limited.
+    cost
+        Cost of the tree.
     features, cuts
-        Complete binary tree in breadth-first order as :func:`cosolve.trees.recursion.solve` gives it, with ``depth``
+        The tree, complete, in breadth-first order as :func:`cosolve.trees.recursion.solve` gives it, with ``depth``
         levels at least.
     pairs, points
         Scratch.
@@ -57,20 +60,20 @@ def improve(
     Returns
     -------
     float
-        Cost of the tree; inf if the one given is not admissible.
+        Cost of the tree.
     """
-    cost = settle(rows, order, depth, features, cuts, pairs, points, stop)
     is_better = True
     while is_better and not stop[0]:
         is_better = False
-        for node in range((1 << (depth - 2)) - 1):
-            if features[node] < 0:
-                continue
-            feature, cut = best_split(rows, order, features, cuts, node)
-            if feature < 0 or (feature == features[node] and cut == cuts[node]):
-                continue
+        for node in range(-1, (1 << (depth - 2)) - 1):
             other_features, other_cuts = features.copy(), cuts.copy()
-            other_features[node], other_cuts[node] = feature, cut
+            if node >= 0:  # else the last two levels alone
+                if features[node] < 0:
+                    continue
+                feature, cut = best_split(rows, order, features, cuts, node)
+                if feature < 0 or (feature == features[node] and cut == cuts[node]):
+                    continue
+                other_features[node], other_cuts[node] = feature, cut
             found = settle(rows, order, depth, other_features, other_cuts, pairs, points, stop)
             if found < cost - rows.slack and not stop[0]:
                 cost, is_better = found, True

@@ -33,6 +33,9 @@ from cosolve.trees.spans import cap
 #: A table pays if the square of its cuts is at most this times rows times features.
 _WORTH = 8
 
+#: Steps (see :func:`table_steps`) that are a matter of a second.
+MANY_STEPS = 1e9
+
 
 class Points(NamedTuple):
     """

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from cosolve.core.result import Limit
-from cosolve.trees.coarse import coarsen
+from cosolve.trees.coarse import coarse_tree
 from cosolve.trees.cores import clusters
 from cosolve.trees.data import TrainingData
 from cosolve.trees.depth_two import Pairs, make_pairs
@@ -25,7 +25,7 @@ from cosolve.trees.lanes import MAX_LANES
 from cosolve.trees.local_search import improve
 from cosolve.trees.merging import Merged, merge
 from cosolve.trees.outcome import OnImprovement
-from cosolve.trees.points import Points, make_points, table_steps
+from cosolve.trees.points import MANY_STEPS, Points, make_points, table_steps
 from cosolve.trees.recursion import solve, solve_one
 from cosolve.trees.rounds import evaluate_lanes, lane_bounds, lane_cost, relax, spread, write_lane
 from cosolve.trees.spans import most_splits, prune, split_bound
@@ -40,8 +40,8 @@ _POLL = 0.02
 #: Rows times leaves up to which a bound by targets alone is worth a part of a second.
 _FLOOR_STEPS = 2e7
 
-#: Steps by tables that are a matter of a second, and those that are done before a thread would have been started.
-_BY_TABLES, _AT_ONCE = 1e9, 1e8
+#: Steps by tables that are done before a thread would have been started.
+_AT_ONCE = 1e8
 
 #: Relative progress of the lower bound that is reported.
 _STEP = 1e-3
@@ -160,22 +160,17 @@ class RootSearch:
     # Tasks; they run in threads, each with a worker of its own.
 
     def first_tree(self, look_ahead: int) -> Found:
-        """Greedy tree; from a look-ahead of two on, with local search, from three on by bins."""
+        """Greedy tree: with a look-ahead of three on quantile bins, and from two on improved by local search."""
         worker = self.workers.get()
-        rows, points = self.rows, worker.points
-        if look_ahead > 2:
-            coarse = coarsen(rows.rank, self.order)
-            rows, points = rows._replace(rank=coarse.rank), make_points(merge(coarse.rank, coarse.num_bins))
-        cost, features, cuts = greedy(
-            rows, self.order, self.depth, self.splits, look_ahead, worker.levels, worker.pairs, points, self.stop
-        )
-        if look_ahead > 2:
-            coarse.refine(features, cuts)
-        if look_ahead > 1 and self.splits == (1 << self.depth) - 1:
-            found = features.copy(), cuts.copy()
-            better = improve(self.rows, self.order, self.depth, *found, worker.pairs, worker.points, self.stop)
-            if better < cost:
-                cost, (features, cuts) = better, found
+        shape = self.rows, self.order, self.depth, self.splits
+        if look_ahead < 3:
+            cost, features, cuts = greedy(*shape, look_ahead, worker.levels, worker.pairs, worker.points, self.stop)
+        else:
+            cost, features, cuts = coarse_tree(*shape, worker.levels, worker.pairs, self.stop)
+        if look_ahead > 1 and cost < math.inf and self.splits == (1 << self.depth) - 1:
+            cost = improve(
+                self.rows, self.order, self.depth, cost, features, cuts, worker.pairs, worker.points, self.stop
+            )
         self.workers.put(worker)
         return Found(cost, features, cuts, math.inf, [])
 
@@ -368,7 +363,7 @@ class RootSearch:
             self.take(self.whole_tree())
             return None
         self.bound_below(merged)
-        if steps <= _BY_TABLES:
+        if steps <= MANY_STEPS:
             self.closed = math.inf
             first = [self.whole_tree]
         else:

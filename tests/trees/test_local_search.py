@@ -46,7 +46,7 @@ def test_local_search_improves_cart_within_the_limits(depth, min_rows, penalty):
         data = table(seed)
         rows = rows_of(data, min_rows, penalty)
         before, features, cuts, scratch = start(data, rows, depth)
-        cost = improve(rows, data.order, depth, features, cuts, *scratch)
+        cost = improve(rows, data.order, depth, before, features, cuts, *scratch)
         tree = data.tree(features, cuts)
         assert tree.depth <= depth
         assert cost == pytest.approx(data.sse(tree) + penalty * tree.num_splits)
@@ -60,10 +60,10 @@ def test_a_local_optimum_stays_as_it_is():
     """The search ends where it can improve nothing; going on from there must not make the tree worse."""
     data = table(7)
     rows = rows_of(data)
-    _, features, cuts, scratch = start(data, rows, 4)
-    cost = improve(rows, data.order, 4, features, cuts, *scratch)
+    before, features, cuts, scratch = start(data, rows, 4)
+    cost = improve(rows, data.order, 4, before, features, cuts, *scratch)
     again = features.copy(), cuts.copy()
-    assert improve(rows, data.order, 4, *again, *scratch) == pytest.approx(cost)
+    assert improve(rows, data.order, 4, cost, *again, *scratch) == pytest.approx(cost)
     assert np.array_equal(features, again[0])
 
 
