@@ -17,6 +17,10 @@ from cosolve.trees.lanes import (
     side_total,
 )
 
+#: Sides are looked into a little beyond what the target asks for. Their bounds also serve the neighbouring cuts, and one
+#: that just reaches the target leaves hundreds of them open: with millions of rows, most of all cuts near the best one.
+_REACH = 1.001
+
 
 @jit_lean
 def evaluate_lanes(
@@ -74,7 +78,7 @@ def evaluate_lanes(
     for lane in range(count):
         cost, _, _ = lane_cost(rows, lanes, lane, splits)
         target = min(target, cost - rows.slack)
-        set_limits(rows, lanes, lane, target, limits)
+        set_limits(rows, lanes, lane, _REACH * target, limits)
     for lower in by_promise:
         is_filled = False
         for lane in range(count):
@@ -91,7 +95,7 @@ def evaluate_lanes(
                 )
                 cost, _, _ = lane_cost(rows, lanes, lane, splits)
                 target = min(target, cost - rows.slack)
-                set_limits(rows, lanes, lane, target, limits)
+                set_limits(rows, lanes, lane, _REACH * target, limits)
 
 
 @jit_lean
