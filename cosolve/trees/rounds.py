@@ -17,8 +17,8 @@ from cosolve.trees.lanes import (
     side_total,
 )
 
-#: Sides are looked into a little beyond what the target asks for. Their bounds also serve the neighbouring cuts, and one
-#: that just reaches the target leaves hundreds of them open: with millions of rows, most of all cuts near the best one.
+#: Sides are looked into a little beyond what the target asks for. Their bounds also serve the neighbouring cuts, and
+#: bounds that just reach the target leave many of them open: with millions of rows, hundreds around the best cut.
 _REACH = 1.001
 
 
