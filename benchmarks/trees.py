@@ -202,9 +202,14 @@ def optima() -> Rows:
 
 
 def brute() -> Rows:
-    """The same optimum as all trees: ties, duplicates, weights, penalties, larger leaves, limits on splits."""
-    yield ["depth", "sets", "interval differs", "rsbb differs", "held"]
+    """
+    The same optimum as all trees: ties, duplicates, weights, penalties, larger leaves, limits on splits.
+
+    At depth 4, rsbb takes seconds for ten rows and gets the first fifty sets only.
+    """
+    yield ["depth", "sets", "interval differs", "sets", "rsbb differs", "held"]
     for depth in (2, 3, 4):
+        sets = {fit_interval: 500, fit_rsbb: 500 if depth < 4 else 50}
         differs = {fit_interval: 0, fit_rsbb: 0}
         for seed in range(500):
             rng = np.random.default_rng([depth, seed])
@@ -218,11 +223,12 @@ def brute() -> Rows:
                 "max_splits": None if rng.random() < 0.7 else int(rng.integers(0, 2**depth)),
             }
             optimum = _all_trees(data, depth, **limits)
-            for method in differs:
+            for method in [method for method, count in sets.items() if seed < count]:
                 found = method(data, max_depth=depth, gap_tol=0.0, **limits)
                 is_equal = abs(found.objective - optimum) <= 1e-9 * (1 + data.total_sse) and found.is_proven
                 differs[method] += not is_equal
-        yield row([depth, 500, differs[fit_interval], differs[fit_rsbb]], not any(differs.values()))
+        cells = [text for method in sets for text in (sets[method], differs[method])]
+        yield row([depth, *cells], not any(differs.values()))
 
 
 def _all_trees(data: Any, depth: int, min_samples_leaf: int, penalty: float, max_splits: int | None) -> float:
