@@ -1,8 +1,9 @@
 """
-Steiner trees: reductions, dual ascent, a population of local optima, and branch-and-bound over one graph.
+Steiner trees: reductions, dual ascent, a population of local optima, annealing, and branch-and-bound over one graph.
 
 The whole follows Pajor, Uchoa and Werneck (2018), "A robust and scalable algorithm for the Steiner problem in graphs",
-*Mathematical Programming Computation* 10: 69-118.
+*Mathematical Programming Computation* 10: 69-118; the annealing over node sets is for the graphs on which theirs, as
+they say, is weakest (:mod:`cosolve.search.stp_anneal`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from cosolve.core.jit import jit
+from cosolve.search.random import stream
+from cosolve.search.stp_anneal import Annealing
 from cosolve.search.stp_dual import dual_ascent
 from cosolve.search.stp_graph import (
     Adjacency,
@@ -31,6 +34,12 @@ from cosolve.search.stp_reduce import Reduced, original, reduce_by_bound, reduce
 _SLICE = 3_000_000
 
 _POOL = 16
+
+#: Annealing is for graphs of short ways: at least so many edges for each node, and not too many in all.
+_DENSE, _MAX_ANNEALED = 2.0, 100_000
+
+#: Iterations of the first annealing run; each one is twice as long as the one before.
+_FIRST_RUN = 50_000
 
 _NO_CUTS = np.empty(0, np.int64)
 
@@ -127,6 +136,7 @@ class SteinerSearch:
         if self.is_closed:
             return
         population = self._population()
+        annealing = self._anneal()
         branching = self._branch()
         while not self.is_closed:
             next(branching, None)
@@ -134,8 +144,10 @@ class SteinerSearch:
             if self.is_closed:
                 return
             done = self.iterations
-            while self.iterations == done:
+            while self.iterations == done and not self.is_closed:
                 next(population)
+                yield
+                next(annealing, None)
                 yield
 
     def presolve(self) -> Iterator[None]:
@@ -239,6 +251,32 @@ class SteinerSearch:
             failures = 0 if _enter(pool, float(tree_weight(graph.weights, tree)), tree) else failures + 1
             self.iterations += 1
             yield
+
+    def _anneal(self) -> Iterator[None]:
+        """Annealing runs of growing length; the best tree of each goes through the local search."""
+        graph, adjacency = self.graph, self.graph.graph()
+        m = len(graph.ends)
+        if graph.is_terminal.all() or not _DENSE * graph.num_nodes <= m <= _MAX_ANNEALED:
+            return
+        random = stream(int(next_random(self._random) * 2**53))
+        annealing = Annealing(graph.num_nodes, graph.ends, graph.weights, graph.is_terminal, random)
+        tree = np.zeros(m, np.bool_)
+        length = _FIRST_RUN
+        while True:
+            annealing.begin()
+            is_done, weight = False, np.inf
+            while not is_done:
+                is_done = annealing.run(length, _SLICE)
+                if annealing.weight < weight:
+                    weight = annealing.weight
+                    spanning_tree(*adjacency, graph.weights, annealing.nodes, graph.is_terminal, tree)
+                    self._found(graph, tree)
+                yield
+            if weight < np.inf:
+                for _ in self._descend(graph, adjacency, tree, graph.weights):
+                    yield
+                self._found(graph, tree)
+            length *= 2
 
     def _pick(self, number: int) -> int:
         return int(next_random(self._random) * number)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from cosolve.instances.generators.stp import hypercube, random_graph, road
 from cosolve.instances.stp import EdgeSet, STPInstance, evaluate
+from cosolve.search.random import stream
 from cosolve.search.stp import SteinerSearch, connects
+from cosolve.search.stp_anneal import PENALTY, Annealing
 from cosolve.search.stp_cuts import violated_cuts
 from cosolve.search.stp_dual import dual_ascent
 from cosolve.search.stp_graph import shortest_path_tree_heuristic, spanning_tree, tree_weight
@@ -181,6 +183,60 @@ def test_search_finds_the_optimum_of_a_hypercube():
                 break
         assert search.weight == best
         assert search.bound <= best
+
+
+def test_search_reaches_the_best_known_tree_of_a_larger_hypercube():
+    """148 for hc8u, Rosseti et al. (2001); with annealing in about a second."""
+    search = engine(hypercube(dimensions=8))
+    for _ in search.run():
+        if search.weight == 148 or search.iterations > 300:
+            break
+    assert search.weight == 148
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_annealing_keeps_its_books(seed: int):
+    """Edges, cost and parts after thousands of moves against a count from scratch; weights with ties and zeros."""
+    graph = random_graph(seed=seed, num_nodes=40, num_edges=120, num_terminals=8, max_weight=3)
+    weights = graph.weights - 1.0
+    weights[::7] += 0.25
+    is_terminal = np.isin(np.arange(40), graph.terminals)
+    annealing = Annealing(40, graph.edges, weights, is_terminal, stream(seed))
+    annealing.begin()
+    ranking = np.argsort(weights, kind="stable")
+    while not annealing.run(5000, 3000):
+        state = annealing._state
+        assert state is not None
+        inside = np.flatnonzero(state.alive[graph.edges[ranking]].all(axis=1))
+        assert state.induced[: state.counters[1]].tolist() == inside.tolist()
+        assert set(state.chosen[: state.counters[0]].tolist()) == set(np.flatnonzero(state.alive & ~is_terminal))
+        parts, total = np.arange(40), 0.0
+        for e in ranking[inside]:
+            u, v = parts[graph.edges[e]]
+            if u != v:
+                parts[parts == u] = v
+                total += weights[e]
+        missing = len(set(parts[state.alive].tolist())) - 1
+        assert state.measures[0] == pytest.approx(total + missing * PENALTY * np.median(weights))
+    tree = np.zeros(120, np.bool_)
+    adjacency = original(40, graph.edges, weights, graph.terminals).graph()
+    assert spanning_tree(*adjacency, weights, annealing.nodes, is_terminal, tree)
+    assert tree_weight(weights, tree) <= annealing.weight + 1e-9
+
+
+def test_annealing_walks_the_same_path_in_slices_of_any_size():
+    """The clock decides when slices end; it must not decide what is found."""
+    graph = hypercube(dimensions=6)
+    is_terminal = np.isin(np.arange(64), graph.terminals)
+    found = []
+    for budget in (100, 10**9):
+        annealing = Annealing(64, graph.edges, graph.weights, is_terminal, stream(3))
+        annealing.begin()
+        while not annealing.run(20_000, budget):
+            pass
+        found.append((annealing.weight, annealing.nodes.tolist()))
+    assert found[0] == found[1]
+    assert found[0][0] == 39
 
 
 def test_search_depends_on_the_seed_alone():
