@@ -418,7 +418,7 @@ def assign_all(
         order, axis, value = build_tree(points[:p])
         stack, offsets, squares = np.empty((128, 3), np.int64), np.empty(128), np.empty(near)
         for i in range(n):
-            query(points, order, axis, value, p + i, found[i], squares, stack, offsets)
+            query(points, order, axis, value, p + i, found[i], squares, stack, offsets, -1)
     for i in range(n):
         for x in range(near):
             k = medians[found[i, x]]

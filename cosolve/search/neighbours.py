@@ -1,5 +1,6 @@
 """
-Candidate lists: the k nearest neighbours of every point, by a k-d tree or by brute force on a matrix.
+Candidate lists: the k nearest neighbours of every point, or the nearest in each quadrant, by a k-d tree or by brute
+force on a matrix.
 
 The tree is balanced and implicit: node t covers ``tree_order[lo:hi]``, its halves meet at the middle, and only the
 splitting dimension and value are stored. Building takes O(n log n), a query O(k + log n) on the average [1]_.
@@ -21,6 +22,9 @@ _GEO = int(Metric.GEO)
 
 #: Points in a leaf, at most.
 _LEAF = 8
+
+#: Leaves that the search of one quadrant looks at, at most.
+_MAX_LEAVES = 100
 
 
 @jit
@@ -108,6 +112,11 @@ def build_tree(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @jit
+def _quadrant(points: np.ndarray, centre: int, other: int) -> int:
+    return (points[other, 0] >= points[centre, 0]) + 2 * (points[other, 1] >= points[centre, 1])
+
+
+@jit
 def query(
     points: np.ndarray,
     order: np.ndarray,
@@ -118,14 +127,23 @@ def query(
     squares: np.ndarray,
     stack: np.ndarray,
     offsets: np.ndarray,
-) -> None:
-    """The ``len(found)`` points nearest to ``centre``, itself left out, by insertion into a sorted list."""
+    quadrant: int,
+) -> int:
+    """
+    The ``len(found)`` points nearest to ``centre``, itself left out, by insertion into a sorted list; how many.
+
+    Quadrant 0 to 3 takes those in one quadrant around the centre only: bit 0 is set where the first coordinate is
+    not smaller, bit 1 for the second. -1 takes all. A quadrant is given up after ``_MAX_LEAVES`` leaves: where
+    there is next to nothing in it, the tree can't know.
+    """
     k = len(found)
     size = 0
     stack[0, 0], stack[0, 1], stack[0, 2] = 0, 0, len(order)
     offsets[0] = 0.0
     top = 1
-    while top > 0:
+    leaves = 0
+    while top > 0 and (quadrant < 0 or leaves < _MAX_LEAVES):
+        leaves += 1
         top -= 1
         node, lo, hi = stack[top, 0], stack[top, 1], stack[top, 2]
         if size == k and offsets[top] >= squares[k - 1]:
@@ -133,6 +151,7 @@ def query(
         while axis[node] >= 0:
             gap = points[centre, axis[node]] - value[node]
             middle = (lo + hi) // 2
+            is_wanted = quadrant < 0 or ((quadrant >> axis[node]) & 1 == 1) == (gap < 0)
             if gap < 0:
                 stack[top, 0], stack[top, 1], stack[top, 2] = 2 * node + 2, middle, hi
                 node, hi = 2 * node + 1, middle
@@ -140,10 +159,10 @@ def query(
                 stack[top, 0], stack[top, 1], stack[top, 2] = 2 * node + 1, lo, middle
                 node, lo = 2 * node + 2, middle
             offsets[top] = gap * gap
-            top += 1
+            top += is_wanted
         for p in range(lo, hi):
             other = order[p]
-            if other == centre:
+            if other == centre or (quadrant >= 0 and _quadrant(points, centre, other) != quadrant):
                 continue
             square = 0.0
             for d in range(points.shape[1]):
@@ -162,6 +181,7 @@ def query(
                 at -= 1
             squares[at] = square
             found[at] = other
+    return size
 
 
 @jit
@@ -177,7 +197,61 @@ def nearest_points(points: np.ndarray, k: int) -> np.ndarray:
     offsets = np.empty(128)
     squares = np.empty(k)
     for p in range(n):  # in the order of the leaves: consecutive queries touch the same memory
-        query(points, order, axis, value, order[p], neighbours[order[p]], squares, stack, offsets)
+        query(points, order, axis, value, order[p], neighbours[order[p]], squares, stack, offsets, -1)
+    return neighbours
+
+
+@jit
+def quadrant_points(points: np.ndarray, k: int, num_nearest: int) -> np.ndarray:
+    """
+    (n, min(k, n - 1)) int32 candidates: some nearest points, then the nearest two of each quadrant.
+
+    Lists are filled up by the next nearest. Where points form clusters, the nearest alone never lead out of
+    one [1]_. O(n (k + log n)) on the average.
+
+    References
+    ----------
+    .. [1] Johnson, D. S., McGeoch, L. A. (1997). The traveling salesman problem: a case study in local
+           optimization. In: Aarts, E., Lenstra, J. K. (eds.) *Local Search in Combinatorial Optimization*. Wiley.
+    """
+    neighbours = nearest_points(points, k)
+    n, k = neighbours.shape
+    order, axis, value = build_tree(points)
+    stack = np.empty((128, 3), np.int64)
+    offsets = np.empty(128)
+    squares = np.empty(2)
+    found = np.empty(2, np.int32)
+    wanted = np.empty(8, np.int32)
+    distances = np.empty(8)
+    for p in range(n):
+        i = order[p]
+        count = 0
+        for quadrant in range(4):
+            size = query(points, order, axis, value, i, found, squares, stack, offsets, quadrant)
+            for q in range(size):
+                at = count
+                while at > 0 and distances[at - 1] > squares[q]:
+                    distances[at], wanted[at] = distances[at - 1], wanted[at - 1]
+                    at -= 1
+                distances[at], wanted[at] = squares[q], found[q]
+                count += 1
+        # Those that are among the nearest have their place; the others displace the farthest.
+        nearest_k = neighbours[i].copy()
+        filled = num_nearest
+        for q in range(count):
+            is_there = False
+            for r in range(min(num_nearest, k)):
+                is_there = is_there or nearest_k[r] == wanted[q]
+            if not is_there and filled < k:
+                neighbours[i, filled] = wanted[q]
+                filled += 1
+        for r in range(num_nearest, k):
+            is_there = False
+            for q in range(filled):
+                is_there = is_there or neighbours[i, q] == nearest_k[r]
+            if not is_there and filled < k:
+                neighbours[i, filled] = nearest_k[r]
+                filled += 1
     return neighbours
 
 

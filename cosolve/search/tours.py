@@ -16,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from cosolve.core.jit import jit
-from cosolve.core.metric import distance
-from cosolve.search.neighbours import nearest, neighbour_distances
+from cosolve.core.metric import Metric, distance
+from cosolve.search.neighbours import nearest, neighbour_distances, quadrant_points
 
 #: Candidates of each end when fragments are joined; below this many ends all pairs are tried.
 _JOIN = 6
@@ -252,7 +252,17 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def candidates(metric: int, coords: np.ndarray, matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Candidate lists (n, k) and their distances, nearest first."""
-    neighbours = nearest(metric, coords, matrix, k)
+def candidates(
+    metric: int, coords: np.ndarray, matrix: np.ndarray, k: int, num_nearest: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Candidate lists (n, k) and their distances, nearest first.
+
+    With ``num_nearest``, only so many are the nearest and the others come from the quadrants, where cities have
+    coordinates in the plane.
+    """
+    if num_nearest is None or metric in (int(Metric.MATRIX), int(Metric.GEO)):
+        neighbours = nearest(metric, coords, matrix, k)
+    else:
+        neighbours = quadrant_points(coords, k, num_nearest)
     return neighbours, neighbour_distances(metric, coords, matrix, neighbours)

@@ -33,10 +33,10 @@ from cosolve.search.neighbours import build_tree, points_of
 from cosolve.search.tours import candidates, frozen
 
 #: Candidates of the first and of the second added edge.
-BREADTH = (8, 6)
+BREADTH = (10, 6)
 
-#: Length of the candidate lists.
-CANDIDATES = 8
+#: Length of the candidate lists, and how many of them are the nearest; the others come from the quadrants.
+CANDIDATES, NEAREST = 10, 5
 
 #: Longest segment of a kick.
 KICK_SEGMENT = 30
@@ -573,6 +573,25 @@ class Search:
         )
 
 
+def renumber(metric: int, coords: np.ndarray, matrix: np.ndarray) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """
+    Number the cities for memory.
+
+    Returns
+    -------
+    metric, coords, matrix, numbering
+        Arguments for :func:`cosolve.core.metric.distance` where city k is what the instance calls ``numbering[k]``.
+    """
+    n = len(matrix) if metric == 0 else len(coords)
+    numbering = np.arange(n, dtype=np.int32)
+    if metric == _GEO and n <= _MAX_TABLE:
+        metric, matrix = 0, _table(metric, coords)
+    elif metric != 0:
+        numbering = build_tree(points_of(metric, coords))[0]
+        coords = coords[numbering]
+    return metric, frozen(coords), frozen(matrix), numbering
+
+
 def prepare(metric: int, coords: np.ndarray, matrix: np.ndarray, *, is_integral: bool) -> tuple[Search, np.ndarray]:
     """
     Number the cities for memory, and collect their candidates.
@@ -582,17 +601,11 @@ def prepare(metric: int, coords: np.ndarray, matrix: np.ndarray, *, is_integral:
     search, numbering
         The search knows city k as what the instance calls ``numbering[k]``.
     """
-    n = len(matrix) if metric == 0 else len(coords)
-    numbering = np.arange(n, dtype=np.int32)
-    if metric == _GEO and n <= _MAX_TABLE:
-        metric, matrix = 0, _table(metric, coords)
-    elif metric != 0:
-        numbering = build_tree(points_of(metric, coords))[0]
-        coords = frozen(coords[numbering])
-    coords, matrix = frozen(coords), frozen(matrix)
-    neighbours, lengths = candidates(metric, coords, matrix, CANDIDATES)
+    metric, coords, matrix, numbering = renumber(metric, coords, matrix)
+    neighbours, lengths = candidates(metric, coords, matrix, CANDIDATES, NEAREST)
     # Rounding errors of float sums must not look like gains.
     epsilon = 0.5 if is_integral else 1e-7 * float(lengths.mean()) + 1e-12 * float(lengths.max(initial=0.0)) + 1e-300
+    n = len(numbering)
     reversal = n if n <= 150_000 else MAX_REVERSAL
     return Search(metric, coords, matrix, neighbours, lengths, reversal, epsilon), numbering
 

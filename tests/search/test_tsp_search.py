@@ -60,6 +60,32 @@ def test_neighbours_on_the_globe_cross_the_date_line():
     assert near[:2, 0].tolist() == [1, 0]
 
 
+def test_quadrant_candidates_are_the_nearest_and_then_those_around():
+    """Against brute force, in clusters: the nearest alone would stay inside."""
+    rng = np.random.default_rng(3)
+    coords = tours.frozen(rng.random((8, 1, 2)).repeat(40, axis=1).reshape(-1, 2) + 0.01 * rng.random((320, 2)))
+    near = neighbours.quadrant_points(coords, 10, 5)
+    for i in range(len(coords)):
+        squares = ((coords - coords[i]) ** 2).sum(axis=1)
+        ranking = [int(j) for j in np.argsort(squares) if j != i]
+        side = coords >= coords[i]
+        around = [[j for j in ranking if side[j].tolist() == [x, y]][:2] for x in (False, True) for y in (False, True)]
+        wanted = sorted((j for quadrant in around for j in quadrant), key=ranking.index)
+        expected = [*ranking[:5], *(j for j in wanted if j not in ranking[:5])][:10]
+        expected += [j for j in ranking if j not in expected][: 10 - len(expected)]
+        assert near[i].tolist() == expected
+
+
+@pytest.mark.parametrize("kind", ["grid", "line", "same"])
+@pytest.mark.parametrize("n", [2, 5, 9, 300, 20_000])
+def test_quadrant_candidates_of_degenerate_points(n: int, kind: str):
+    """Empty quadrants must neither leave holes in a list nor cost a search of everything for every point."""
+    near = neighbours.quadrant_points(tours.frozen(points(n, 4, kind)), 10, 5)
+    assert near.shape == (n, min(10, n - 1))
+    for i in range(0, n, 1 + n // 300):
+        assert len({i, *near[i].tolist()}) == near.shape[1] + 1
+
+
 @pytest.mark.parametrize("kind", ["uniform", "grid", "line", "same"])
 @pytest.mark.parametrize("n", [4, 5, 11, 300, 3000])
 def test_constructions_visit_every_city_once(n: int, kind: str):

@@ -8,7 +8,7 @@ import numpy as np
 
 from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.search.tours import candidates, greedy_edge, shortest_tour
-from cosolve.search.tsp import prepare
+from cosolve.search.tsp import renumber
 from cosolve.solvers.cpsat import Model
 
 #: Up to this many cities the model has every arc.
@@ -75,9 +75,9 @@ def arcs(instance: TSPInstance, is_complete: bool) -> tuple[np.ndarray, np.ndarr
         return tails.astype(np.int64), heads.astype(np.int64)
     if instance.problem == "atsp":
         return _directed_candidates(instance)
-    search, numbering = prepare(*instance.distances.kernel_args, is_integral=instance.is_integral)
-    near, lengths = candidates(search.metric, search.coords, search.matrix, _CANDIDATES)
-    tour = greedy_edge(search.metric, search.coords, search.matrix, near, lengths).astype(np.int64)
+    *arguments, numbering = renumber(*instance.distances.kernel_args)
+    near, lengths = candidates(*arguments, _CANDIDATES)
+    tour = greedy_edge(*arguments, near, lengths).astype(np.int64)
     return _unique(np.repeat(np.arange(n), near.shape[1]), near.ravel(), tour, numbering, symmetric=True)
 
 
