@@ -37,6 +37,11 @@ _FAMILIES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     ),
 }
 
+#: What only instances above a size reach: the size, and an instance that does.
+_LARGE: dict[str, tuple[int, tuple[str, dict[str, Any]]]] = {
+    "mis": (10_000, ("er", {"nodes": 14_000, "probability": 4 / 14_000})),
+}
+
 
 @cache
 def small_instances(problem: str) -> tuple[Instance, ...]:
@@ -57,13 +62,18 @@ class CompiledSolver(Solver):
 
     def warm_up(self, instance: Instance) -> None:
         """Compile, or load from disk, what this instance's problem needs."""
-        _warm_up(type(self), instance.problem)
+        size, _ = _LARGE.get(instance.problem, (instance.size, None))
+        _warm_up(type(self), instance.problem, instance.size > size)
 
 
 @cache
-def _warm_up(solver: type[CompiledSolver], problem: str) -> None:
+def _warm_up(solver: type[CompiledSolver], problem: str, is_large: bool) -> None:
     adapter = solver()
     iterations = adapter.warm_up_iterations if Limit.ITERATION in adapter.limits else None
-    for instance in small_instances(problem):
+    instances = small_instances(problem)
+    if is_large:
+        family, parameters = _LARGE[problem][1]
+        instances += (generate(problem, family, seed=1, **parameters),)
+    for instance in instances:
         monitor = Monitor(instance, Stop(time_limit=120.0, iterations=iterations))
         adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())

@@ -13,8 +13,8 @@ from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.solvers.packages import availability
 
-#: elkai takes a dense matrix only, and LKH's work per run grows faster than its square.
-MAX_CITIES = 5_000
+#: elkai takes a dense matrix only, as a list of lists: 40 bytes an entry, 4 GB for so many cities.
+MAX_CITIES = 10_000
 
 #: Largest integer length that is safe for LKH's 32-bit arithmetic with its internal factor of 100.
 _MAX_LENGTH = 2e7
