@@ -44,6 +44,7 @@ for _name, _target in (
     ("steinlib", "steinlib:STEINLIB"),
     ("toptw", "orienteering:TOPTW"),
     ("orienteering-json", "orienteering:ORIENTEERING_JSON"),
+    ("orienteering-npz", "orienteering:ORIENTEERING_NPZ"),
     ("npz", "npz:NPZ"),
     ("csv", "csv_table:CSV"),
     ("mps", "mps:MPS"),

@@ -86,6 +86,18 @@ def test_an_instance_outside_of_the_training_data_is_solved_with_a_warning():
     assert result.objective == pytest.approx(optimum)
 
 
+@pytest.mark.parametrize("width", [2.5, 5.0])
+def test_no_bound_is_beaten_on_the_hard_family(width):
+    """The network is far from home there, its routes are good all the same: a bound below one of them is false."""
+    instance = hard(seed=1, size=16, width=width, cap=0.25)
+    found = cosolve.solve(instance, "decost+", iterations=500)
+    assert "mean_window" in found.message
+    for solver, options in (("labelling", {}), ("labelling", {"max_labels": 1000}), ("scip", {})):
+        result = cosolve.solve(instance, solver, time_limit=2.0, options=options)
+        assert result.bound is not None
+        assert result.bound >= max(found.objective, result.objective) - 1e-6
+
+
 def test_large_instances_are_decoded_in_parts_or_not_at_all(monkeypatch):
     """Memory grows with the square of the places: symmetries one by one, then the search without the network."""
     instance = SMALL[4]

@@ -18,7 +18,7 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,25 +54,35 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImp
 
 def sniff(source: Source) -> tuple[str, ...]:
     """Whether it is an archive that holds distances; the problem by the names of the arrays."""
-    if not is_archive(source.data):
-        return ()
-    try:
-        names = {name.removesuffix(".npy") for name in _archive(source).namelist()}
-    except _BROKEN:
-        return ()
+    names = array_names(source)
     held = {key for key, others in _NAMES.items() if names & set(others)}
     if "distance" not in held:
         return ()
     return ("acvrptw" if "time_windows" in held else "acvrp" if "demand" in held else "atsp",)
 
 
+def array_names(source: Source) -> set[str]:
+    """Names of the arrays of an archive; none if it is no archive."""
+    if not is_archive(source.data):
+        return set()
+    try:
+        return {name.removesuffix(".npy") for name in _archive(source).namelist()}
+    except _BROKEN:
+        return set()
+
+
 def _archive(source: Source) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(source.data.tobytes()))
 
 
-def read_arrays(source: Source) -> dict[str, np.ndarray]:
+def read_arrays(source: Source, known: Mapping[str, tuple[str, ...]] = _NAMES) -> dict[str, np.ndarray]:
     """
-    The arrays of an archive by their first name in use here; others are left alone.
+    The arrays of an archive; others than those known are left alone.
+
+    Parameters
+    ----------
+    known
+        What an array is called here, to every name that it may have in an archive.
 
     Raises
     ------
@@ -84,7 +94,7 @@ def read_arrays(source: Source) -> dict[str, np.ndarray]:
         source.fail("not a NumPy archive (.npz).")
     try:
         archive = _archive(source)
-        for key, names in _NAMES.items():
+        for key, names in known.items():
             for name in names:
                 if f"{name}.npy" in archive.namelist():
                     if key in arrays:
@@ -147,7 +157,7 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
         tables["points"] = np.vstack((tables["depot"].reshape(1, -1), tables["points"]))
     fields: dict[str, Any] = {
         "name": texts.get("name", source.stem + (f"-{index}" if is_batch else "")),
-        "meta": _meta(source, texts.get("meta", "{}")),
+        "meta": meta_of(source, texts.get("meta", "{}")),
         "distances": _matrix(source, "distance", tables, n),
     }
     if problem == "atsp":
@@ -175,7 +185,8 @@ def _text(source: Source, key: str, array: np.ndarray) -> str:
     return str(array)
 
 
-def _meta(source: Source, text: str) -> dict[str, Any]:
+def meta_of(source: Source, text: str) -> dict[str, Any]:
+    """The object that the array "meta" is the JSON of."""
     try:
         meta = json.loads(text)
     except (ValueError, RecursionError) as error:

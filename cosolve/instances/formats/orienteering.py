@@ -1,4 +1,4 @@
-"""Orienteering files: the text format of KU Leuven's (T)OPTW sets, and cosolve's own JSON; timed routes are JSON."""
+"""Orienteering files: the text format of KU Leuven's (T)OPTW sets, and cosolve's own, as JSON or as a NumPy archive."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from cosolve.core.metric import Metric
 from cosolve.instances.distances import Distances
+from cosolve.instances.formats import npz
 from cosolve.instances.formats.base import Format
 from cosolve.instances.formats.source import Source
 from cosolve.instances.orienteering import OPTWInstance, OPTWVPInstance
@@ -113,6 +114,7 @@ def _is_number(word: str) -> bool:
 
 
 _ARRAYS = ("opens", "closes", "prize", "min_service", "segment_ptr", "segment_length", "segment_rate")
+_KEYS = frozenset({"problem", "name", "meta", "metric", "coords", "matrix", "horizon", *_ARRAYS})
 _TYPES: dict[str, type[OPTWVPInstance]] = {"optwvp": OPTWVPInstance, "optw": OPTWInstance}
 
 
@@ -130,10 +132,13 @@ def read_json(source: Source, problem: str) -> OPTWVPInstance:
         source.fail(f"not JSON: {error.msg}.", line=error.lineno)
     except RecursionError:
         source.fail("not an instance: nested too deeply.")
-    known = {"problem", "name", "meta", "metric", "coords", "matrix", "horizon", *_ARRAYS}
-    unknown = sorted(set(data) - known)
+    return _instance(source, problem, data)
+
+
+def _instance(source: Source, problem: str, data: dict[str, Any]) -> OPTWVPInstance:
+    unknown = sorted(set(data) - _KEYS)
     if unknown:
-        source.fail(f"unknown key {unknown[0]!r}; allowed: {', '.join(sorted(known))}.")
+        source.fail(f"unknown key {unknown[0]!r}; allowed: {', '.join(sorted(_KEYS))}.")
     for key in ("opens", "closes", "horizon"):
         if key not in data:
             source.fail(f"the key {key!r} is missing.")
@@ -154,21 +159,57 @@ def read_json(source: Source, problem: str) -> OPTWVPInstance:
         source.fail(f"{error}")
 
 
-def write_json(instance: OPTWVPInstance, path: Path) -> None:
-    """Write one object; numbers are written so that they read back as they are."""
+def _data(instance: OPTWVPInstance) -> dict[str, Any]:
+    """What a file holds of an instance, by :data:`_KEYS`."""
     distances = instance.distances
     data: dict[str, Any] = {"problem": instance.problem, "name": instance.name}
     if instance.meta:
         data["meta"] = dict(instance.meta)
     if len(distances.coords):
-        data["coords"] = distances.coords.tolist()
+        data["coords"] = distances.coords
     if distances.metric == Metric.MATRIX:
-        data["matrix"] = distances.matrix.tolist()
+        data["matrix"] = distances.matrix
     else:
         data["metric"] = distances.metric.name
     data["horizon"] = instance.horizon
-    data.update({key: getattr(instance, key).tolist() for key in _ARRAYS})
+    return {**data, **{key: getattr(instance, key) for key in _ARRAYS}}
+
+
+def write_json(instance: OPTWVPInstance, path: Path) -> None:
+    """Write one object; numbers are written so that they read back as they are."""
+    data = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in _data(instance).items()}
     path.write_text(json.dumps(data, allow_nan=False, default=str) + "\n")
+
+
+def sniff_npz(source: Source) -> tuple[str, ...]:
+    """Whether it is an archive of what :func:`write_npz` writes; the problem is told by its array of that name."""
+    names = npz.array_names(source)
+    if not {"problem", "opens", "closes", "horizon"} <= names:
+        return ()
+    try:
+        key = str(npz.read_arrays(source, {"problem": ("problem",)})["problem"])
+    except source.error_type:
+        return ()
+    return (key,) if key in _TYPES else ()
+
+
+def read_npz(source: Source, problem: str) -> OPTWVPInstance:
+    """Read an archive with the arrays of :func:`read_json`; ``meta`` is a text, its JSON. Nothing is unpickled."""
+    names = npz.array_names(source)
+    data: dict[str, Any] = dict(npz.read_arrays(source, {name: (name,) for name in names}))
+    data.update({key: array.item() for key, array in data.items() if array.ndim == 0})
+    if "meta" in data:
+        data["meta"] = npz.meta_of(source, str(data["meta"]))
+    return _instance(source, problem, data)
+
+
+def write_npz(instance: OPTWVPInstance, path: Path) -> None:
+    """Write one archive, compressed."""
+    data = _data(instance)
+    if "meta" in data:
+        data["meta"] = json.dumps(data["meta"], default=str)
+    with path.open("wb") as file:
+        np.savez_compressed(file, **data)
 
 
 TOPTW = Format(
@@ -188,4 +229,13 @@ ORIENTEERING_JSON = Format(
     sniff_json,
     read_json,
     write_json,
+)
+ORIENTEERING_NPZ = Format(
+    "orienteering-npz",
+    "orienteering with time windows, cosolve's own arrays in a NumPy archive",
+    ("optwvp", "optw"),
+    {".npz": ("optwvp", "optw")},
+    sniff_npz,
+    read_npz,
+    write_npz,
 )

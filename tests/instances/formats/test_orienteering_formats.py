@@ -1,4 +1,4 @@
-"""Orienteering files: KU Leuven's text format and JSON."""
+"""Orienteering files: KU Leuven's text format, JSON and NumPy archives."""
 
 from __future__ import annotations
 
@@ -84,13 +84,16 @@ def test_broken_lines_are_named(write, old, new, message):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize("suffix", ["json", "npz"])
 @settings(max_examples=50)
 @given(instance=instances())
-def test_json_gives_back_what_was_written(tmp_path_factory, instance):
+def test_own_formats_give_back_what_was_written(tmp_path_factory, suffix, instance):
     """Every float must survive to the last bit: proofs are about this very instance."""
-    path = tmp_path_factory.mktemp("json") / "case.json"
+    path = tmp_path_factory.mktemp("own") / f"case.{suffix}"
     cosolve.write(instance, path)
-    assert cosolve.read(path) == instance
+    again = cosolve.read(path)
+    assert again == instance
+    assert again.problem == instance.problem
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,29 @@ def test_broken_json_is_refused(write, change, message):
     cosolve.read(write(json.dumps(data), "ok.json"))
     with pytest.raises(InvalidInstanceError, match=message):
         cosolve.read(write(json.dumps({**data, **change}), "bad.json"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"closes": np.array([5.0, -1.0])}, "window of place 1 closes at -1, before it opens at 0"),
+        ({"horizon": np.array(np.nan)}, "horizon must be finite"),
+        ({"prize": np.array([0.0, -3.0])}, "prize must be >= 0"),
+        ({"colour": np.array(1)}, "unknown key 'colour'"),
+        ({"metric": np.array("MILES")}, "metric must be one of"),
+        ({"meta": np.array("[")}, "'meta' must be JSON"),
+        ({"coords": np.array([[0.0, 0.0], [1.0, None]])}, "must hold numbers"),
+    ],
+)
+def test_broken_archives_are_refused(tmp_path, change, message):
+    """The same checks as for JSON, and nothing is unpickled."""
+    data = {"problem": "optwvp", "coords": [[0, 0], [1, 0]], "opens": [0, 0], "closes": [5, 5], "horizon": 5.0}
+    good, bad = tmp_path / "good.npz", tmp_path / "bad.npz"
+    np.savez(good, **data)
+    assert cosolve.read(good).horizon == 5
+    np.savez(bad, **{**data, **change})
+    with pytest.raises(InvalidInstanceError, match=message):
+        cosolve.read(bad)
 
 
 def test_every_published_file_is_read(data):
