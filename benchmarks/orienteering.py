@@ -131,7 +131,7 @@ def heuristics(count: int = 100) -> Iterator[str]:
             gaps = 1 - np.array([result.objective for result in results]) / best
             assert gaps.min() > -1e-6, "a verified route beats the optimum"
             mean = 1000 * np.mean([result.runtime for result in results])
-            cells.append(f"{100 * gaps.mean():.2f} | {mean:.0f}{f' | {printed[row]}' if like else ''}")
+            cells.append(f"{100 * abs(gaps.mean()):.2f} | {mean:.0f}{f' | {printed[row]}' if like else ''}")
         yield f"| {size} | {width} | " + " | ".join(cells) + " |"
 
 
