@@ -21,12 +21,12 @@ def warm_up() -> None:
     """
     Compile the kernels of the interval search, or load them from numba's cache; at most once in a process.
 
-    The first time on a machine takes about half a minute, and says so in the log; later processes need a second.
+    The first time on a machine takes about a minute, and says so in the log; later processes need a second.
     """
     kernel: Any = solve
     if not any(Path(kernel.stats.cache_path).glob("recursion.solve-*.nbi")):
         _logger.warning(
-            "compiling the kernels for optimal trees: half a minute, on their first use on this machine only"
+            "compiling the kernels for optimal trees: about a minute, on their first use on this machine only"
         )
     rng = np.random.default_rng(0)
     data = prepare(rng.random((40, 2)), rng.random(40))
