@@ -272,10 +272,15 @@ class SteinerSearch:
                     spanning_tree(*adjacency, graph.weights, annealing.nodes, graph.is_terminal, tree)
                     self._found(graph, tree)
                 yield
-            if weight < np.inf:
-                for _ in self._descend(graph, adjacency, tree, graph.weights):
-                    yield
-                self._found(graph, tree)
+            # The last set may be in parts: ways within it are cheap for the tree that joins them.
+            within = annealing.alive[graph.ends].all(axis=1)
+            root = int(np.argmax(graph.is_terminal))
+            joined = self._shortest_paths(graph, adjacency, np.where(within, 0.01, 1.0) * graph.weights, root)
+            if len(joined) and tree_weight(graph.weights, joined) < weight:
+                tree = joined
+            for _ in self._descend(graph, adjacency, tree, graph.weights):
+                yield
+            self._found(graph, tree)
             length *= 2
 
     def _pick(self, number: int) -> int:
