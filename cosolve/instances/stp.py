@@ -11,6 +11,7 @@ import numpy as np
 from cosolve.core.instance import Instance, Solution, frozen_array
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
+from cosolve.core.union_find import find
 from cosolve.core.verdict import Verdict, Violation
 
 
@@ -194,14 +195,6 @@ def _find_edges(n: int, edges: np.ndarray, first: np.ndarray, pairs: np.ndarray)
 
 
 @jit
-def _find(parent: np.ndarray, u: int) -> int:
-    while parent[u] != u:
-        parent[u] = parent[parent[u]]
-        u = parent[u]
-    return u
-
-
-@jit
 def _check_tree(n: int, edges: np.ndarray, used: np.ndarray, terminals: np.ndarray) -> tuple[int, int, int, int]:
     """An edge given twice, one that closes a cycle, number of parts with terminals, an edge of one without; or -1."""
     parent = np.arange(n)
@@ -213,8 +206,8 @@ def _check_tree(n: int, edges: np.ndarray, used: np.ndarray, terminals: np.ndarr
             repeated = e
             continue
         seen[e] = True
-        u = _find(parent, edges[e, 0])
-        v = _find(parent, edges[e, 1])
+        u = find(parent, edges[e, 0])
+        v = find(parent, edges[e, 1])
         if u == v:
             cycle = e
         else:
@@ -222,13 +215,13 @@ def _check_tree(n: int, edges: np.ndarray, used: np.ndarray, terminals: np.ndarr
     has_terminal = np.zeros(n, np.bool_)
     pieces = 0
     for t in terminals:
-        root = _find(parent, t)
+        root = find(parent, t)
         if not has_terminal[root]:
             has_terminal[root] = True
             pieces += 1
     stray = -1
     for e in used:
-        if not has_terminal[_find(parent, edges[e, 0])]:
+        if not has_terminal[find(parent, edges[e, 0])]:
             stray = e
     return repeated, cycle, pieces, stray
 

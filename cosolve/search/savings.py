@@ -17,6 +17,7 @@ import numpy as np
 
 from cosolve.core.jit import jit
 from cosolve.core.metric import distance
+from cosolve.core.union_find import find
 from cosolve.search.cvrp import SearchData
 
 
@@ -65,14 +66,6 @@ def _pairs(
 
 
 @jit
-def _find(parent: np.ndarray, i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@jit
 def _merge(
     metric: int,
     coords: np.ndarray,
@@ -98,7 +91,7 @@ def _merge(
         i, j = first[p], second[p]
         if joined[i, 1] >= 0 or joined[j, 1] >= 0:
             continue
-        a, b = _find(parent, i), _find(parent, j)
+        a, b = find(parent, i), find(parent, j)
         if a == b or load[a] + load[b] > capacity or length[a] + length[b] - saving[p] > max_length:
             continue
         joined[i, 1 if joined[i, 0] >= 0 else 0] = j

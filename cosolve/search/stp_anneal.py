@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosolve.core.jit import jit
+from cosolve.core.union_find import find
 from cosolve.search.random import below, uniform
 from cosolve.search.stp_graph import Adjacency, csr
 
@@ -163,14 +164,6 @@ class Annealing:
 
 
 @jit
-def _find(parent: np.ndarray, v: int) -> int:
-    while parent[v] != v:
-        parent[v] = parent[parent[v]]
-        v = parent[v]
-    return v
-
-
-@jit
 def _tree(
     ends: np.ndarray,
     weights: np.ndarray,
@@ -200,7 +193,7 @@ def _tree(
         u, v = ends[e, 0], ends[e, 1]
         if u == without or v == without:
             continue
-        u, v = _find(parent, u), _find(parent, v)
+        u, v = find(parent, u), find(parent, v)
         if u != v:
             parent[u] = v
             parts -= 1
@@ -257,10 +250,10 @@ def _run(
                 if num_own == 0:
                     least = weight
                 else:
-                    root, is_new = _find(part, neighbours[k]), True
+                    root, is_new = find(part, neighbours[k]), True
                     for q in range(num_own):
                         other = ends[own[q], 0] + ends[own[q], 1] - v
-                        is_new = is_new and _find(part, other) != root
+                        is_new = is_new and find(part, other) != root
                     least += weight - penalty if is_new else min(0.0, weight - measures[_HEAVIEST])
                 own[num_own] = edge_ids[k]
                 num_own += 1

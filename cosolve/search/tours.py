@@ -17,18 +17,11 @@ import numpy as np
 
 from cosolve.core.jit import jit
 from cosolve.core.metric import Metric, distance
+from cosolve.core.union_find import find
 from cosolve.search.neighbours import nearest, neighbour_distances, quadrant_points
 
 #: Candidates of each end when fragments are joined; below this many ends all pairs are tried.
 _JOIN = 6
-
-
-@jit
-def _find(parent: np.ndarray, i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
 
 
 @jit
@@ -41,7 +34,7 @@ def _take_edges(
         a, b = first[e], second[e]
         if links[a, 1] >= 0 or links[b, 1] >= 0:
             continue
-        root_a, root_b = _find(parent, a), _find(parent, b)
+        root_a, root_b = find(parent, a), find(parent, b)
         if root_a == root_b:
             continue
         parent[root_a] = root_b
