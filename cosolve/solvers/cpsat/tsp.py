@@ -75,9 +75,9 @@ def arcs(instance: TSPInstance, is_complete: bool) -> tuple[np.ndarray, np.ndarr
         return tails.astype(np.int64), heads.astype(np.int64)
     if instance.problem == "atsp":
         return _directed_candidates(instance)
-    *arguments, numbering = renumber(*instance.distances.kernel_args)
-    near, lengths = candidates(*arguments, _CANDIDATES)
-    tour = greedy_edge(*arguments, near, lengths).astype(np.int64)
+    metric, coords, matrix, numbering = renumber(*instance.distances.kernel_args)
+    near, lengths = candidates(metric, coords, matrix, _CANDIDATES)
+    tour = greedy_edge(metric, coords, matrix, near, lengths).astype(np.int64)
     return _unique(np.repeat(np.arange(n), near.shape[1]), near.ravel(), tour, numbering, symmetric=True)
 
 

@@ -16,6 +16,7 @@ def construct(instance: TSPInstance, monitor: Monitor, rng: np.random.Generator)
     """Greedy edge, 14 to 20 % above the optimum for uniform points; O(n log n)."""
     if instance.size <= 3:
         return Tour(order=np.arange(instance.size))
-    *arguments, numbering = renumber(*instance.distances.kernel_args)
-    order = greedy_edge(*arguments, *candidates(*arguments, _CANDIDATES))
+    metric, coords, matrix, numbering = renumber(*instance.distances.kernel_args)
+    near, lengths = candidates(metric, coords, matrix, _CANDIDATES)
+    order = greedy_edge(metric, coords, matrix, near, lengths)
     return Tour(order=numbering[order])
