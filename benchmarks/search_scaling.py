@@ -14,14 +14,14 @@ import argparse
 import datetime
 import json
 import math
-import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from search_at_scale import machine
 
 import cosolve
 
@@ -83,12 +83,6 @@ def solve(path: str, problem: str) -> dict[str, Any]:
     result = cosolve.solve(instance, "local-search", iterations=0 if problem == "tsp" else 1, time_limit=3600, seed=0)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"solve": result.runtime, "objective": result.objective, "memory": memory}
-
-
-def machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown CPU")
-    return f"{os.cpu_count()} cores ({cpu}), Python {platform.python_version()}"
 
 
 def page(records: dict[tuple[str, int], dict[str, Any]], picture: Path | None) -> list[str]:

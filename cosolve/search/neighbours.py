@@ -214,17 +214,20 @@ def quadrant_points(points: np.ndarray, k: int, num_nearest: int) -> np.ndarray:
     .. [1] Johnson, D. S., McGeoch, L. A. (1997). The traveling salesman problem: a case study in local
            optimization. In: Aarts, E., Lenstra, J. K. (eds.) *Local Search in Combinatorial Optimization*. Wiley.
     """
-    neighbours = nearest_points(points, k)
-    n, k = neighbours.shape
+    n = len(points)
+    k = min(k, n - 1)
+    neighbours = np.empty((n, k), np.int32)
+    if k == 0:
+        return neighbours
     order, axis, value = build_tree(points)
     stack = np.empty((128, 3), np.int64)
     offsets = np.empty(128)
-    squares = np.empty(2)
-    found = np.empty(2, np.int32)
-    wanted = np.empty(8, np.int32)
-    distances = np.empty(8)
+    near, near_squares = np.empty(k, np.int32), np.empty(k)
+    found, squares = np.empty(2, np.int32), np.empty(2)
+    wanted, distances = np.empty(8, np.int32), np.empty(8)
     for p in range(n):
         i = order[p]
+        query(points, order, axis, value, i, near, near_squares, stack, offsets, -1)
         count = 0
         for quadrant in range(4):
             size = query(points, order, axis, value, i, found, squares, stack, offsets, quadrant)
@@ -235,24 +238,24 @@ def quadrant_points(points: np.ndarray, k: int, num_nearest: int) -> np.ndarray:
                     at -= 1
                 distances[at], wanted[at] = squares[q], found[q]
                 count += 1
-        # Those that are among the nearest have their place; the others displace the farthest.
-        nearest_k = neighbours[i].copy()
-        filled = num_nearest
-        for q in range(count):
-            is_there = False
-            for r in range(min(num_nearest, k)):
-                is_there = is_there or nearest_k[r] == wanted[q]
-            if not is_there and filled < k:
-                neighbours[i, filled] = wanted[q]
-                filled += 1
-        for r in range(num_nearest, k):
-            is_there = False
-            for q in range(filled):
-                is_there = is_there or neighbours[i, q] == nearest_k[r]
-            if not is_there and filled < k:
-                neighbours[i, filled] = nearest_k[r]
-                filled += 1
+        filled = min(num_nearest, k)
+        neighbours[i, :filled] = near[:filled]
+        filled = _add_new(neighbours[i], filled, wanted[:count])
+        _add_new(neighbours[i], filled, near)
     return neighbours
+
+
+@jit
+def _add_new(row: np.ndarray, filled: int, others: np.ndarray) -> int:
+    """Put those that are not there yet behind the first entries, while there is room; how many entries there are."""
+    for other in others:
+        is_there = False
+        for q in range(filled):
+            is_there = is_there or row[q] == other
+        if not is_there and filled < len(row):
+            row[filled] = other
+            filled += 1
+    return filled
 
 
 @jit

@@ -36,7 +36,7 @@ HOT, COLD, PENALTY = 0.36, 0.2, 1.8
 _CHOSEN, _INDUCED, _ITERATION = range(3)
 
 # Slots of State.measures.
-_COST, _PARTS, _HEAVIEST, _BEST = range(4)
+_COST, _HEAVIEST, _BEST = range(3)
 
 
 @dataclass
@@ -57,7 +57,7 @@ class State:
     best
         Flag per node of the cheapest connected set.
     counters, measures
-        Chosen nodes, induced edges, iterations; cost, parts and heaviest tree edge of the set, weight of the best.
+        Chosen nodes, induced edges, iterations; cost and heaviest tree edge of the set, weight of the best.
     """
 
     alive: np.ndarray
@@ -108,7 +108,7 @@ class Annealing:
             np.empty(n, np.int64),
             np.zeros(n, np.bool_),
             np.zeros(3, np.int64),
-            np.zeros(4),
+            np.zeros(3),
         )
         inside = np.flatnonzero(state.alive[self._ends].all(axis=1))
         state.induced[: len(inside)] = inside
@@ -116,7 +116,7 @@ class Annealing:
         weight, parts, heaviest = _tree(
             self._ends, self._weights, state.alive, state.induced, len(inside), -1, state.chosen, 0, state.part
         )
-        state.measures[:] = weight + PENALTY * self._unit * (parts - 1), parts, heaviest, np.inf
+        state.measures[:] = weight + PENALTY * self._unit * (parts - 1), heaviest, np.inf
         self._state = state
 
     def run(self, length: int, budget: int) -> bool:
@@ -297,7 +297,7 @@ def _run(
             counters[_INDUCED] += num_own
         alive[v] = not leaves
         part[:] = trial
-        measures[_COST], measures[_PARTS], measures[_HEAVIEST] = cost, parts, heaviest
+        measures[_COST], measures[_HEAVIEST] = cost, heaviest
         if parts == 1 and weight < measures[_BEST]:
             measures[_BEST] = weight
             best[:] = alive
