@@ -32,3 +32,17 @@ def at_least(config: Any, least: float, *names: str) -> None:
     for name in names:
         if not least <= getattr(config, name) < math.inf:
             raise ValueError(f"{name} must be >= {least:g}, got {getattr(config, name)}.")
+
+
+def positive(config: Any, *names: str) -> None:
+    """
+    Check numbers.
+
+    Raises
+    ------
+    ValueError
+        If one is not greater than 0, or not finite.
+    """
+    for name in names:
+        if not 0 < getattr(config, name) < math.inf:
+            raise ValueError(f"{name} must be > 0, got {getattr(config, name)}.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
-from cosolve.models.ranges import at_least
+from cosolve.models.ranges import at_least, positive
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,7 @@ class TrainingConfig:
         for name in ("alpha", "row_weight"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}.")
-        if not 0 < self.rate < math.inf:
-            raise ValueError(f"rate must be > 0, got {self.rate}.")
+        positive(self, "rate")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
-from cosolve.models.ranges import at_least, one_of
+from cosolve.models.ranges import at_least, one_of, positive
 
 
 @dataclass(frozen=True)
@@ -159,9 +158,7 @@ class TrainingConfig:
         at_least(self, 1, "validation_every", "validation_size")
         at_least(self, 2, "reinforce_starts")
         one_of(self, "precision", ("float32", "bfloat16"))
-        for name in ("imitation_rate", "reinforce_rate"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}.")
+        positive(self, "imitation_rate", "reinforce_rate")
 
     @property
     def steps(self) -> int:
