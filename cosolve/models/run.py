@@ -61,17 +61,26 @@ class Run:
         self.lines: list[dict[str, Any]] = []
         self._parameters = dict(network.named_parameters())
 
-    def begin(self) -> None:
+    def begin(self, begin_from: str = "") -> None:
         """
         Start in a folder without a run.
+
+        Parameters
+        ----------
+        begin_from
+            Folder or bundled name of a checkpoint whose weights the run begins from; empty for those of the network.
 
         Raises
         ------
         ValueError
-            If there is one.
+            If there is a run in the folder.
+        InvalidFileError
+            If the checkpoint is damaged or of another network.
         """
         if (self.folder / checkpoints.CONFIG).exists():
             raise ValueError(f"{self.folder} holds a checkpoint already; resume it, or choose another folder.")
+        if begin_from:
+            checkpoints.find(begin_from).load_into(self.network)
 
     def restore(self) -> None:
         """

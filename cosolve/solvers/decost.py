@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +17,7 @@ from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search import orienteering_local
 from cosolve.solvers.neural import DecodingOptions, DecodingSolver
-from cosolve.solvers.orienteering import arrays_of, timed
+from cosolve.solvers.orienteering import timed
 
 if TYPE_CHECKING:
     from cosolve.models.decost.predictor import Job, Prediction
@@ -54,7 +53,7 @@ class DecostPlusOptions(DecostOptions):
             raise ValueError(f"starts must be >= 1, got {self.starts}.")
 
 
-class Decost(DecodingSolver):
+class Decost(DecodingSolver["Job", "Prediction"]):
     """
     Decode routes with a network, optimise their service times, keep the best [1]_.
 
@@ -71,6 +70,34 @@ class Decost(DecodingSolver):
     features = Feature.BATCH | Feature.GPU | Feature.SEED | Feature.THREADS | Feature.DETERMINISTIC
     options_type: ClassVar[type[Any]] = DecostOptions
 
+    def network(self, folder: Path, options: Any) -> Any:
+        """See :meth:`DecodingSolver.network`."""
+        from cosolve.models.decost.predictor import network_of
+
+        return network_of(folder, options.device, options.compile)
+
+    def chunks(self, jobs: Sequence[Job], options: Any) -> Iterable[Sequence[int]]:
+        """See :meth:`DecodingSolver.chunks`."""
+        from cosolve.models.decost.predictor import in_chunks
+
+        return in_chunks(jobs, options.augmentation * max(1, options.sampled), options.device)
+
+    def predict(
+        self, network: Any, jobs: Sequence[Job], seed: int, options: Any, should_stop: Callable[[], bool]
+    ) -> list[list[Prediction]]:
+        """See :meth:`DecodingSolver.predict`."""
+        from cosolve.models.decost.predictor import predict
+
+        return predict(
+            network,
+            jobs,
+            symmetries=options.augmentation,
+            samples=options.sampled,
+            seed=seed,
+            precision=options.precision,
+            should_stop=should_stop,
+        )
+
     def solve_batch(
         self,
         instances: Sequence[OPTWVPInstance],
@@ -81,7 +108,9 @@ class Decost(DecodingSolver):
         options: DecostOptions,
     ) -> list[Outcome]:
         """See :meth:`Solver.solve_batch`."""
-        return [found.outcome for found in _decode(instances, monitors, seed, threads, options)]
+        jobs = _jobs(instances, monitors)
+        decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options)
+        return [found.outcome for found in decoded]
 
 
 class DecostPlus(Decost):
@@ -127,92 +156,36 @@ class DecostPlus(Decost):
         options: DecostPlusOptions,
         initial: Solution | None,
     ) -> list[Outcome]:
-        decoded = _decode(instances, monitors, seed, threads, options, share=_DECODING)
+        jobs = _jobs(instances, monitors)
+        inserted = [orienteering_local.construct(job.arrays) for job in jobs]
+        for job, monitor, route in zip(jobs, monitors, inserted, strict=True):
+            # At hand at once, where a large instance takes the network longer than there is time.
+            monitor.report(timed(job.instance, job.arrays.places[route]), job.arrays.profit(route))
+        decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options, share=_DECODING)
         streams = np.random.default_rng(seed).spawn(len(instances))
         outcomes = []
-        for i, (found, monitor) in enumerate(zip(decoded, monitors, strict=True)):
+        for i, (job, found, monitor) in enumerate(zip(jobs, decoded, monitors, strict=True)):
             until = monitor.elapsed() + monitor.time_left() / (len(instances) - i)
-            starts = [prediction.customers for prediction in found.predictions[: options.starts]]
+            starts = [prediction.customers for prediction in found.predictions[: options.starts]] or [inserted[i]]
             if isinstance(initial, TimedRoute):
-                number = {place: k for k, place in enumerate(found.job.arrays.places.tolist())}
+                number = {place: k for k, place in enumerate(job.arrays.places.tolist())}
                 known = np.array([number[place] for place in initial.customers.tolist() if place in number], np.int64)
                 # Without the customers that are worth nothing it may be another route, and a detour too far.
-                if found.job.arrays.profit(known) >= 0:
+                if job.arrays.profit(known) >= 0:
                     starts.insert(0, known)
-            if not starts:
-                starts = [orienteering_local.construct(found.job.arrays)]
-            iterations = _improve(found.job, starts, monitor, until, streams[i])
+            iterations = _improve(job, starts, monitor, until, streams[i])
             outcomes.append(replace(found.outcome, stats={**found.outcome.stats, "iterations": iterations}))
         return outcomes
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    """What the network made of an instance; no predictions if time was up before, or it is too large."""
+def _jobs(instances: Sequence[OPTWVPInstance], monitors: Sequence[Monitor]) -> list[Job]:
+    """What is to be done; staying at home is reported for each, which any other route beats."""
+    from cosolve.models.decost.predictor import Job
 
-    job: Job
-    outcome: Outcome
-    predictions: list[Prediction]
-
-
-def _decode(
-    instances: Sequence[OPTWVPInstance],
-    monitors: Sequence[Monitor],
-    seed: int,
-    threads: int,
-    options: DecostOptions,
-    share: float = 1.0,
-) -> list[_Decoded]:
-    """Decode for at most a share of the time, and report: every different route is judged, the best first."""
-    from cosolve.models import checkpoints
-    from cosolve.models.decost import predictor
-    from cosolve.models.decost.inference import facts
-    from cosolve.models.devices import cpu_threads, device_of
-
-    device_of(options.device)
     nothing = np.empty(0)
-    decoded: list[_Decoded] = []
-    groups: dict[Path, list[int]] = {}
-    for i, (instance, monitor) in enumerate(zip(instances, monitors, strict=True)):
+    for monitor in monitors:
         monitor.report(TimedRoute(customers=nothing, start=nothing, duration=nothing), 0.0)
-        job = predictor.Job(instance, arrays_of(instance))
-        if len(job.arrays.places) > predictor.MAX_PLACES:
-            message = f"more than {predictor.MAX_PLACES} reachable places: the network was not asked."
-            decoded.append(_Decoded(job, Outcome(message=message), []))
-            continue
-        checkpoint, outside = checkpoints.choose("decost", options.checkpoint, facts(instance, job.arrays))
-        message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
-        decoded.append(_Decoded(job, Outcome(stats={"checkpoint": checkpoint.name}, message=message), []))
-        groups.setdefault(checkpoint.folder, []).append(i)
-    samples = options.samples if options.decode == "sampling" else 0
-
-    def is_over(chunk: Sequence[int]) -> bool:
-        return any(
-            monitors[i].should_stop() or monitors[i].elapsed() > share * monitors[i].stop.time_limit for i in chunk
-        )
-
-    for folder, members in groups.items():
-        network = predictor.network_of(folder, options.device, options.compile)
-        jobs = [decoded[i].job for i in members]
-        for numbers in predictor.in_chunks(jobs, options.augmentation * max(1, samples), options.device):
-            chunk = [members[k] for k in numbers]
-            if is_over(chunk):
-                continue
-            with cpu_threads(threads):
-                found = predictor.predict(
-                    network,
-                    [decoded[i].job for i in chunk],
-                    symmetries=options.augmentation,
-                    samples=samples,
-                    seed=seed,
-                    precision=options.precision,
-                    should_stop=partial(is_over, chunk),
-                )
-            for i, predictions in zip(chunk, found, strict=True):
-                decoded[i].predictions.extend(predictions)
-                for prediction in predictions:
-                    monitors[i].report(prediction.route, prediction.profit)
-    return decoded
+    return [Job(instance) for instance in instances]
 
 
 def _improve(job: Job, starts: Sequence[np.ndarray], monitor: Monitor, until: float, rng: np.random.Generator) -> int:

@@ -1,12 +1,14 @@
-"""What the solvers that decode solutions with a network share: their options, and what they need."""
+"""What the solvers that decode solutions with a network share: options, the choice of a checkpoint, and the clock."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
@@ -46,6 +48,11 @@ class DecodingOptions:
     precision: str = "float32"
     compile: bool = False
 
+    @property
+    def sampled(self) -> int:
+        """Samples in place of each greedy solution; 0 for that one itself."""
+        return self.samples if self.decode == "sampling" else 0
+
     def __post_init__(self) -> None:
         if self.decode not in ("greedy", "sampling"):
             raise ValueError(f"decode must be greedy or sampling, got {self.decode!r}.")
@@ -57,7 +64,56 @@ class DecodingOptions:
             raise ValueError(f"augmentation must be in 1..8, got {self.augmentation}.")
 
 
-class DecodingSolver(Solver):
+class Job(Protocol):
+    """An instance as the networks of a family see it."""
+
+    @property
+    def refusal(self) -> str:
+        """Why no network is asked about it; empty if one is."""
+
+    @property
+    def problem(self) -> str:
+        """That the networks are for."""
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        """What a checkpoint's coverage is about."""
+
+
+class Prediction(Protocol):
+    """What a network made of an instance."""
+
+    @property
+    def solution(self) -> Solution:
+        """For the judge."""
+
+    @property
+    def objective(self) -> float:
+        """Of it."""
+
+
+J = TypeVar("J", bound=Job)
+P = TypeVar("P", bound=Prediction)
+
+
+@dataclass(frozen=True)
+class Decoded(Generic[P]):
+    """
+    What came of an instance.
+
+    Parameters
+    ----------
+    outcome
+        With the checkpoint's name, and a message where the instance is outside of its training data.
+    predictions
+        The best first; none if time was up before, or no network was asked.
+    """
+
+    outcome: Outcome
+    predictions: list[P] = field(default_factory=list)
+
+
+class DecodingSolver(Solver, Generic[J, P]):
     """
     Base of solvers that need PyTorch, and whose first run in a process takes longer than any other.
 
@@ -68,6 +124,20 @@ class DecodingSolver(Solver):
     """
 
     family: ClassVar[str]
+
+    def network(self, folder: Path, options: Any) -> Any:
+        """A checkpoint's network."""
+        raise NotImplementedError
+
+    def chunks(self, jobs: Sequence[J], options: Any) -> Iterable[Sequence[int]]:
+        """Numbers of jobs to be decoded together."""
+        raise NotImplementedError
+
+    def predict(
+        self, network: Any, jobs: Sequence[J], seed: int, options: Any, should_stop: Callable[[], bool]
+    ) -> Sequence[Sequence[P]]:
+        """Predictions for each job of a chunk, the best first."""
+        raise NotImplementedError
 
     def available(self) -> Availability:
         """Whether PyTorch and safetensors are installed."""
@@ -93,9 +163,55 @@ class DecodingSolver(Solver):
         """See :meth:`Solver.solve`: a batch of one."""
         return self.solve_batch([instance], [monitor], seed=seed, threads=threads, options=options)[0]
 
+    def decode(
+        self,
+        jobs: Sequence[J],
+        monitors: Sequence[Monitor],
+        *,
+        seed: int,
+        threads: int,
+        options: Any,
+        share: float = 1.0,
+    ) -> list[Decoded[P]]:
+        """Decode for at most a share of the time limit, and report the best prediction of each job."""
+        from cosolve.models import checkpoints
+        from cosolve.models.devices import cpu_threads, device_of
+
+        device_of(options.device)
+        decoded: list[Decoded[P]] = []
+        groups: dict[Path, list[int]] = {}
+        for i, job in enumerate(jobs):
+            if job.refusal:
+                decoded.append(Decoded(Outcome(message=f"{job.refusal}: the network was not asked.")))
+                continue
+            checkpoint, outside = checkpoints.choose(self.family, options.checkpoint, job.facts, job.problem)
+            message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
+            decoded.append(Decoded(Outcome(stats={"checkpoint": checkpoint.name}, message=message)))
+            groups.setdefault(checkpoint.folder, []).append(i)
+
+        def is_over(chunk: Sequence[int]) -> bool:
+            return any(
+                monitors[i].should_stop() or monitors[i].elapsed() > share * monitors[i].stop.time_limit for i in chunk
+            )
+
+        for folder, members in groups.items():
+            network = self.network(folder, options)
+            for numbers in self.chunks([jobs[i] for i in members], options):
+                chunk = [members[k] for k in numbers]
+                stopped = partial(is_over, chunk)
+                if stopped():
+                    continue
+                with cpu_threads(threads):
+                    found = self.predict(network, [jobs[i] for i in chunk], seed, options, stopped)
+                for i, predictions in zip(chunk, found, strict=True):
+                    decoded[i].predictions.extend(predictions)
+                    if predictions:
+                        monitors[i].report(predictions[0].solution, predictions[0].objective)
+        return decoded
+
 
 @cache
-def _warm_up(solver: type[DecodingSolver], problem: str) -> None:
+def _warm_up(solver: type[DecodingSolver[Any, Any]], problem: str) -> None:
     from cosolve.models.checkpoints import bundled
 
     adapter = solver()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -59,7 +58,7 @@ class RrncoPlusOptions(RrncoOptions):
     starts: int = 20
 
 
-class Rrnco(DecodingSolver):
+class Rrnco(DecodingSolver["Job", "Prediction"]):
     """
     Decode tours or routes with a network, from many starts and under symmetries, and keep the best [1]_.
 
@@ -76,6 +75,35 @@ class Rrnco(DecodingSolver):
     features = Feature.BATCH | Feature.GPU | Feature.SEED | Feature.THREADS | Feature.DETERMINISTIC
     options_type: ClassVar[type[Any]] = RrncoOptions
 
+    def network(self, folder: Path, options: Any) -> Any:
+        """See :meth:`DecodingSolver.network`."""
+        from cosolve.models.rrnco.predictor import network_of
+
+        return network_of(folder, options.device, options.compile)
+
+    def chunks(self, jobs: Sequence[Job], options: Any) -> Iterable[Sequence[int]]:
+        """See :meth:`DecodingSolver.chunks`."""
+        from cosolve.models.rrnco.predictor import in_chunks
+
+        return in_chunks(jobs, options.augmentation * max(1, options.sampled), options.starts, options.device)
+
+    def predict(
+        self, network: Any, jobs: Sequence[Job], seed: int, options: Any, should_stop: Callable[[], bool]
+    ) -> list[list[Prediction]]:
+        """See :meth:`DecodingSolver.predict`."""
+        from cosolve.models.rrnco.predictor import predict
+
+        return predict(
+            network,
+            jobs,
+            symmetries=options.augmentation,
+            starts=options.starts,
+            samples=options.sampled,
+            seed=seed,
+            precision=options.precision,
+            should_stop=should_stop,
+        )
+
     def solve_batch(
         self,
         instances: Sequence[Instance],
@@ -86,7 +114,10 @@ class Rrnco(DecodingSolver):
         options: Any,
     ) -> list[Outcome]:
         """See :meth:`Solver.solve_batch`."""
-        decoded = _decode(instances, monitors, seed, threads, options)
+        from cosolve.models.rrnco.predictor import Job
+
+        jobs = [Job(instance) for instance in instances]
+        decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options)
         for instance, found, monitor in zip(instances, decoded, monitors, strict=True):
             if options.polish and found.predictions:
                 # Searches descend before they count.
@@ -114,7 +145,10 @@ class RrncoPlus(Rrnco):
         options: Any,
     ) -> list[Outcome]:
         """See :meth:`Solver.solve_batch`; what is left of the time after decoding is shared out evenly."""
-        decoded = _decode(instances, monitors, seed, threads, options, share=_DECODING)
+        from cosolve.models.rrnco.predictor import Job
+
+        jobs = [Job(instance) for instance in instances]
+        decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options, share=_DECODING)
         streams = np.random.default_rng(seed).spawn(len(instances))
         outcomes = []
         for i, (found, monitor) in enumerate(zip(decoded, monitors, strict=True)):
@@ -149,74 +183,3 @@ def _greedy(instance: Instance, monitor: Monitor, rng: np.random.Generator) -> S
     if start is not None:
         monitor.report(start)
     return start
-
-
-@dataclass(frozen=True)
-class _Decoded:
-    """What the network made of an instance; no predictions if time was up before, or it is too large."""
-
-    job: Job | None
-    outcome: Outcome
-    predictions: list[Prediction] = field(default_factory=list)
-
-
-def _decode(
-    instances: Sequence[Instance],
-    monitors: Sequence[Monitor],
-    seed: int,
-    threads: int,
-    options: RrncoOptions,
-    share: float = 1.0,
-) -> list[_Decoded]:
-    """Decode for at most a share of the time, and report the best solution of each instance."""
-    from cosolve.models import checkpoints
-    from cosolve.models.devices import cpu_threads, device_of
-    from cosolve.models.rrnco import predictor
-    from cosolve.models.rrnco.instances import arrays_of, facts
-
-    device_of(options.device)
-    decoded: list[_Decoded] = []
-    groups: dict[Path, list[int]] = {}
-    for i, instance in enumerate(instances):
-        if instance.size > predictor.MAX_NODES:
-            message = f"more than {predictor.MAX_NODES} places: the network was not asked."
-            decoded.append(_Decoded(None, Outcome(message=message)))
-            continue
-        job = predictor.Job(instance, arrays_of(instance))
-        problem = predictor.NETWORK[instance.problem]
-        checkpoint, outside = checkpoints.choose("rrnco", options.checkpoint, facts(job.arrays, job.is_tour), problem)
-        message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
-        decoded.append(_Decoded(job, Outcome(stats={"checkpoint": checkpoint.name}, message=message)))
-        groups.setdefault(checkpoint.folder, []).append(i)
-    samples = options.samples if options.decode == "sampling" else 0
-
-    def is_over(chunk: Sequence[int]) -> bool:
-        return any(
-            monitors[i].should_stop() or monitors[i].elapsed() > share * monitors[i].stop.time_limit for i in chunk
-        )
-
-    for folder, members in groups.items():
-        network = predictor.network_of(folder, options.device, options.compile)
-        jobs = [found for i in members if (found := decoded[i].job) is not None]
-        for numbers in predictor.in_chunks(
-            jobs, options.augmentation * max(1, samples), options.starts, options.device
-        ):
-            chunk, some = [members[k] for k in numbers], [jobs[k] for k in numbers]
-            if is_over(chunk):
-                continue
-            with cpu_threads(threads):
-                several = predictor.predict(
-                    network,
-                    some,
-                    symmetries=options.augmentation,
-                    starts=options.starts,
-                    samples=samples,
-                    seed=seed,
-                    precision=options.precision,
-                    should_stop=partial(is_over, chunk),
-                )
-            for i, predictions in zip(chunk, several, strict=True):
-                decoded[i].predictions.extend(predictions)
-                if predictions:
-                    monitors[i].report(predictions[0].solution, predictions[0].cost)
-    return decoded

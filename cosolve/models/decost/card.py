@@ -18,6 +18,7 @@ decoding. Network and training: `docs/decost.md`; every setting: `config.toml`; 
 |---|---|
 | instances | generator `optwvp/decost`, size {size}, width {width:g}, windows {windows}; seeds derived from {seed} |
 | labels | exact routes by labelling, for the {imitation:,} steps of imitation at most |
+| begun from | {begin} |
 | parameters | {parameters:,} |
 | steps | {step:,} (imitation up to {imitation:,}) |
 | seconds | {seconds:,.0f}, data and validations included |
@@ -52,6 +53,7 @@ def card(config: DecostConfig, line: dict[str, Any], parameters: int, device: to
         windows=data.windows,
         seed=training.seed,
         imitation=training.imitation_steps,
+        begin=training.begin_from or "random weights",
         validation=training.validation_size,
         predicted="" if training.reward == "optimised" else " by the network's own decoder only",
         parameters=parameters,

@@ -80,6 +80,8 @@ class TrainingConfig:
     ----------
     seed
         Of weights, instances, symmetries and sampling.
+    begin_from
+        Folder or bundled name of a checkpoint whose weights the training begins from; empty for random ones.
     imitation_steps, reinforce_steps
         Steps of either phase.
     imitation_batch, reinforce_batch
@@ -113,6 +115,7 @@ class TrainingConfig:
     """
 
     seed: int = 2023
+    begin_from: str = ""
     imitation_steps: int = 0
     reinforce_steps: int = 32_000
     imitation_batch: int = 128

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.models import checkpoints
-from cosolve.models.decost.batch import Batch, coords_of
+from cosolve.models.decost.batch import Batch, arrays_of, coords_of
 from cosolve.models.decost.config import DecostConfig
-from cosolve.models.decost.inference import propose, timed_route
+from cosolve.models.decost.inference import facts, propose, timed_route
 from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import optimise
 from cosolve.models.devices import autocast, device_of
@@ -30,10 +30,29 @@ MAX_PLACES = 1000
 
 @dataclass(frozen=True)
 class Job:
-    """An instance, as the kernels see it."""
+    """An instance."""
 
     instance: OPTWVPInstance
-    arrays: Arrays
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """As the kernels see it."""
+        return arrays_of(self.instance)
+
+    @property
+    def refusal(self) -> str:
+        """Why no network is asked about it; empty if one is."""
+        return f"more than {MAX_PLACES} reachable places" if len(self.arrays.places) > MAX_PLACES else ""
+
+    @property
+    def problem(self) -> str:
+        """That the networks are for."""
+        return "optwvp"
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        """What a checkpoint's coverage is about."""
+        return facts(self.instance, self.arrays)
 
 
 @dataclass(frozen=True)
@@ -45,15 +64,15 @@ class Prediction:
     ----------
     customers
         In order, by numbers of the job's ``arrays``.
-    route
-        With its best service times.
-    profit
-        Of it.
+    solution
+        The route with its best service times.
+    objective
+        Its profit.
     """
 
     customers: np.ndarray
-    route: TimedRoute
-    profit: float
+    solution: TimedRoute
+    objective: float
 
 
 @lru_cache(maxsize=8)

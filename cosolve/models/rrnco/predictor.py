@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from cosolve.models.devices import autocast, device_of
 from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.config import RrncoConfig
 from cosolve.models.rrnco.inference import propose
-from cosolve.models.rrnco.instances import solution_of
+from cosolve.models.rrnco.instances import arrays_of, facts, solution_of
 from cosolve.models.rrnco.network import Network
 
 #: Solutions times nodes that are decoded together, for each kind of device; one takes about 50 bytes.
@@ -41,10 +41,29 @@ NETWORK = {
 
 @dataclass(frozen=True)
 class Job:
-    """An instance, and its arrays with coordinates."""
+    """An instance."""
 
     instance: Instance
-    arrays: RoutingArrays
+
+    @cached_property
+    def arrays(self) -> RoutingArrays:
+        """With coordinates."""
+        return arrays_of(self.instance)
+
+    @property
+    def refusal(self) -> str:
+        """Why no network is asked about it; empty if one is."""
+        return f"more than {MAX_NODES} places" if self.instance.size > MAX_NODES else ""
+
+    @property
+    def problem(self) -> str:
+        """That the networks are for."""
+        return NETWORK[self.instance.problem]
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        """What a checkpoint's coverage is about."""
+        return facts(self.arrays, self.is_tour)
 
     @property
     def is_tour(self) -> bool:
@@ -68,13 +87,13 @@ class Prediction:
         Places of each route, or of the one tour, by numbers of the job's ``arrays``.
     solution
         The same for the judge.
-    cost
-        Of it.
+    objective
+        Cost of it.
     """
 
     visits: list[np.ndarray]
     solution: Solution
-    cost: float
+    objective: float
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cosolve.models import Trainer, checkpoints
+from cosolve.models import Trainer
 from cosolve.models.devices import autocast, cpu_threads, device_of
 from cosolve.models.rrnco.batch import SYMMETRIES
 from cosolve.models.rrnco.card import card
@@ -77,15 +77,12 @@ def train(
     begin, settings, where = perf_counter(), config.training, device_of(device)
     with cpu_threads(threads):
         torch.manual_seed(settings.seed)
-        network = Network(config.model, config.data.problem)
-        if settings.begin_from:
-            checkpoints.find(settings.begin_from).load_into(network)
-        network = network.to(where)
+        network = Network(config.model, config.data.problem).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
         run = Run(
             out, config, network, optimiser, family="rrnco", problem=config.data.problem, score="gap_x8", card=card
         )
-        run.restore() if resume else run.begin()
+        run.restore() if resume else run.begin(settings.begin_from)
         if settings.compile:
             network.compile_parts()
         fixed = validation(config.data, settings.validation_size)
