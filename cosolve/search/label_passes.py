@@ -34,6 +34,9 @@ RELAXED_LABELS = 40_000
 #: many labels: about a fifth of their time.
 LOCAL_ITERATIONS, LOCAL_SHARE = 2000, 20
 
+#: Steps of local search where neither passes without multipliers nor their bound were enough.
+HARD_ITERATIONS = 50_000
+
 #: An attempt with complete memory is worth it only if the bound is less than so many times the best route: before that,
 #: labels pile up early on, where every bound on the rest is weakest.
 CLOSE = 1.4
@@ -218,6 +221,8 @@ class ExactSearch:
         if grid.bound <= self._target() + 1e-9:
             self._report_bound(self.best)
             return True
+        # What is left is hard: a good route now saves labels, and may be all that there is in the end.
+        self._improve(HARD_ITERATIONS)
         return self._relax(self._relaxation(grid, multipliers), self._max_labels)
 
     def _target(self) -> float:
