@@ -17,6 +17,7 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.cvrp import Routes, VehicleRoutingInstance
 from cosolve.instances.routing_arrays import RoutingArrays, routing_arrays
+from cosolve.search.route_moves import settle
 from cosolve.search.route_state import Data, State, is_complete, prepare
 from cosolve.search.ruin import run, start
 from cosolve.solvers.compiled import CompiledSolver
@@ -27,7 +28,7 @@ MAX_NODES = 5000
 #: Neighbours in whose routes a customer's place is sought.
 NUM_NEIGHBOURS = 60
 
-#: Iterations between two looks at the clock: 10 to 50 ms.
+#: Iterations between two looks at the clock, and two descents: 10 to 50 ms.
 SLICE = 1000
 
 
@@ -35,7 +36,8 @@ class RuinRecreate(CompiledSolver):
     """
     Slack induction by string removals on matrices, from given or greedy routes, until the limit.
 
-    Takes instances of up to :data:`MAX_NODES` nodes; "local-search" is the same idea for more, without matrices.
+    Now and then a descent by exchanges (:mod:`cosolve.search.route_moves`) sets the best solution right. Takes
+    instances of up to :data:`MAX_NODES` nodes; "local-search" is the same idea for more, without matrices.
     """
 
     name = "rr"
@@ -80,8 +82,9 @@ def _search(arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed:
     limit = math.inf if monitor.stop.iterations is None else monitor.stop.iterations
     data, state = _begin(arrays, [] if first is None else arrays.visits(first), seed)
     reported = state.best if first is not None else math.inf
+    settled = math.inf
     while not monitor.should_stop() and state.iteration < limit:
-        run(data, state, int(min(SLICE, limit - state.iteration)))
+        settled = _advance(data, state, int(min(SLICE, limit - state.iteration)), settled)
         if state.best < reported and is_complete(data, state):
             monitor.report(_routes(arrays, state), state.best)
             reported = state.best
@@ -109,7 +112,9 @@ def improve(arrays: RoutingArrays, visits: Sequence[np.ndarray], *, iterations: 
     if arrays.num_customers < 2:
         return list(visits)
     data, state = _begin(arrays, visits, seed)
-    run(data, state, iterations)
+    settled = math.inf
+    while state.iteration < iterations:
+        settled = _advance(data, state, min(SLICE, iterations - state.iteration), settled)
     nodes, offsets = state.best_routes()
     return np.split(nodes, offsets[1:-1])
 
@@ -121,6 +126,14 @@ def _begin(arrays: RoutingArrays, visits: Sequence[np.ndarray], seed: int) -> tu
     )  # fmt: skip
     nodes = np.concatenate([np.empty(0, np.int64), *visits])
     return data, start(data, nodes, np.cumsum([0, *map(len, visits)]), seed)
+
+
+def _advance(data: Data, state: State, iterations: int, settled: float) -> float:
+    """Ruin and recreate, then descend from the best solution unless it is the last one settled; its cost."""
+    run(data, state, iterations)
+    if state.best < settled:
+        settle(data, state)
+    return state.best
 
 
 def _routes(arrays: RoutingArrays, state: State) -> Routes:
