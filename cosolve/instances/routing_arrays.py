@@ -52,7 +52,7 @@ class RoutingArrays:
         """Number of places less the depot."""
         return len(self.nodes) - 1
 
-    def routes(self, visits: Iterable[Sequence[int]]) -> Routes:
+    def routes(self, visits: Iterable[Sequence[int] | np.ndarray]) -> Routes:
         """Solution with these places, depot left out, per route; empty routes are dropped."""
         return Routes(routes=tuple(self.nodes[np.array(route, np.int64)] for route in visits if len(route)))
 

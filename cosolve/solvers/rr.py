@@ -18,7 +18,7 @@ from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.cvrp import Routes, VehicleRoutingInstance
 from cosolve.instances.routing_arrays import RoutingArrays, routing_arrays
 from cosolve.search.route_moves import settle
-from cosolve.search.route_state import Data, State, is_complete, prepare
+from cosolve.search.route_state import Data, State, is_complete, new_state, prepare
 from cosolve.search.ruin import run, start
 from cosolve.solvers.compiled import CompiledSolver
 
@@ -94,6 +94,16 @@ def _search(arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed:
     return Outcome(status, stats={"iterations": state.iteration})
 
 
+def polish(arrays: RoutingArrays, starts: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """The cheapest of the local optima that descents from several solutions end in; places per route."""
+    data = _data(arrays)
+    states = [new_state(data, *_flat(visits), 0) for visits in starts]
+    for state in states:
+        settle(data, state)
+    nodes, offsets = min(states, key=lambda state: state.best).best_routes()
+    return np.split(nodes, offsets[1:-1])
+
+
 def improve(arrays: RoutingArrays, visits: Sequence[np.ndarray], *, iterations: int, seed: int = 0) -> list[np.ndarray]:
     """
     The best routes found from given ones.
@@ -120,12 +130,19 @@ def improve(arrays: RoutingArrays, visits: Sequence[np.ndarray], *, iterations: 
 
 
 def _begin(arrays: RoutingArrays, visits: Sequence[np.ndarray], seed: int) -> tuple[Data, State]:
-    data = prepare(
+    data = _data(arrays)
+    return data, start(data, *_flat(visits), seed)
+
+
+def _data(arrays: RoutingArrays) -> Data:
+    return prepare(
         arrays.distance, arrays.duration, arrays.demand, arrays.capacity, arrays.opens, arrays.closes, arrays.service,
         NUM_NEIGHBOURS,
     )  # fmt: skip
-    nodes = np.concatenate([np.empty(0, np.int64), *visits])
-    return data, start(data, nodes, np.cumsum([0, *map(len, visits)]), seed)
+
+
+def _flat(visits: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    return np.concatenate([np.empty(0, np.int64), *visits]), np.cumsum([0, *map(len, visits)])
 
 
 def _advance(data: Data, state: State, iterations: int, settled: float) -> float:

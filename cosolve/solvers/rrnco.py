@@ -16,7 +16,7 @@ from cosolve.core.result import Limit
 from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.cvrp import VehicleRoutingInstance
 from cosolve.solvers.neural import DecodingOptions, DecodingSolver
-from cosolve.solvers.rr import RuinRecreate
+from cosolve.solvers.rr import RuinRecreate, polish
 
 if TYPE_CHECKING:
     from cosolve.models.rrnco.predictor import Job, Prediction
@@ -118,11 +118,9 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
 
         jobs = [Job(instance) for instance in instances]
         decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options)
-        for instance, found, monitor in zip(instances, decoded, monitors, strict=True):
+        for job, found, monitor in zip(jobs, decoded, monitors, strict=True):
             if options.polish and found.predictions:
-                # Searches descend before they count.
-                stage = StageMonitor(monitor, iterations=1)
-                _search(instance, found.predictions[0].solution, stage, np.random.default_rng(seed))
+                _polish(job, found.predictions, monitor, np.random.default_rng(seed))
         return [found.outcome for found in decoded]
 
 
@@ -154,6 +152,8 @@ class RrncoPlus(Rrnco):
         for i, (found, monitor) in enumerate(zip(decoded, monitors, strict=True)):
             share = monitor.time_left() / (len(instances) - i)
             stage = StageMonitor(monitor, share, monitor.stop.iterations)
+            if found.predictions and not stage.should_stop():
+                _polish(jobs[i], found.predictions, stage, streams[i])
             # The given solution, if that was better, or a decoded one.
             start = _greedy(instances[i], monitor, streams[i]) if monitor.best is None else monitor.best.solution
             if start is None or stage.should_stop():
@@ -164,6 +164,15 @@ class RrncoPlus(Rrnco):
                 monitor.interrupt(Limit.ITERATION)
             outcomes.append(replace(found.outcome, stats={**found.outcome.stats, **searched.stats}))
         return outcomes
+
+
+def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: np.random.Generator) -> None:
+    """Descend: from all routes that the network found, or from its best tour."""
+    if job.is_tour:
+        # Searches descend before they count.
+        _search(job.instance, predictions[0].solution, StageMonitor(monitor, iterations=1), rng)
+        return
+    monitor.report(job.arrays.routes(polish(job.arrays, [found.visits for found in predictions])))
 
 
 def _search(instance: Instance, start: Solution, monitor: Monitor, rng: np.random.Generator) -> Outcome:

@@ -60,6 +60,15 @@ def test_polish_and_search_do_not_make_it_worse(references):
         assert c.limit is Limit.ITERATION
 
 
+@pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])
+def test_polished_routes_are_better(problem):
+    """Far from its training the network leaves much for a descent to do."""
+    instance = cosolve.generate(problem, "road", n=60, seed=2, points=100)
+    plain = cosolve.solve(instance, "rrnco", options={"augmentation": 1})
+    polished = cosolve.solve(instance, "rrnco", options={"augmentation": 1, "polish": True})
+    assert polished.objective < 0.99 * plain.objective
+
+
 def test_samples_follow_the_seed():
     """A run must be repeatable; other samples are other tours."""
     options = {"decode": "sampling", "samples": 2, "augmentation": 1, "starts": 1}
