@@ -16,6 +16,8 @@ FOLDER = Path(__file__).parent.parent / "instances"
 
 DIMACS = "8th DIMACS Implementation Challenge; reached by LKH, optimal by its challenge page"
 PROVEN = "own run, proven: cosolve solve FILE --threads 2, 2026-11-21"
+LATER = "own run, proven: cosolve solve FILE --threads 2, 2026-11-26"
+ROUNDED = "own run: cosolve solve FILE --solver cpsat --threads 2, proven for rounded distances, 2026-11-26"
 
 #: name, suffix, problem, distribution, seed, parameters, reference, where the reference is from, shown by `demo`
 INSTANCES: list[tuple[str, str, str, str, int, dict, float, str, bool]] = [
@@ -42,6 +44,23 @@ INSTANCES: list[tuple[str, str, str, str, int, dict, float, str, bool]] = [
     ("hc6u", ".stp", "stp", "hypercube", 0, {"dimensions": 6}, 39, "SteinLib PUC", True),
     ("hc7u", ".stp", "stp", "hypercube", 0, {"dimensions": 7}, 77, "SteinLib PUC", False),
     ("stein27", ".mps", "milp", "steiner-triple", 0, {"n": 27}, 18, "Fulkerson, Nemhauser, Trotter 1974", True),
+    ("road-n40-s1", ".npz", "atsp", "road", 1, {"n": 40, "points": 100}, 28.803803241318445, ROUNDED, True),
+    ("road-n12-s1", ".npz", "acvrp", "road", 1, {"n": 12, "points": 100}, 30.92308148029444, ROUNDED, False),
+    ("road-windows-n14-s1", ".npz", "acvrptw", "road", 1, {"n": 14, "points": 100}, 32.33474869095427, ROUNDED, True),
+    ("uniform-windows-n20-s1", ".txt", "vrptw", "uniform", 1, {"n": 20}, 466.3826207810166, ROUNDED, False),
+    ("uniform-visits-n50-s1", ".json", "optw", "uniform", 1, {"size": 50}, 298.0, LATER, True),
+    ("decost-n50-s1", ".json", "optwvp", "decost", 1, {"size": 50}, 15.669841057796653, LATER, True),
+    (
+        "friedman1-n200-s1",
+        ".csv",
+        "regtree",
+        "friedman1",
+        1,
+        {"n": 200, "p": 5, "max_depth": 3},
+        1396.140069604708,
+        LATER,
+        True,
+    ),
 ]
 
 
@@ -62,7 +81,7 @@ def main() -> None:
             "source": made,
             "licence": "MIT",
             "reference": float(reference),
-            "reference_kind": "optimal",
+            "reference_kind": "best" if source == ROUNDED else "optimal",
             "reference_source": source,
             "demo": demo,
         }

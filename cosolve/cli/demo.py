@@ -1,4 +1,4 @@
-"""``cosolve demo``: bundled instances, one for each of nine problems, solved and checked before your eyes."""
+"""``cosolve demo``: bundled instances, one for each of fourteen problems, solved and checked before your eyes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def demo(
     threads: Annotated[int, typer.Option(help="Threads that a solver may use.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
 ) -> int:
-    """Solve bundled instances, one for each of nine problems, and compare with their references."""
+    """Solve bundled instances, one for each of fourteen problems, and compare with their references."""
     import cosolve
     from cosolve.cli.console import number, percent, print_table, seconds, stdout_to_stderr
     from cosolve.cli.progress import Progress, prepare
