@@ -203,7 +203,7 @@ def file_of(problem: str, member: str, folder: Path) -> tuple[Path, dict[str, An
         path = folder / f"{name}{suffix}"
         cosolve.write(instance, path)
         return path, options
-    places = [p for p in (DATA / problem / name).parent.glob("*") if p.name.startswith(Path(name).name + ".")]
+    places = [p for p in (DATA / problem / name).parent.glob("*") if f"{p.name}.".startswith(f"{Path(name).name}.")]
     places = [p for p in places if not p.name.endswith((".sol", ".opt.tour"))]
     assert len(places) == 1, (member, places)
     return places[0], options

@@ -81,7 +81,7 @@ def test_an_instance_outside_of_the_training_data_is_solved_with_a_warning():
         result = cosolve.solve(instance, solver, iterations=100 if solver == "decost+" else None)
         assert result.status is cosolve.Status.FEASIBLE
         assert 0 <= result.objective <= optimum + 1e-9
-        assert "outside of what decost-50-100 was trained on" in result.message
+        assert f"outside of what {result.stats['checkpoint']} was trained on" in result.message
         assert "has_coordinates" in result.message
     assert result.objective == pytest.approx(optimum)
 
