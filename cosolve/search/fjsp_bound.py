@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from cosolve.core.jit import jit
+from cosolve.search.fjsp_assignment import assign
 
 
 def lower_bound(
@@ -22,9 +23,10 @@ def lower_bound(
     """
     Largest of: longest job, and for each set of machines that some operation has as its alternatives, the work
     that can't leave the set, averaged over its machines, behind the least head and before the least tail; for a
-    single machine the preemptive one-machine bound.
+    single machine the preemptive one-machine bound; and the load that machines can't avoid by sharing, see
+    :func:`cosolve.search.fjsp_assignment.assign`.
 
-    Every operation counts with its shortest time. O(sets x operations x alternatives).
+    Every operation counts with its shortest time but in the last. O(sets x operations x alternatives).
     """
     num_ops = len(alt_ptr) - 1
     if num_ops == 0:
@@ -50,6 +52,8 @@ def lower_bound(
             bound = max(bound, int(_one_machine(head[ops], time[ops], tail[ops])))
         else:
             bound = max(bound, int(_averaged(head[ops], time[ops], tail[ops], len(machines))))
+    if len(alt_machine) > num_ops:
+        bound = max(bound, int(assign(alt_ptr, alt_machine, alt_time, num_machines)[1]))
     return bound
 
 

@@ -1,4 +1,8 @@
-"""Dispatching rules for the flexible job shop: the best of several rules, from non-delay to active schedules."""
+"""
+Dispatching rules for the flexible job shop: the best of several rules, from non-delay to active schedules.
+
+Machines are chosen one operation after the other, or all before so that their loads are even.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ import numpy as np
 from cosolve.core.monitor import Monitor
 from cosolve.instances.fjsp import FJSPInstance, Schedule
 from cosolve.search import fjsp as kernel
+from cosolve.search.fjsp_assignment import assign
 
 _NUM_RULES = 5
 _DELAYS = (0.0, 0.5, 1.0)
 
 
 def construct(instance: FJSPInstance, monitor: Monitor, rng: np.random.Generator) -> Schedule | None:
-    """Best schedule of five rules with three degrees of delay; rules stop once time is up, the first one ends."""
+    """Best schedule of five rules, three degrees of delay and both ways to choose machines; the first one ends."""
     data = prepare(instance)
     state = kernel.make_state(data, 0)
     alt, order = best_dispatch(data, state, monitor)
@@ -28,20 +33,31 @@ def prepare(instance: FJSPInstance) -> kernel.Data:
     )
 
 
+def with_even_loads(data: kernel.Data) -> tuple[kernel.Data, np.ndarray] | None:
+    """The job shop that is left when machines share the work evenly, and the alternatives; ``None`` without choice."""
+    if len(data.alt_machine) == len(data.job):
+        return None
+    alt, _ = assign(data.alt_ptr, data.alt_machine, data.alt_time, len(data.seq_ptr) - 1)
+    ptr = np.arange(len(alt) + 1)
+    return data._replace(alt_ptr=ptr, alt_machine=data.alt_machine[alt], alt_time=data.alt_time[alt]), alt
+
+
 def best_dispatch(
     data: kernel.Data, state: kernel.State, monitor: Monitor | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Alternatives and order of the best rule."""
     n = len(data.job)
     best: tuple[int, np.ndarray, np.ndarray] | None = None
-    for delay in _DELAYS:
-        for rule in range(_NUM_RULES):
-            if best is not None and monitor is not None and monitor.should_stop():
-                return best[1], best[2]
-            alt, order = np.zeros(n, np.int64), np.zeros(n, np.int64)
-            makespan = int(kernel.dispatch(data, state, rule, delay, 0, alt, order))
-            if best is None or makespan < best[0]:
-                best = makespan, alt, order
+    even = with_even_loads(data)
+    for shop, machines in ((data, None), *(() if even is None else (even,))):
+        for delay in _DELAYS:
+            for rule in range(_NUM_RULES):
+                if best is not None and monitor is not None and monitor.should_stop():
+                    return best[1], best[2]
+                alt, order = np.zeros(n, np.int64), np.zeros(n, np.int64)
+                makespan = int(kernel.dispatch(shop, state, rule, delay, 0, alt, order))
+                if best is None or makespan < best[0]:
+                    best = makespan, alt if machines is None else machines, order
     assert best is not None
     return best[1], best[2]
 

@@ -12,7 +12,7 @@ from cosolve.core.solver import Outcome
 from cosolve.instances.fjsp import FJSPInstance, Schedule
 from cosolve.search import fjsp as kernel
 from cosolve.search.fjsp_bound import lower_bound
-from cosolve.solvers.greedy.fjsp import prepare, to_schedule
+from cosolve.solvers.greedy.fjsp import prepare, to_schedule, with_even_loads
 
 #: Schedules that the restarts choose from.
 _POOL = 10
@@ -76,6 +76,7 @@ class _Run:
         self.monitor = monitor
         self.rng = rng
         self.data = prepare(instance)
+        self.even = with_even_loads(self.data) if instance.num_ops else None
         self.state = kernel.make_state(self.data, int(rng.integers(2**62)))
         self.bound = lower_bound(
             instance.job_ptr, instance.alt_ptr, instance.alt_machine, instance.alt_time, instance.num_machines
@@ -119,8 +120,12 @@ class _Run:
     def random_dispatch(self) -> tuple[np.ndarray, np.ndarray]:
         alt = np.zeros(self.instance.num_ops, np.int64)
         order = alt.copy()
-        rule = int(self.rng.integers(5))
-        kernel.dispatch(self.data, self.state, rule, float(self.rng.random()), 50, alt, order)
+        rule, delay = int(self.rng.integers(5)), float(self.rng.random())
+        if self.even is not None and self.rng.random() < 0.5:
+            shop, machines = self.even
+            kernel.dispatch(shop, self.state, rule, delay, 50, alt, order)
+            return machines, order
+        kernel.dispatch(self.data, self.state, rule, delay, 50, alt, order)
         return alt, order
 
 
