@@ -37,6 +37,10 @@ from cosolve.evaluation import shipped
 DATA = Path(os.environ.get("COSOLVE_DATA", "."))
 
 
+#: Published values are rounded, to two decimals some of them: a gap in % below this is none.
+ROUNDED = 1e-4
+
+
 @dataclass(frozen=True)
 class Group:
     """
@@ -291,7 +295,7 @@ def page(groups: list[Group], records: dict[tuple[str, str, str], dict[str, Any]
                 continue
             gaps = [gap(r, group) for r in found]
             mean = sum(gaps) / len(gaps)
-            verdict = "" if k else "held" if mean <= group.promised + 1e-6 else "**missed**"
+            verdict = "" if k else "held" if mean <= group.promised + ROUNDED else "**missed**"
             verdict = verdict if len(found) == len(group.members) else f"{verdict} (part)"
             words = f" ({group.threads} threads)" if group.threads > 1 else ""
             promised = "" if k else "a solution" if math.isinf(group.promised) else f"{group.promised:g}"
