@@ -114,7 +114,7 @@ def test(data: Dataset) -> list[str]:
         gaps = 1 - profit / optimum
         assert gaps.min() > -1e-6, "a verified route beats the optimum"
         line = (
-            f"| {solver} | {how} | {profit.mean():.4f} | {100 * gaps.mean():.3f} | {100 * (gaps < 1e-6).mean():.1f} "
+            f"| {solver} | {how} | {profit.mean():.4f} | {100 * abs(gaps.mean()):.3f} | {100 * (gaps < 1e-6).mean():.1f} "
             f"| {ms:.1f} | {cpu_ms:.1f} |"
         )
         print(line, flush=True)
