@@ -113,10 +113,8 @@ def test(data: Dataset) -> list[str]:
         profit = np.array([result.objective for result in results])
         gaps = 1 - profit / optimum
         assert gaps.min() > -1e-6, "a verified route beats the optimum"
-        line = (
-            f"| {solver} | {how} | {profit.mean():.4f} | {100 * abs(gaps.mean()):.3f} | {100 * (gaps < 1e-6).mean():.1f} "
-            f"| {ms:.1f} | {cpu_ms:.1f} |"
-        )
+        mean, exact = 100 * abs(gaps.mean()), 100 * (gaps < 1e-6).mean()
+        line = f"| {solver} | {how} | {profit.mean():.4f} | {mean:.3f} | {exact:.1f} | {ms:.1f} | {cpu_ms:.1f} |"
         print(line, flush=True)
         lines.append(line)
     return [*lines, ""]
