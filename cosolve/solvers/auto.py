@@ -73,9 +73,11 @@ def plan(instance: Instance) -> Plan:
         case "atsp":
             return Plan((Stage("greedy"), Stage("local-search")), (Stage("held-karp", 0.2),))
         case "cvrp" if n <= 450 and getattr(instance, "max_length", None) is None:
-            return Plan((Stage("greedy"), Stage("local-search")), (Stage("scip", 0.2),))
+            return Plan((Stage("greedy"), Stage("rr")), (Stage("scip", 0.2),))
+        case "cvrp" if n <= 4500:
+            return Plan((Stage("greedy"), Stage("rr")), (Stage("pyvrp", 0.2),) if n <= 1500 else ())
         case "cvrp":
-            return Plan((Stage("greedy"), Stage("local-search")), (Stage("pyvrp", 0.2),) if n <= 1500 else ())
+            return Plan((Stage("greedy"), Stage("local-search")))
         case "acvrp" | "vrptw" | "acvrptw":
             return Plan((Stage("greedy"), Stage("rr")))
         case "mis":
