@@ -382,6 +382,11 @@ def _descend(
                     )
                 if size < 0:
                     continue
+                if other >= 0 and is_timed:
+                    # Sums forward and backward may differ in the last digit: what is rewritten must hold forward.
+                    first_holds = _keeps_windows(duration, places, tours[0], size)
+                    if not first_holds or not _keeps_windows(duration, places, tours[1], other):
+                        continue
                 clock += 1
                 is_over = False
                 _rewrite(
