@@ -111,7 +111,7 @@ def published() -> Iterator[str]:
 
 
 def heuristics(count: int = 100) -> Iterator[str]:
-    """The same solvers on every set; the network of "decost" has seen instances of the first alone."""
+    """The same solvers on every set, "decost" with the network that is nearest to it."""
     entrants = [entry for entry in HEURISTICS if solvers.get(entry[0])().available().ok]
     yield f"## The published sets, not exact: mean gap to the optimum in per cent, first {count} instances of each"
     yield ""
