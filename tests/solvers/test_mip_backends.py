@@ -304,7 +304,7 @@ def test_two_solves_in_two_threads_do_not_disturb_each_other():
 
 @pytest.mark.parametrize(
     "instance",
-    [hard_cover(), cosolve.generate("milp", "facility", facilities=12, customers=16, seed=1)],
+    [hard_cover(), cosolve.generate("milp", "facility", facilities=40, customers=80, seed=1)],
     ids=["cover", "facility"],
 )
 def test_our_primal_dual_integral_is_scips_own(instance):
