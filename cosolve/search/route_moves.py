@@ -36,9 +36,9 @@ _LOAD, _THERE, _BACK, _PLACE = range(4)
 _NOISE = 1e-9
 
 
-def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray) -> State:
     """
-    The local optimum that a descent from given routes ends in.
+    State at the local optimum that a descent from given routes ends in.
 
     Parameters
     ----------
@@ -46,21 +46,15 @@ def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray) -> tuple[np.ndar
         The instance, see :func:`cosolve.search.route_state.prepare`.
     nodes, offsets
         Routes ``nodes[offsets[r]:offsets[r + 1]]`` that keep all limits; customers on none of them stay away.
-
-    Returns
-    -------
-    nodes, offsets
-        Of the routes found, empty ones left out.
     """
     state = new_state(data, nodes, offsets, 0)
     _descend(*data, *state)
-    return state.best_routes()
+    return state
 
 
 def settle(data: Data, state: State) -> None:
     """Descend from the best solution of a search; if that pays, it goes on from the end of the descent."""
-    other = new_state(data, *state.best_routes(), 0)
-    _descend(*data, *other)
+    other = descend(data, *state.best_routes())
     if other.best < state.best * (1.0 - _NOISE):
         adopt(data, state, *other.best_routes())
 

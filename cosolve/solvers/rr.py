@@ -17,8 +17,8 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.cvrp import Routes, VehicleRoutingInstance
 from cosolve.instances.routing_arrays import RoutingArrays, routing_arrays
-from cosolve.search.route_moves import settle
-from cosolve.search.route_state import Data, State, is_complete, new_state, prepare
+from cosolve.search.route_moves import descend, settle
+from cosolve.search.route_state import Data, State, is_complete, prepare
 from cosolve.search.ruin import run, start
 from cosolve.solvers.compiled import CompiledSolver
 
@@ -97,10 +97,8 @@ def _search(arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed:
 def polish(arrays: RoutingArrays, starts: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
     """The cheapest of the local optima that descents from several solutions end in; places per route."""
     data = _data(arrays)
-    states = [new_state(data, *_flat(visits), 0) for visits in starts]
-    for state in states:
-        settle(data, state)
-    nodes, offsets = min(states, key=lambda state: state.best).best_routes()
+    best = min((descend(data, *_flat(visits)) for visits in starts), key=lambda state: state.best)
+    nodes, offsets = best.best_routes()
     return np.split(nodes, offsets[1:-1])
 
 

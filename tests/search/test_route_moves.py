@@ -91,7 +91,7 @@ def test_no_promised_move_is_left(problem, seed):
     """With everybody near everybody; ends of routes are only reached over near customers."""
     instance = drawn(problem, 14, seed)
     arrays = routing_arrays(instance)
-    routes = split(*descend(data_of(arrays), *flat(some_routes(arrays, np.random.default_rng(seed)))))
+    routes = split(*descend(data_of(arrays), *flat(some_routes(arrays, np.random.default_rng(seed)))).best_routes())
     verdict = judge(instance, arrays.routes([np.array(route) for route in routes]))
     assert verdict.feasible
     costs = [cost_of(arrays, route) for route in [*routes, []]]
@@ -106,11 +106,11 @@ def test_larger_routes_stay_feasible_and_get_much_cheaper(problem):
     instance = drawn(problem, 80, 5)
     arrays = routing_arrays(instance)
     first = some_routes(arrays, np.random.default_rng(0))
-    nodes, offsets = descend(data_of(arrays, 20), *flat(first))
+    nodes, offsets = descend(data_of(arrays, 20), *flat(first)).best_routes()
     verdict = judge(instance, arrays.routes(np.split(nodes, offsets[1:-1])))
     assert verdict.feasible
     assert verdict.objective < 0.6 * sum(cost_of(arrays, route) for route in first)
-    again = descend(data_of(arrays, 20), nodes, offsets)
+    again = descend(data_of(arrays, 20), nodes, offsets).best_routes()
     assert [part.tolist() for part in again] == [nodes.tolist(), offsets.tolist()]
 
 
@@ -121,11 +121,11 @@ def test_a_direct_way_slower_than_the_detour_is_not_taken():
     duration = np.array([[0, 1, far, 1.0], [1, 0, 1, 5], [1, 1, 0, 5], [1, 5, 5, 0]])
     closes = np.array([100.0, 40, 10, 40])
     data = prepare(distance, duration, np.ones(4), 2.0, np.zeros(4), closes, np.zeros(4), 3)
-    nodes, offsets = descend(data, *flat([np.array([1, 2]), np.array([3])]))
+    nodes, offsets = descend(data, *flat([np.array([1, 2]), np.array([3])])).best_routes()
     assert sorted(split(nodes, offsets)) == [[1, 2], [3]]
 
 
 def test_customers_on_no_route_stay_away():
     arrays = routing_arrays(drawn("acvrp", 10, 1))
-    nodes, _ = descend(data_of(arrays), *flat([np.array([3, 1]), np.array([2])]))
+    nodes, _ = descend(data_of(arrays), *flat([np.array([3, 1]), np.array([2])])).best_routes()
     assert sorted(nodes.tolist()) == [1, 2, 3]
