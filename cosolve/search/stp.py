@@ -1,9 +1,11 @@
 """
-Steiner trees: reductions, dual ascent, a population of local optima, annealing, and branch-and-bound over one graph.
+Steiner trees: reductions, dual solutions, a population of local optima, parts, annealing, and branch-and-bound.
 
 The whole follows Pajor, Uchoa and Werneck (2018), "A robust and scalable algorithm for the Steiner problem in graphs",
 *Mathematical Programming Computation* 10: 69-118; the annealing over node sets is for the graphs on which theirs, as
-they say, is weakest (:mod:`cosolve.search.stp_anneal`).
+they say, is weakest (:mod:`cosolve.search.stp_anneal`). Sparse graphs, road networks above all, get more than theirs:
+dual ascent is only where a search for better dual solutions starts (:mod:`cosolve.search.stp_dual`), and trees of many
+terminals are improved part by part (:mod:`cosolve.search.stp_partition`).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 from cosolve.core.jit import jit
 from cosolve.search.random import stream
 from cosolve.search.stp_anneal import Annealing
-from cosolve.search.stp_dual import dual_ascent
+from cosolve.search.stp_dual import DualAscent
 from cosolve.search.stp_graph import (
     Adjacency,
     csr,
@@ -28,6 +30,7 @@ from cosolve.search.stp_graph import (
     tree_weight,
 )
 from cosolve.search.stp_local import improve
+from cosolve.search.stp_partition import cut_out, put_back
 from cosolve.search.stp_reduce import Reduced, original, reduce_by_bound, reduce_degrees, simplify
 
 #: Work units of one slice of local search: a few hundredths of a second.
@@ -35,13 +38,41 @@ _SLICE = 3_000_000
 
 _POOL = 16
 
-#: Annealing is for graphs of short ways: at least so many edges for each node, and not too many in all.
-_DENSE, _MAX_ANNEALED = 2.0, 100_000
+#: Graphs of fewer edges for each node are sparse, like roads and grids: search for better dual solutions and the
+#: partition are for them. Where edges are many and alike, every better dual solution has fractions of their weights,
+#: which no order of ascents finds, and annealing over node sets takes the place of the partition.
+_SPARSE = 2.2
+
+#: Edges that annealing is for.
+_MAX_ANNEALED = 100_000
 
 #: Iterations of the first annealing run; each one is twice as long as the one before.
 _FIRST_RUN = 50_000
 
-_NO_CUTS = np.empty(0, np.int64)
+#: Terminals of the first part, the fewest of any, and the steps of search after
+#: which a part is given up.
+_PART, _LEAST_PART, _PART_STEPS = 50, 10, 200
+
+#: Steps of parts between two of each other search: so many as long as they bring lighter trees, else fewer and fewer.
+_MOST_STEPS, _LEAST_STEPS = 100.0, 5.0
+
+#: Searches of the graph as a whole are for this many nodes; for more only where there are too few terminals for parts.
+_MAX_WHOLE = 20_000
+
+#: Slices of local search that a tree of the reductions gets.
+_FIRST_DESCENT = 10
+
+#: The graph is reduced again when this part of its edges can go, which is looked at whenever the gap fell by this part.
+_WORTH = 0.1
+
+#: A dual solution is searched further while a slice takes this part of the gap away: at the root, and in branches.
+_ROOT_STALL, _NODE_STALL = 0.005, 0.02
+
+#: Work of a slice of search for better dual solutions, for each edge of a small graph.
+_DUAL_WORK = 100
+
+#: Slices without any gain after which the search for better dual solutions beside the others ends.
+_DUAL_IDLE = 50
 
 
 class SteinerSearch:
@@ -66,8 +97,8 @@ class SteinerSearch:
         Flag per edge and weight of the best tree so far (none and infinity at first).
     bound
         Proven lower bound.
-    iterations
-        Trees made by the population search so far.
+    nodes
+        Of branch-and-bound so far.
     """
 
     def __init__(
@@ -87,10 +118,12 @@ class SteinerSearch:
         self.best: np.ndarray | None = None
         self.weight = np.inf
         self.bound = 0.0
-        self.iterations = 0
+        self._trees = self._parts = 0
         self.nodes = 0
         self._is_integral = is_integral
         self._node_bound = 0.0
+        self._part_steps = _MOST_STEPS
+        self._smaller: Reduced | None = None
         self._saturated: tuple[Reduced, np.ndarray] | None = None
         self._keeps_best = keeps_best
         self._random = np.array([2 * seed + 88172645463325252], np.uint64)
@@ -98,6 +131,11 @@ class SteinerSearch:
             next_random(self._random)
 
     # -- trees and bounds ---------------------------------------------------------------------------------
+
+    @property
+    def iterations(self) -> int:
+        """Trees of the population search and parts of the partition so far."""
+        return self._trees + self._parts
 
     @property
     def is_closed(self) -> bool:
@@ -133,22 +171,32 @@ class SteinerSearch:
     def run(self) -> Iterator[None]:
         """Work for ever, or until closed; hands back control every few hundredths of a second."""
         yield from self.presolve()
-        if self.is_closed:
-            return
-        population = self._population()
-        annealing = self._anneal()
-        branching = self._branch()
+        while not self.is_closed:
+            for _ in self._search():
+                yield
+                if self._smaller is not None:
+                    self.graph, self._smaller = simplify(self._smaller), None
+                    yield from self._reduce()
+                    break
+
+    def _search(self) -> Iterator[None]:
+        """All searches of the present graph in turns, for ever or until closed."""
+        partition, tightening = self._partition(), self._tighten()
+        turns: list[Iterator[None]] = []
+        branching: Iterator[None] = iter(())
+        if self.graph.num_nodes <= _MAX_WHOLE or self.graph.num_terminals < 2 * _PART:
+            branching = self._branch()
+            turns = [self._population(), self._anneal()]
         while not self.is_closed:
             next(branching, None)
             yield
-            if self.is_closed:
-                return
-            done = self.iterations
-            while self.iterations == done and not self.is_closed:
-                next(population)
-                yield
-                next(annealing, None)
-                yield
+            done = self._trees
+            while self._trees == done and not self.is_closed:
+                for _ in zip(range(int(self._part_steps)), partition, strict=False):
+                    yield
+                for turn in (tightening, *turns):
+                    next(turn, None)
+                    yield
 
     def presolve(self) -> Iterator[None]:
         """The first phase of :meth:`run`: reductions and bounds until they stall."""
@@ -159,6 +207,9 @@ class SteinerSearch:
         yield
         self.graph = simplify(self.graph)
         yield
+        yield from self._reduce()
+
+    def _reduce(self) -> Iterator[None]:
         for graph in self._dual_rounds(self.graph, True):
             self.graph = graph
             yield
@@ -174,17 +225,19 @@ class SteinerSearch:
         return bool((degree[graph.is_terminal] == 0).any())
 
     def _dual_rounds(self, graph: Reduced, is_root: bool) -> Iterator[Reduced]:
-        """Dual ascent from several roots, a tree from each, and what the bound removes; yields the graph each time."""
-        idle = 0
-        while idle < (4 if is_root else 2) and not self._is_exhausted(graph):
-            terminals = np.flatnonzero(graph.is_terminal)
-            root = int(terminals[int(next_random(self._random) * len(terminals))])
+        """
+        Dual ascent from several roots, a tree from each, and what the bound removes; yields the graph each time.
+
+        Once that stalls, each dual solution is improved by search first.
+        """
+        idle, is_strong = 0, False
+        while not self._is_exhausted(graph):
             before = len(graph.ends)
             adjacency = graph.graph()
-            dual, reduced, _ = dual_ascent(
-                *adjacency, graph.ends, graph.weights, graph.is_terminal, root, _NO_CUTS, _NO_CUTS
-            )
-            bound = graph.fixed_weight + dual
+            root, dual = self._dual(graph, adjacency)
+            if is_strong:
+                yield from (graph for _ in self._strengthen(graph, dual, _ROOT_STALL if is_root else _NODE_STALL))
+            bound = graph.fixed_weight + dual.bound
             if is_root:
                 self._raise(bound)
             self._node_bound = max(self._node_bound, bound) if not is_root else bound
@@ -193,11 +246,12 @@ class SteinerSearch:
                 yield graph
                 return
             # Ascend and prune: the saturated arcs hold light trees.
-            saturated = (reduced[0::2] == 0) | (reduced[1::2] == 0)
+            saturated = (dual.reduced[0::2] == 0) | (dual.reduced[1::2] == 0)
             self._saturated = (graph, saturated)
             tree = self._shortest_paths(graph, adjacency, np.where(saturated, graph.weights, np.inf), root)
             if len(tree):
-                yield from (graph for _ in self._descend(graph, adjacency, tree, graph.weights))
+                descent = self._descend(graph, adjacency, tree, graph.weights)
+                yield from (graph for _ in zip(range(_FIRST_DESCENT), descent, strict=False))
                 self._found(graph, tree)
             slack = self._slack(bound)
             if slack < 0:
@@ -206,10 +260,58 @@ class SteinerSearch:
                     self._raise(self.weight)
                 yield graph
                 return
-            graph = reduce_by_bound(graph, reduced, root, slack)
+            graph = reduce_by_bound(graph, dual.reduced, root, slack)
             graph = simplify(graph) if len(graph.ends) < 0.9 * before else reduce_degrees(graph)
             idle = 0 if len(graph.ends) < 0.95 * before else idle + 1
             yield graph
+            stalled = idle == (4 if is_root else 2)
+            if (is_strong and idle) or (stalled and not _is_sparse(graph)):
+                return
+            is_strong = is_strong or stalled
+
+    def _dual(self, graph: Reduced, adjacency: Adjacency) -> tuple[int, DualAscent]:
+        """Dual ascent from a terminal drawn at random."""
+        terminals = np.flatnonzero(graph.is_terminal)
+        root = int(terminals[self._pick(len(terminals))])
+        return root, DualAscent(adjacency, graph.ends, graph.weights, graph.is_terminal, root, self._random)
+
+    def _strengthen(self, graph: Reduced, dual: DualAscent, stall: float) -> Iterator[None]:
+        """Improve a dual solution until it stalls, or closes the gap."""
+        budget = _dual_budget(graph)
+        slices = 3 * max(1, _DUAL_WORK * len(graph.ends) // budget)
+        idle = 0
+        while idle < 2 and self._slack(graph.fixed_weight + dual.bound) >= 0:
+            before = dual.bound
+            for _ in range(slices):
+                dual.improve(budget)
+                yield
+            gap = self.weight - graph.fixed_weight - dual.bound
+            idle = 0 if dual.bound - before >= stall * gap else idle + 1
+
+    def _tighten(self) -> Iterator[None]:
+        """Improve one dual solution on and on, until the graph is worth to be reduced again."""
+        graph = self.graph
+        if not _is_sparse(graph):
+            return
+        root, dual = self._dual(graph, graph.graph())
+        budget = _dual_budget(graph)
+        idle, looked = 0, np.inf
+        while True:
+            if idle < _DUAL_IDLE:
+                before = dual.bound
+                dual.improve(budget)
+                idle = 0 if dual.bound > before else idle + 1
+            bound = graph.fixed_weight + dual.bound
+            self._raise(bound)
+            slack = self._slack(bound)
+            if slack < 0:
+                self._raise(self.weight)
+            elif slack < (1 - _WORTH) * looked:
+                looked = slack
+                smaller = reduce_by_bound(graph, dual.reduced, root, slack)
+                if len(smaller.ends) < (1 - _WORTH) * len(graph.ends):
+                    self._smaller = smaller
+            yield
 
     def _shortest_paths(self, graph: Reduced, adjacency: Adjacency, weights: np.ndarray, root: int) -> np.ndarray:
         """Tree (a flag per edge) by the shortest path heuristic under other weights; empty if there is none."""
@@ -249,14 +351,58 @@ class SteinerSearch:
                 yield
             self._found(graph, tree)
             failures = 0 if _enter(pool, float(tree_weight(graph.weights, tree)), tree) else failures + 1
-            self.iterations += 1
+            self._trees += 1
+            yield
+
+    def _partition(self) -> Iterator[None]:
+        """Solve what is too large to be searched as a whole part by part; parts grow as long as they are solved."""
+        graph, adjacency = self.graph, self.graph.graph()
+        if graph.num_terminals < 2 * _PART or not (_is_sparse(graph) or len(graph.ends) > _MAX_ANNEALED):
+            return
+        root = int(np.argmax(graph.is_terminal))
+        size, known = float(_PART), np.inf
+        tree, is_stale = np.empty(0, np.bool_), graph.is_terminal
+        while True:
+            if self.weight < known:
+                # Found elsewhere, maybe with edges that this graph lost: what it kept is all but free.
+                assert self.best is not None
+                kept = graph.contains(self.best)
+                tree = self._shortest_paths(graph, adjacency, np.where(kept, 1e-3, 1.0) * graph.weights, root)
+                is_stale = graph.is_terminal.copy()
+            stale = np.flatnonzero(is_stale)
+            if len(stale) == 0:
+                size, is_stale = 1.5 * size, graph.is_terminal.copy()
+                continue
+            centre = int(stale[self._pick(len(stale))])
+            part = cut_out(adjacency, graph.ends, graph.weights, graph.is_terminal, tree, centre, int(size))
+            terminals = np.flatnonzero(part.is_terminal)
+            seed = self._pick(1 << 32)
+            search = SteinerSearch(
+                part.num_nodes, part.ends, part.weights, terminals, is_integral=self._is_integral, seed=seed
+            )
+            search.offer(part.in_tree)
+            before = search.weight
+            for _ in zip(range(_PART_STEPS), search.run(), strict=False):
+                yield
+            self._parts += 1
+            size = 1.05 * size if search.is_closed else max(0.95 * size, _LEAST_PART)
+            is_better = search.weight < before
+            self._part_steps = _MOST_STEPS if is_better else max(0.9 * self._part_steps, _LEAST_STEPS)
+            if is_better:
+                assert search.best is not None
+                tree = put_back(adjacency, graph.ends, graph.is_terminal, tree, part, search.best)
+                self._found(graph, tree)
+                is_stale[part.terminals] = True
+            else:
+                is_stale[part.terminals[: (len(part.terminals) + 1) // 2]] = False
+            known = self.weight
             yield
 
     def _anneal(self) -> Iterator[None]:
         """Annealing runs of growing length; the best tree of each goes through the local search."""
         graph, adjacency = self.graph, self.graph.graph()
         m = len(graph.ends)
-        if graph.is_terminal.all() or not _DENSE * graph.num_nodes <= m <= _MAX_ANNEALED:
+        if graph.is_terminal.all() or _is_sparse(graph) or m > _MAX_ANNEALED:
             return
         random = stream(int(next_random(self._random) * 2**53))
         annealing = Annealing(graph.num_nodes, graph.ends, graph.weights, graph.is_terminal, random)
@@ -317,6 +463,15 @@ class SteinerSearch:
                 count += 1
                 heapq.heappush(heap, (self._node_bound, count, child))
         self._raise(self.weight)
+
+
+def _is_sparse(graph: Reduced) -> bool:
+    return len(graph.ends) < _SPARSE * graph.num_nodes
+
+
+def _dual_budget(graph: Reduced) -> int:
+    """Work of a slice of dual search: on small graphs in proportion to what everything else takes there."""
+    return min(_SLICE, _DUAL_WORK * len(graph.ends))
 
 
 def _enter(pool: list[tuple[float, np.ndarray]], weight: float, tree: np.ndarray) -> bool:

@@ -65,6 +65,10 @@ class Reduced:
         _expand(self.left, self.right, np.concatenate((self.fixed, self.record[in_tree])), out)
         return out
 
+    def contains(self, in_tree: np.ndarray) -> np.ndarray:
+        """Flag per edge: all original edges that it stands for are flagged in ``in_tree``."""
+        return _contains(self.left, self.right, self.record, in_tree)
+
     def without(self, useless: np.ndarray) -> Reduced:
         """The graph less some edges (a flag per edge)."""
         keep = ~useless
@@ -208,6 +212,25 @@ def _expand(left: np.ndarray, right: np.ndarray, records: np.ndarray, out: np.nd
                 stack[top] = left[x]
                 stack[top + 1] = right[x]
                 top += 2
+
+
+@jit
+def _contains(left: np.ndarray, right: np.ndarray, record: np.ndarray, in_tree: np.ndarray) -> np.ndarray:
+    out = np.ones(len(record), np.bool_)
+    stack = np.empty(len(left) + 1, np.int64)
+    for e in range(len(record)):
+        stack[0] = record[e]
+        top = 1
+        while top > 0 and out[e]:
+            top -= 1
+            x = stack[top]
+            if right[x] < 0:
+                out[e] = in_tree[left[x]]
+            else:
+                stack[top] = left[x]
+                stack[top + 1] = right[x]
+                top += 2
+    return out
 
 
 @jit

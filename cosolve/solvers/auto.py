@@ -21,6 +21,7 @@ from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver, make_options, solvers
+from cosolve.instances.stp import STPInstance
 
 _PROOFS = (Status.INFEASIBLE, Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED)
 
@@ -94,6 +95,8 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search", 0.1), Stage("cpsat")), (Stage("local-search", 0.5),))
         case "fjsp":
             return Plan((Stage("greedy"), Stage("local-search", 0.85), Stage("cpsat")))
+        case "stp" if isinstance(instance, STPInstance) and instance.num_edges < 2 * n:
+            return Plan((Stage("greedy"), Stage("local-search")))
         case "stp":
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("scip")))
         case "regtree":

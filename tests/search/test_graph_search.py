@@ -5,12 +5,16 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
+from scipy.sparse import csr_array
 
 from cosolve.instances.generators import generate
 from cosolve.instances.graphs import Graph
 from cosolve.search import mds, mds_reduce, mis, mis_reduce, numvc
+from cosolve.search.mds_bound import Lagrangian
 from cosolve.solvers.local_search.mds import make_cover
 from cosolve.solvers.local_search.mis import cover_cliques, make_kernel
 
@@ -111,6 +115,24 @@ def test_mds_reductions_keep_an_optimum_and_packing_bounds_it(graph):
     )
     assert len(cover.taken) + inner == optimum
     assert mds_reduce.pack(cover.row_ptr, cover.row_columns, cover.num_columns) <= inner
+    prices = Lagrangian(cover.row_ptr, cover.row_columns, cover.column_ptr, cover.column_rows)
+    for _ in range(200):
+        prices.iterate(float(inner))
+        assert prices.bound <= inner + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_prices_come_near_the_linear_relaxation(seed):
+    """A bound above the relaxation is wrong, one far below it worthless."""
+    graph = generate("mds", "ba", nodes=2000, seed=seed).graph
+    cover = make_cover(graph)
+    rows = csr_array((np.ones(len(cover.row_columns)), cover.row_columns, cover.row_ptr))
+    ones = np.ones(rows.shape[0])
+    relaxation = linprog(np.ones(rows.shape[1]), A_ub=-rows, b_ub=-ones).fun
+    prices = Lagrangian(cover.row_ptr, cover.row_columns, cover.column_ptr, cover.column_rows)
+    while not prices.is_done:
+        prices.iterate(1.1 * relaxation)
+    assert 0.98 * relaxation <= prices.bound <= relaxation + 1e-6
 
 
 @settings(deadline=None, max_examples=60)

@@ -15,9 +15,10 @@ from cosolve.search.random import stream
 from cosolve.search.stp import SteinerSearch, connects
 from cosolve.search.stp_anneal import PENALTY, Annealing
 from cosolve.search.stp_cuts import violated_cuts
-from cosolve.search.stp_dual import dual_ascent
+from cosolve.search.stp_dual import DualAscent
 from cosolve.search.stp_graph import shortest_path_tree_heuristic, spanning_tree, tree_weight
 from cosolve.search.stp_local import improve
+from cosolve.search.stp_partition import cut_out, put_back
 from cosolve.search.stp_reduce import original, simplify
 
 NONE = np.empty(0, np.int64)
@@ -105,13 +106,111 @@ def test_bound_optimum_heuristic_are_in_order(instance):
     descend(instance, tree, 500)
     verdict = evaluate(instance, EdgeSet(edges=instance.edges[tree]))
     assert verdict.feasible, verdict.violations
-    bound, reduced, _ = dual_ascent(
-        *instance.adjacency, instance.edges, instance.weights, flags(instance), root, NONE, NONE
-    )
-    assert bound <= best + 1e-9
+    dual = DualAscent(instance.adjacency, instance.edges, instance.weights, flags(instance), root, stream(0))
+    assert dual.bound <= best + 1e-9
     assert best <= verdict.objective + 1e-9
     assert verdict.objective <= before + 1e-9
-    assert (reduced >= 0).all()
+    assert (dual.reduced >= 0).all()
+
+
+def reachable(instance: STPInstance, root: int, forbidden: np.ndarray) -> set[int]:
+    """Nodes that the root reaches without some arcs."""
+    banned = set(forbidden.tolist())
+    ways: dict[int, list[int]] = {}
+    for e, (u, v) in enumerate(instance.edges.tolist()):
+        ways.setdefault(u, []).extend([v] if 2 * e not in banned else [])
+        ways.setdefault(v, []).extend([u] if 2 * e + 1 not in banned else [])
+    found, stack = {root}, [root]
+    while stack:
+        new = set(ways.get(stack.pop(), ())) - found
+        found |= new
+        stack.extend(new)
+    return found
+
+
+@given(instances(), st.booleans(), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_search_for_dual_solutions_raises_cuts_within_the_weights(instance, is_fractional, seed):
+    """Every step takes cuts back and raises others: books that drift apart would prove too much."""
+    if is_fractional:
+        weights = instance.weights * np.pi / 3
+        instance = STPInstance(
+            num_nodes=instance.num_nodes, edges=instance.edges, weights=weights, terminals=instance.terminals
+        )
+    best, root = optimum(instance), int(instance.terminals[0])
+    dual = DualAscent(instance.adjacency, instance.edges, instance.weights, flags(instance), root, stream(seed))
+    before = dual.bound
+    for _ in range(5):
+        dual.improve(2_000)
+        assert before <= dual.bound <= best + 1e-9
+    start, arcs, heights = dual.cuts()
+    used = np.zeros(2 * instance.num_edges)
+    for k, height in enumerate(heights):
+        cut = arcs[start[k] : start[k + 1]]
+        assert set(instance.terminals.tolist()) - reachable(instance, root, cut), "a cut that separates no terminal"
+        used[cut] += height
+    assert heights.sum() == pytest.approx(dual.bound)
+    assert used + dual.reduced == pytest.approx(np.repeat(instance.weights, 2))
+
+
+def test_search_for_dual_solutions_closes_most_of_the_gap_on_roads():
+    """Dual ascent alone stays some 2 % below the optimum there."""
+    instance = road(side=30, num_terminals=60, seed=3)
+    search = engine(instance)
+    for _ in search.run():
+        pass
+    assert search.is_closed
+    root = int(instance.terminals[0])
+    dual = DualAscent(instance.adjacency, instance.edges, instance.weights, flags(instance), root, stream(0))
+    before = dual.bound
+    dual.improve(10_000_000)
+    assert search.weight - dual.bound < 0.3 * (search.weight - before)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_of_a_tree_fit_back_into_it(seed):
+    """A part put back as it was is the same tree; one that is lighter saves at least as much in the whole."""
+    instance = road(side=40, num_terminals=150, seed=seed)
+    is_terminal = flags(instance)
+    tree = first_tree(instance, int(instance.terminals[0]))
+    graph = instance.edges, instance.weights, is_terminal
+    saved = 0.0
+    for centre in instance.terminals[::10].tolist():
+        part = cut_out(instance.adjacency, *graph, tree, centre, 12)
+        assert len(part.terminals) == 12
+        assert part.terminals[0] == centre
+        same = put_back(instance.adjacency, instance.edges, is_terminal, tree, part, part.in_tree)
+        assert np.array_equal(same, tree)
+        search = SteinerSearch(
+            part.num_nodes, part.ends, part.weights, np.flatnonzero(part.is_terminal), is_integral=True, seed=0
+        )
+        search.offer(part.in_tree)
+        before = search.weight
+        for _ in search.run():
+            pass
+        after = put_back(instance.adjacency, instance.edges, is_terminal, tree, part, search.best)
+        gain = tree_weight(instance.weights, tree) - tree_weight(instance.weights, after)
+        assert gain >= before - search.weight - 1e-6
+        saved += gain
+        tree = after
+        verdict = evaluate(instance, EdgeSet(edges=instance.edges[tree]))
+        assert verdict.feasible, verdict.violations
+    assert saved > 0
+
+
+def test_partition_beats_one_descent_on_a_large_graph():
+    """What the parts find must reach the best tree of the whole graph."""
+    instance = road(side=80, num_terminals=400, seed=0)
+    tree = first_tree(instance, int(instance.terminals[0]))
+    descend(instance, tree, 10_000_000)
+    search = engine(instance)
+    for _ in search.run():
+        if search.iterations >= 60:
+            break
+    assert search.best is not None
+    assert evaluate(instance, EdgeSet(edges=instance.edges[search.best])).objective == pytest.approx(search.weight)
+    assert search.weight < 0.995 * tree_weight(instance.weights, tree)
+    assert search.weight <= 1.005 * search.bound
 
 
 @given(instances())

@@ -14,9 +14,10 @@ import numpy as np
 from cosolve.core.monitor import Monitor
 from cosolve.instances.milp import MILPInstance
 from cosolve.instances.stp import EdgeSet, STPInstance
+from cosolve.search.random import stream
 from cosolve.search.stp import SteinerSearch, connects
 from cosolve.search.stp_cuts import violated_cuts
-from cosolve.search.stp_dual import dual_ascent
+from cosolve.search.stp_dual import DualAscent
 from cosolve.search.stp_graph import prune, spanning_tree
 from cosolve.search.stp_reduce import Reduced
 from cosolve.solvers.formulations import Formulation, Rows
@@ -29,6 +30,9 @@ _MAX_CUTS, _MAX_ARCS = 400, 200_000
 
 #: Arcs in the rows taken from dual ascent.
 _FIRST_ARCS = 100_000
+
+#: Slices of search for these rows, and the work units of each: half a second in all.
+_SLICES, _SLICE = 15, 3_000_000
 
 #: Entries of the rows that say where an arc may start; above, they cost more time than their bound is worth.
 _MAX_BALANCE = 200_000
@@ -147,10 +151,14 @@ def prepare(instance: STPInstance, monitor: Monitor | None) -> Arborescence | No
     degree = np.bincount(graph.ends.ravel(), minlength=graph.num_nodes)
     # A root of high degree has the most ways to begin; dual ascent then raises the most cuts.
     root = int(np.argmax(np.where(graph.is_terminal, degree, -1)))
-    start = np.zeros(1 + 20 * graph.num_nodes, np.int64)
-    arcs = np.empty(_FIRST_ARCS, np.int64)
-    _, _, count = dual_ascent(*graph.graph(), graph.ends, graph.weights, graph.is_terminal, root, start, arcs)
-    return Arborescence(instance, graph, root, start[: count + 1], arcs[: start[count]], engine.best)
+    dual = DualAscent(graph.graph(), graph.ends, graph.weights, graph.is_terminal, root, stream(0))
+    for _ in range(_SLICES):
+        if monitor is not None and monitor.should_stop():
+            break
+        dual.improve(_SLICE)
+    start, arcs, _ = dual.cuts()
+    num = int(np.searchsorted(start, _FIRST_ARCS, "right")) - 1
+    return Arborescence(instance, graph, root, start[: num + 1], arcs[: start[num]], engine.best)
 
 
 def formulate(instance: STPInstance, monitor: Monitor | None = None) -> Formulation:

@@ -1,7 +1,8 @@
-"""Local search for minimum dominating sets: exact reductions to a set cover, then row weighting."""
+"""Local search for minimum dominating sets: reductions to a set cover, row weighting, a Lagrangian bound beside it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -13,12 +14,15 @@ from cosolve.core.solver import Outcome
 from cosolve.instances.graphs import Graph, MDSInstance, NodeSet
 from cosolve.search import mds as kernel
 from cosolve.search import mds_reduce
+from cosolve.search.mds_bound import Lagrangian
 
 #: Chosen columns that are compared for the one to leave; all of them in covers up to this size.
 _SAMPLES = 600
 #: Seconds between two reports of a large instance.
 _PATIENCE = 0.25
 _MAX_SLICE = 20_000
+#: Seconds of the bound for each slice of search.
+_BOUND_SLICE = 0.03
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def make_cover(graph: Graph) -> Cover:
 
 
 def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.random.Generator) -> Outcome:
-    """Improve a dominating set until the limit, or until it meets the packing bound of the reduced problem."""
+    """Improve a dominating set until the limit, or until it meets the bound of the reduced problem."""
     cover = make_cover(instance.graph)
     forced = len(cover.taken)
     bound = mds_reduce.pack(cover.row_ptr, cover.row_columns, cover.num_columns)
@@ -77,6 +81,7 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
     monitor.report(cover.lift(chosen))
     if cover.num_rows == 0:
         return Outcome(stats=stats)
+    prices = Lagrangian(cover.row_ptr, cover.row_columns, cover.column_ptr, cover.column_rows)
     state = kernel.make_state(cover.column_ptr, cover.column_rows, cover.num_rows, chosen, seed)
     args = (cover.row_ptr, cover.row_columns, cover.column_ptr, cover.column_rows, state)
     limit = monitor.stop.iterations
@@ -91,6 +96,12 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
             reported, last = best, perf_counter()
         if is_over:
             break
+        begin = perf_counter()
+        while not prices.is_done and perf_counter() - begin < _BOUND_SLICE:
+            prices.iterate(best)
+        if (proven := math.ceil(prices.bound - 1e-6)) > bound:
+            bound = proven
+            monitor.report_bound(forced + bound)
         begin = perf_counter()
         kernel.run(*args, slice_length if left is None else min(slice_length, left), bound, _SAMPLES)
         # Only the length of slices follows the clock; the path of the search does not depend on it.
