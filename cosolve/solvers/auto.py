@@ -81,6 +81,8 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search")))
         case "acvrp" | "vrptw" | "acvrptw":
             return Plan((Stage("greedy"), Stage("rr")))
+        case "mis" if n > 100_000:
+            return Plan((Stage("greedy"), Stage("local-search")))
         case "mis":
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("cpsat")))
         case "mds":
