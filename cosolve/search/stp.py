@@ -49,8 +49,7 @@ _MAX_ANNEALED = 100_000
 #: Iterations of the first annealing run; each one is twice as long as the one before.
 _FIRST_RUN = 50_000
 
-#: Terminals of the first part, the fewest of any, and the steps of search after
-#: which a part is given up.
+#: Terminals of the first part, the fewest of any, and the steps of search after which a part is given up.
 _PART, _LEAST_PART, _PART_STEPS = 50, 10, 200
 
 #: Steps of parts between two of each other search: so many as long as they bring lighter trees, else fewer and fewer.
@@ -97,8 +96,8 @@ class SteinerSearch:
         Flag per edge and weight of the best tree so far (none and infinity at first).
     bound
         Proven lower bound.
-    nodes
-        Of branch-and-bound so far.
+    trees, parts, nodes
+        Trees of the population search, parts of the partition and nodes of branch-and-bound so far.
     """
 
     def __init__(
@@ -118,7 +117,7 @@ class SteinerSearch:
         self.best: np.ndarray | None = None
         self.weight = np.inf
         self.bound = 0.0
-        self._trees = self._parts = 0
+        self.trees = self.parts = 0
         self.nodes = 0
         self._is_integral = is_integral
         self._node_bound = 0.0
@@ -134,8 +133,8 @@ class SteinerSearch:
 
     @property
     def iterations(self) -> int:
-        """Trees of the population search and parts of the partition so far."""
-        return self._trees + self._parts
+        """Trees and parts."""
+        return self.trees + self.parts
 
     @property
     def is_closed(self) -> bool:
@@ -182,21 +181,15 @@ class SteinerSearch:
     def _search(self) -> Iterator[None]:
         """All searches of the present graph in turns, for ever or until closed."""
         partition, tightening = self._partition(), self._tighten()
-        turns: list[Iterator[None]] = []
-        branching: Iterator[None] = iter(())
+        turns = [tightening]
         if self.graph.num_nodes <= _MAX_WHOLE or self.graph.num_terminals < 2 * _PART:
-            branching = self._branch()
-            turns = [self._population(), self._anneal()]
+            turns += [self._branch(), self._population(), self._anneal()]
         while not self.is_closed:
-            next(branching, None)
-            yield
-            done = self._trees
-            while self._trees == done and not self.is_closed:
-                for _ in zip(range(int(self._part_steps)), partition, strict=False):
-                    yield
-                for turn in (tightening, *turns):
-                    next(turn, None)
-                    yield
+            for _ in zip(range(int(self._part_steps)), partition, strict=False):
+                yield
+            for turn in turns:
+                next(turn, None)
+                yield
 
     def presolve(self) -> Iterator[None]:
         """The first phase of :meth:`run`: reductions and bounds until they stall."""
@@ -286,7 +279,8 @@ class SteinerSearch:
                 dual.improve(budget)
                 yield
             gap = self.weight - graph.fixed_weight - dual.bound
-            idle = 0 if dual.bound - before >= stall * gap else idle + 1
+            idle = 0 if dual.bound - before >= stall * gap > 0 else idle + 1
+        dual.complete()
 
     def _tighten(self) -> Iterator[None]:
         """Improve one dual solution on and on, until the graph is worth to be reduced again."""
@@ -308,6 +302,8 @@ class SteinerSearch:
                 self._raise(self.weight)
             elif slack < (1 - _WORTH) * looked:
                 looked = slack
+                dual.complete()
+                slack = self._slack(graph.fixed_weight + dual.bound)
                 smaller = reduce_by_bound(graph, dual.reduced, root, slack)
                 if len(smaller.ends) < (1 - _WORTH) * len(graph.ends):
                     self._smaller = smaller
@@ -351,13 +347,13 @@ class SteinerSearch:
                 yield
             self._found(graph, tree)
             failures = 0 if _enter(pool, float(tree_weight(graph.weights, tree)), tree) else failures + 1
-            self._trees += 1
+            self.trees += 1
             yield
 
     def _partition(self) -> Iterator[None]:
         """Solve what is too large to be searched as a whole part by part; parts grow as long as they are solved."""
         graph, adjacency = self.graph, self.graph.graph()
-        if graph.num_terminals < 2 * _PART or not (_is_sparse(graph) or len(graph.ends) > _MAX_ANNEALED):
+        if graph.num_terminals < 2 * _PART or not (_is_sparse(graph) or graph.num_nodes > _MAX_WHOLE):
             return
         root = int(np.argmax(graph.is_terminal))
         size, known = float(_PART), np.inf
@@ -368,10 +364,14 @@ class SteinerSearch:
                 assert self.best is not None
                 kept = graph.contains(self.best)
                 tree = self._shortest_paths(graph, adjacency, np.where(kept, 1e-3, 1.0) * graph.weights, root)
+                if len(tree) == 0:
+                    return
                 is_stale = graph.is_terminal.copy()
             stale = np.flatnonzero(is_stale)
             if len(stale) == 0:
-                size, is_stale = 1.5 * size, graph.is_terminal.copy()
+                # Larger parts, up to the whole, and then small ones again, which other random choices see differently.
+                size = min(1.5 * size, graph.num_terminals) if size < graph.num_terminals else float(_PART)
+                is_stale = graph.is_terminal.copy()
                 continue
             centre = int(stale[self._pick(len(stale))])
             part = cut_out(adjacency, graph.ends, graph.weights, graph.is_terminal, tree, centre, int(size))
@@ -384,8 +384,8 @@ class SteinerSearch:
             before = search.weight
             for _ in zip(range(_PART_STEPS), search.run(), strict=False):
                 yield
-            self._parts += 1
-            size = 1.05 * size if search.is_closed else max(0.95 * size, _LEAST_PART)
+            self.parts += 1
+            size = min(1.05 * size, graph.num_terminals) if search.is_closed else max(0.95 * size, _LEAST_PART)
             is_better = search.weight < before
             self._part_steps = _MOST_STEPS if is_better else max(0.9 * self._part_steps, _LEAST_STEPS)
             if is_better:

@@ -80,8 +80,7 @@ class DualAscent:
         self._is_terminal = is_terminal
         self._terminals = np.flatnonzero(is_terminal)
         self.reduced = self._costs.copy()
-        self._is_active = is_terminal.copy()
-        self._is_active[root] = False
+        self._is_active = np.zeros(n, np.bool_)
         self._factor = np.ones(n)
         self._heap, self._where, self._score = np.empty(n, np.int64), np.full(n, -1, np.int64), np.zeros(n)
         self._stamp, self._members = np.zeros(n, np.int64), np.empty(n, np.int64)
@@ -90,24 +89,44 @@ class DualAscent:
         self._delta, self._owner, self._after = np.empty(n + 1), np.empty(n + 1, np.int64), np.empty(n + 1, np.int64)
         self._first = np.full(n, -1, np.int64)
         self._counters = np.zeros(4, np.int64)
-        _begin(adjacency[0], self._is_active, self._heap, self._where, self._score, self._counters)
-        while (end := _ascend(*self._state)) == _FULL:
-            self._make_room()
-        self._first[:] = -1
-        _link(0, self._owner, self._after, self._first, self._counters)
-        self._is_reached = end == _DONE
+        self._unproven = 0
+        self._ascend_all()
         self.bound = self._proven() if self._is_reached else np.inf
 
     def improve(self, budget: int) -> None:
-        """Search for ``budget`` units of work (arcs looked at)."""
+        """Search for ``budget`` units of work (arcs looked at); see :meth:`complete` for when it is over."""
         if not self._is_reached or len(self._terminals) < 2:
             return
         self._counters[_WORK] = 0
+        self._unproven += budget
         while self._counters[_WORK] < budget:
             searched = self._terminals, self._is_terminal, self._after, self._first
             if not _improve(*searched, self._random, budget, *self._state):
                 self._make_room()
-        self.bound = max(self.bound, self._proven())
+        if self._is_exact or self._unproven > self._start[self._counters[_CUTS]]:
+            self.bound, self._unproven = self._proven(), 0
+
+    def complete(self) -> None:
+        """
+        Let every terminal ascend that taking back the cuts of others has cut off again; the bound can only rise.
+
+        After this, as after the first ascent, the arcs of reduced cost 0 join the root to all terminals.
+        """
+        if not self._is_reached:
+            return
+        self._factor[:] = 1.0
+        self._ascend_all()
+        self.bound, self._unproven = self._proven(), 0
+
+    def _ascend_all(self) -> None:
+        self._is_active[:] = self._is_terminal
+        self._is_active[self._root] = False
+        _begin(self._graph[0], self._is_active, self._heap, self._where, self._score, self._counters)
+        while (end := _ascend(*self._state)) == _FULL:
+            self._make_room()
+        self._is_reached = end == _DONE
+        self._first[:] = -1
+        _link(0, self._owner, self._after, self._first, self._counters)
 
     def cuts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The cuts, ``arcs[start[k]:start[k + 1]]`` each, and by how much they are raised: start, arcs, heights."""

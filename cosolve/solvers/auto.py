@@ -85,6 +85,8 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search")))
         case "mis":
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("cpsat")))
+        case "mds" if n > 100_000:
+            return Plan((Stage("greedy"), Stage("local-search")))
         case "mds":
             return Plan((Stage("greedy"), Stage("local-search", 0.15), Stage("highs")), (Stage("local-search", 0.3),))
         case "cflp":

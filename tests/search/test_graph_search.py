@@ -133,6 +133,20 @@ def test_prices_come_near_the_linear_relaxation(seed):
     while not prices.is_done:
         prices.iterate(1.1 * relaxation)
     assert 0.98 * relaxation <= prices.bound <= relaxation + 1e-6
+    assert prices.proven == np.ceil(prices.bound - 1e-6)
+
+
+def test_rounding_of_a_long_sum_proves_nothing():
+    """A million times 0.2 sums up to more than 200,000, which a perfect code on a torus attains."""
+    side = 1000
+    x, y = np.divmod(np.arange(side * side), side)
+    near = [x * side + y, x * side + (y + 1) % side, x * side + (y - 1) % side]
+    near += [(x + 1) % side * side + y, (x - 1) % side * side + y]
+    columns = np.column_stack(near).astype(np.int32).ravel()
+    ptr = 5 * np.arange(side * side + 1)
+    prices = Lagrangian(ptr, columns, ptr, columns)
+    prices.iterate(200_000.0)
+    assert prices.proven <= 200_000
 
 
 @settings(deadline=None, max_examples=60)

@@ -21,8 +21,6 @@ from cosolve.search.stp_local import improve
 from cosolve.search.stp_partition import cut_out, put_back
 from cosolve.search.stp_reduce import original, simplify
 
-NONE = np.empty(0, np.int64)
-
 
 def optimum(instance: STPInstance) -> float:
     """Dreyfus and Wagner (1971), over all subsets of the terminals."""
@@ -142,7 +140,11 @@ def test_search_for_dual_solutions_raises_cuts_within_the_weights(instance, is_f
     before = dual.bound
     for _ in range(5):
         dual.improve(2_000)
-        assert before <= dual.bound <= best + 1e-9
+        assert before - 1e-9 <= dual.bound <= best + 1e-9
+    before = dual.bound
+    dual.complete()
+    assert before - 1e-9 <= dual.bound <= best + 1e-9
+    assert set(instance.terminals.tolist()) <= reachable(instance, root, np.flatnonzero(dual.reduced > 1e-9))
     start, arcs, heights = dual.cuts()
     used = np.zeros(2 * instance.num_edges)
     for k, height in enumerate(heights):
@@ -196,6 +198,20 @@ def test_parts_of_a_tree_fit_back_into_it(seed):
         verdict = evaluate(instance, EdgeSet(edges=instance.edges[tree]))
         assert verdict.feasible, verdict.violations
     assert saved > 0
+
+
+def test_presolve_that_keeps_the_best_ends_where_the_bound_meets_it():
+    """A square grid with terminals in its corners: all edges stay, the gap is 0, and nothing is left to improve."""
+    cells = np.arange(9).reshape(3, 3)
+    across = np.column_stack((cells[:, :-1].ravel(), cells[:, 1:].ravel()))
+    down = np.column_stack((cells[:-1].ravel(), cells[1:].ravel()))
+    edges = np.concatenate((across, down))
+    instance = STPInstance(num_nodes=9, edges=edges, weights=np.ones(12), terminals=np.array([0, 2, 6, 8]))
+    search = engine(instance, keeps_best=True)
+    steps = sum(1 for _ in zip(range(10_000), search.presolve(), strict=False))
+    assert steps < 10_000
+    assert search.is_closed
+    assert search.weight == 6
 
 
 def test_partition_beats_one_descent_on_a_large_graph():

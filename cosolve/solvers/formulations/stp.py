@@ -37,8 +37,9 @@ _SLICES, _SLICE = 15, 3_000_000
 #: Entries of the rows that say where an arc may start; above, they cost more time than their bound is worth.
 _MAX_BALANCE = 200_000
 
-#: Trees made to have a good bound for the reductions, where no solver has run before.
-_TREES = 40
+#: Trees made to have a good bound for the reductions, where no solver has run before; or parts for each terminal, which
+#: go over a tree some five times.
+_TREES, _PARTS = 40, 0.1
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Arborescence:
         edges = instance.find_edges(solution.edges)
         has = np.zeros(instance.num_edges, np.bool_)
         has[edges[edges >= 0]] = True
-        used = _covered(graph, has)
+        used = graph.contains(has)
         adjacency = graph.graph()
         prune(*adjacency, used, graph.is_terminal)
         out = np.zeros(2 * len(graph.ends), np.bool_)
@@ -132,7 +133,8 @@ def prepare(instance: STPInstance, monitor: Monitor | None) -> Arborescence | No
         known[instance.find_edges(monitor.best.solution.edges)] = True
         engine.offer(known)
     for _ in engine.run():
-        if engine.iterations >= _TREES or (monitor is not None and monitor.should_stop()):
+        is_enough = engine.trees >= _TREES or engine.parts >= _PARTS * engine.graph.num_terminals
+        if is_enough or (monitor is not None and monitor.should_stop()):
             break
     if not (engine.is_closed or (monitor is not None and monitor.should_stop())):
         # Once more from the beginning: a lighter tree lets the bound remove more.
@@ -275,13 +277,3 @@ def _infeasible(instance: STPInstance) -> Formulation:
     model = _model(np.zeros(1), [(column, np.ones(1), 2.0, 2.0)], instance, 0.0)
     nothing: Callable[[np.ndarray], EdgeSet] = lambda x: EdgeSet(edges=np.empty((0, 2), np.int64))  # noqa: E731
     return Formulation(model, nothing)
-
-
-def _covered(graph: Reduced, has: np.ndarray) -> np.ndarray:
-    """Flag per reduced edge: all its original edges are flagged."""
-    # Records are made of earlier ones only, so that one pass in order sees parts before wholes.
-    whole = np.empty(len(graph.left), np.bool_)
-    for r in range(len(graph.left)):
-        whole[r] = has[graph.left[r]] if graph.right[r] < 0 else whole[graph.left[r]] and whole[graph.right[r]]
-    covered: np.ndarray = whole[graph.record]
-    return covered

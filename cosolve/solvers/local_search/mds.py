@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -97,10 +96,13 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
         if is_over:
             break
         begin = perf_counter()
-        while not prices.is_done and perf_counter() - begin < _BOUND_SLICE:
+        # With a limit on iterations all at once: where the bound ends the search must not depend on the clock.
+        while not prices.is_done and (limit is not None or perf_counter() - begin < _BOUND_SLICE):
             prices.iterate(best)
-        if (proven := math.ceil(prices.bound - 1e-6)) > bound:
-            bound = proven
+            if monitor.should_stop():
+                break
+        if prices.proven > bound:
+            bound = prices.proven
             monitor.report_bound(forced + bound)
         begin = perf_counter()
         kernel.run(*args, slice_length if left is None else min(slice_length, left), bound, _SAMPLES)

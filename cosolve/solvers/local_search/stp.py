@@ -15,7 +15,7 @@ _PAUSE = 0.3
 
 
 def search(instance: STPInstance, start: EdgeSet, monitor: Monitor, rng: np.random.Generator) -> Outcome:
-    """Improve a tree until it is proven optimal or a limit is reached; an iteration is one tree of the population."""
+    """Improve a tree until it is proven optimal or a limit is reached; an iteration is one tree or one part."""
     engine = SteinerSearch(
         instance.num_nodes,
         instance.edges,
