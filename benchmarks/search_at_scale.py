@@ -112,7 +112,7 @@ GROUPS: tuple[Group, ...] = (
     Group("tsp/E100k, 2 min", ("E100k.0",), 120, 4.0),
     Group("tsp/E100k, 10 min", ("E100k.0",), 600, 2.5),
     Group("tsp/E1M, 10 min", ("E1M.0",), 600, 5.0),
-    Group("tsp/E10M, 10 min", ("E10M.0",), 600, 7.0, threads=2),
+    Group("tsp/E10M, 5 min", ("E10M.0",), 300, 7.0, threads=2),
     Group("tsp/TSPLIB, 60 s", (*_TSPLIB.split(), "pla7397", "eg7146", "it16862", "pla33810", "ch71009"), 60, 1.5),
     Group("tsp/peers 1k, 30 s", ("E1k.0", "C1k.0", "rw1621"), 30, 0.5, ("auto", "routing", "pyvrp", "lkh")),
     Group("tsp/peers 10k, 60 s", ("E10k.0", "C10k.0"), 60, 2.5, ("auto", "routing", "lkh")),

@@ -55,6 +55,9 @@ _PART, _LEAST_PART, _PART_STEPS = 50, 10, 200
 #: Steps of parts between two of each other search: so many as long as they bring lighter trees, else fewer and fewer.
 _MOST_STEPS, _LEAST_STEPS = 100.0, 5.0
 
+#: Steps that the search which found the last lighter tree has for one of each other.
+_LEAD = 5
+
 #: Searches of the graph as a whole are for this many nodes; for more only where there are too few terminals for parts.
 _MAX_WHOLE = 20_000
 
@@ -182,13 +185,18 @@ class SteinerSearch:
         """All searches of the present graph in turns, for ever or until closed."""
         partition, tightening = self._partition(), self._tighten()
         turns = [tightening]
+        leader: Iterator[None] | None = None
         if self.graph.num_nodes <= _MAX_WHOLE or self.graph.num_terminals < 2 * _PART:
             turns += [self._branch(), self._population(), self._anneal()]
         while not self.is_closed:
             for _ in zip(range(int(self._part_steps)), partition, strict=False):
                 yield
             for turn in turns:
-                next(turn, None)
+                before = self.weight
+                for _ in zip(range(_LEAD if turn is leader else 1), turn, strict=False):
+                    yield
+                if self.weight < before:
+                    leader = turn
                 yield
 
     def presolve(self) -> Iterator[None]:

@@ -99,7 +99,7 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search", 0.1), Stage("cpsat")), (Stage("local-search", 0.5),))
         case "fjsp":
             return Plan((Stage("greedy"), Stage("local-search", 0.85), Stage("cpsat")))
-        case "stp" if isinstance(instance, STPInstance) and instance.num_edges < 2 * n:
+        case "stp" if n > 1000 or (isinstance(instance, STPInstance) and instance.num_edges < 2 * n):
             return Plan((Stage("greedy"), Stage("local-search")))
         case "stp":
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("scip")))

@@ -20,8 +20,8 @@ _SAMPLES = 600
 #: Seconds between two reports of a large instance.
 _PATIENCE = 0.25
 _MAX_SLICE = 20_000
-#: Seconds of the bound for each slice of search.
-_BOUND_SLICE = 0.03
+#: Part of the time that the bound may take, until its steps become too short.
+_BOUND_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
     state = kernel.make_state(cover.column_ptr, cover.column_rows, cover.num_rows, chosen, seed)
     args = (cover.row_ptr, cover.row_columns, cover.column_ptr, cover.column_rows, state)
     limit = monitor.stop.iterations
+    started, on_bound = perf_counter(), 0.0
     slice_length, reported, last = 200, int(state.counts[kernel.BEST]), perf_counter()
     while True:
         done = int(state.counts[kernel.ITERATION])
@@ -97,8 +98,10 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
             break
         begin = perf_counter()
         # With a limit on iterations all at once: where the bound ends the search must not depend on the clock.
-        while not prices.is_done and (limit is not None or perf_counter() - begin < _BOUND_SLICE):
+        while not prices.is_done and (limit is not None or on_bound <= _BOUND_SHARE * (begin - started)):
             prices.iterate(best)
+            on_bound += perf_counter() - begin
+            begin = perf_counter()
             if monitor.should_stop():
                 break
         if prices.proven > bound:
