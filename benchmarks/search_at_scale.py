@@ -59,6 +59,8 @@ class Group:
         Largest mean gap in %.
     solvers
         The first one is ours, the others are there for comparison.
+    each
+        Whether the promise is for every run and not for their mean.
     against
         "reference", or "bound" for the gap to the bound that the run itself proved.
     """
@@ -69,6 +71,7 @@ class Group:
     promised: float
     solvers: tuple[str, ...] = ("auto",)
     threads: int = 1
+    each: bool = False
     against: str = "reference"
 
     @property
@@ -134,7 +137,7 @@ GROUPS: tuple[Group, ...] = (
     Group("fjsp/100 x 20, 5 min", ("sd2-100x20",), 300, 5.0, against="bound"),
     Group("stp/SteinLib, 60 s", tuple(_STEINLIB.split()), 60, 0.0),
     Group("stp/PACE 2018, 60 s", _STP_PACE, 60, 1.0),
-    Group("stp/hypercubes, 10 min", ("hc9u", "hc10u", "hc11u", "hc12u"), 600, 0.0),
+    Group("stp/hypercubes, 10 min", ("hc9u", "hc10u", "hc11u", "hc12u"), 600, 0.0, each=True),
     Group("stp/70,000 nodes, 10 min", ("road-70k",), 600, 2.0, against="bound"),
 )
 
@@ -333,10 +336,12 @@ def page(groups: list[Group], records: dict[tuple[str, str, str], dict[str, Any]
                 continue
             gaps = [gap(r, group) for r in found]
             mean = sum(gaps) / len(gaps)
-            verdict = "" if k else "held" if mean <= group.promised + ROUNDED else "**missed**"
+            decisive = max(gaps) if group.each else mean
+            verdict = "" if k else "held" if decisive <= group.promised + ROUNDED else "**missed**"
             verdict = verdict if len(found) == len(group.members) else f"{verdict} (part)"
             words = f" ({group.threads} threads)" if group.threads > 1 else ""
             promised = "" if k else "a solution" if math.isinf(group.promised) else f"{group.promised:g}"
+            promised += " each" if promised and group.each else ""
             memory = max(r.get("memory", 0) for r in found) / 2**30
             yield (
                 f"| {group.key}{words} | {solver} | {len(found)} of {len(group.members)} | {mean:.2f} "
