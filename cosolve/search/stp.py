@@ -19,6 +19,7 @@ import numpy as np
 from cosolve.core.jit import jit
 from cosolve.search.random import stream
 from cosolve.search.stp_anneal import Annealing
+from cosolve.search.stp_anneal_even import EvenAnnealing
 from cosolve.search.stp_dual import DualAscent
 from cosolve.search.stp_graph import (
     Adjacency,
@@ -46,8 +47,11 @@ _SPARSE = 2.2
 #: Edges that annealing is for.
 _MAX_ANNEALED = 100_000
 
-#: Iterations of the first annealing run; each one is twice as long as the one before.
-_FIRST_RUN = 50_000
+#: Iterations of the first annealing run, and how much longer each one is than the one before.
+_FIRST_RUN, _GROWTH = 50_000, 1.5
+
+#: Work of a slice of annealing, for each edge of a small graph.
+_ANNEALING_WORK = 1000
 
 #: Terminals of the first part, the fewest of any, and the steps of search after which a part is given up.
 _PART, _LEAST_PART, _PART_STEPS = 50, 10, 200
@@ -413,14 +417,14 @@ class SteinerSearch:
         if graph.is_terminal.all() or _is_sparse(graph) or m > _MAX_ANNEALED:
             return
         random = stream(int(next_random(self._random) * 2**53))
-        annealing = Annealing(graph.num_nodes, graph.ends, graph.weights, graph.is_terminal, random)
+        kind = EvenAnnealing if np.ptp(graph.weights) == 0 else Annealing
+        annealing = kind(graph.num_nodes, graph.ends, graph.weights, graph.is_terminal, random)
         tree = np.zeros(m, np.bool_)
-        length = _FIRST_RUN
+        length, budget = _FIRST_RUN, min(_SLICE, _ANNEALING_WORK * m)
         while True:
-            annealing.begin()
             is_done, weight = False, np.inf
             while not is_done:
-                is_done = annealing.run(length, _SLICE)
+                is_done = annealing.run(length, budget)
                 if annealing.weight < weight:
                     weight = annealing.weight
                     spanning_tree(*adjacency, graph.weights, annealing.nodes, graph.is_terminal, tree)
@@ -435,7 +439,8 @@ class SteinerSearch:
             for _ in self._descend(graph, adjacency, tree, graph.weights):
                 yield
             self._found(graph, tree)
-            length *= 2
+            annealing.begin()
+            length = int(_GROWTH * length)
 
     def _pick(self, number: int) -> int:
         return int(next_random(self._random) * number)

@@ -28,9 +28,12 @@ from cosolve.core.union_find import find
 from cosolve.search.random import below, uniform
 from cosolve.search.stp_graph import Adjacency, csr
 
-#: First and last temperature, and the penalty of a part that stays apart, in units of the median weight. Chosen on
-#: hc10u: a penalty a little below two edges, the price of a node that joins two parts, finds lighter trees.
-HOT, COLD, PENALTY = 0.36, 0.2, 1.8
+#: First temperature, and the penalty of a part that stays apart, in units of the median weight: a little below two
+#: edges, the price of a node that joins two parts.
+HOT, PENALTY = 0.3, 1.8
+
+#: Last temperatures are drawn from here: hypercubes of 11 and 12 dimensions want the least, of 10 the greatest.
+COLD = (0.1, 0.2)
 
 # Slots of State.counters.
 _CHOSEN, _INDUCED, _ITERATION = range(3)
@@ -48,6 +51,8 @@ class State:
     ----------
     alive
         Flag per node: terminal or chosen.
+    near
+        Neighbours of each node that are alive.
     chosen, place
         The chosen nodes, and the place of each node in this list (-1: none).
     induced
@@ -61,6 +66,7 @@ class State:
     """
 
     alive: np.ndarray
+    near: np.ndarray
     chosen: np.ndarray
     place: np.ndarray
     induced: np.ndarray
@@ -73,7 +79,7 @@ class State:
 
 class Annealing:
     """
-    Runs of growing length on one graph.
+    Runs on one graph.
 
     Parameters
     ----------
@@ -94,13 +100,14 @@ class Annealing:
         self._free = np.flatnonzero(~is_terminal)
         self._unit = float(np.median(weights))
         self._random = random
-        self._state: State | None = None
+        self.begin()
 
     def begin(self) -> None:
         """Start again, from the terminals alone."""
         n, m = len(self._is_terminal), len(self._ends)
         state = State(
             self._is_terminal.copy(),
+            np.bincount(self._ends[self._is_terminal[self._ends[:, ::-1]]], minlength=n),
             np.empty(n, np.int64),
             np.full(n, -1, np.int64),
             np.empty(m, np.int64),
@@ -118,10 +125,10 @@ class Annealing:
         )
         state.measures[:] = weight + PENALTY * self._unit * (parts - 1), heaviest, np.inf
         self._state = state
+        self._cold = last_temperature(self._random)
 
     def run(self, length: int, budget: int) -> bool:
         """Go on with a run of ``length`` iterations for ``budget`` work units (edges looked at); True at its end."""
-        assert self._state is not None
         state = self._state
         _run(
             *self._adjacency,
@@ -129,6 +136,7 @@ class Annealing:
             self._weights,
             self._free,
             state.alive,
+            state.near,
             state.chosen,
             state.place,
             state.induced,
@@ -138,6 +146,7 @@ class Annealing:
             state.counters,
             state.measures,
             self._unit,
+            self._cold,
             self._random,
             length,
             budget,
@@ -147,20 +156,23 @@ class Annealing:
     @property
     def alive(self) -> np.ndarray:
         """Flag per node of the present set with the terminals; it need not be connected."""
-        assert self._state is not None
         return self._state.alive
 
     @property
     def weight(self) -> float:
         """Weight of the lightest tree of this run, branches to no terminal included; infinite before the first."""
-        assert self._state is not None
         return float(self._state.measures[_BEST])
 
     @property
     def nodes(self) -> np.ndarray:
         """Flag per node of that tree."""
-        assert self._state is not None
         return self._state.best
+
+
+def last_temperature(random: np.ndarray) -> float:
+    """Where the next run ends, drawn evenly on the scale of logarithms."""
+    least, greatest = COLD
+    return float(least * (greatest / least) ** uniform(random))
 
 
 @jit
@@ -203,6 +215,37 @@ def _tree(
 
 
 @jit
+def _least_loss(
+    indptr: np.ndarray,
+    neighbours: np.ndarray,
+    edge_ids: np.ndarray,
+    weights: np.ndarray,
+    alive: np.ndarray,
+    near: np.ndarray,
+    v: int,
+    penalty: float,
+) -> float:
+    """
+    Lower bound of what the cost grows by when ``v`` leaves.
+
+    Neighbours that have no other stay apart. Whatever joins the rest again costs no less than the edges of ``v`` in the
+    tree, except for one of them.
+    """
+    loss = heaviest = 0.0
+    is_apart = True
+    for k in range(indptr[v], indptr[v + 1]):
+        if not alive[neighbours[k]]:
+            continue
+        weight = weights[edge_ids[k]]
+        if near[neighbours[k]] == 1:
+            loss += penalty - weight
+        else:
+            is_apart = False
+            heaviest = max(heaviest, weight)
+    return loss - (penalty if is_apart else heaviest)
+
+
+@jit
 def _run(
     indptr: np.ndarray,
     neighbours: np.ndarray,
@@ -211,6 +254,7 @@ def _run(
     weights: np.ndarray,
     free: np.ndarray,
     alive: np.ndarray,
+    near: np.ndarray,
     chosen: np.ndarray,
     place: np.ndarray,
     induced: np.ndarray,
@@ -220,6 +264,7 @@ def _run(
     counters: np.ndarray,
     measures: np.ndarray,
     unit: float,
+    cold: float,
     random: np.ndarray,
     length: int,
     budget: int,
@@ -229,7 +274,7 @@ def _run(
     own = np.empty(len(indptr), np.int64)
     work = 0
     while work < budget and counters[_ITERATION] < length:
-        temperature = unit * HOT * (COLD / HOT) ** (counters[_ITERATION] / length)
+        temperature = unit * HOT * (cold / HOT) ** (counters[_ITERATION] / length)
         counters[_ITERATION] += 1
         work += 20
         allowed = -temperature * np.log(uniform(random))
@@ -237,6 +282,9 @@ def _run(
         leaves = counters[_CHOSEN] > 0 and uniform(random) < 0.5
         if leaves:
             v = chosen[below(random, counters[_CHOSEN])]
+            if _least_loss(indptr, neighbours, edge_ids, weights, alive, near, v, penalty) > allowed:
+                work += indptr[v + 1] - indptr[v]
+                continue
         else:
             v = free[below(random, len(free))]
             if alive[v]:
@@ -296,6 +344,8 @@ def _run(
                     j -= 1
             counters[_INDUCED] += num_own
         alive[v] = not leaves
+        for k in range(indptr[v], indptr[v + 1]):
+            near[neighbours[k]] += -1 if leaves else 1
         part[:] = trial
         measures[_COST], measures[_HEAVIEST] = cost, heaviest
         if parts == 1 and weight < measures[_BEST]:

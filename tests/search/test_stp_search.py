@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from cosolve.instances.stp import EdgeSet, STPInstance, evaluate
 from cosolve.search.random import stream
 from cosolve.search.stp import SteinerSearch, connects
 from cosolve.search.stp_anneal import PENALTY, Annealing
+from cosolve.search.stp_anneal_even import EvenAnnealing
 from cosolve.search.stp_cuts import violated_cuts
 from cosolve.search.stp_dual import DualAscent
 from cosolve.search.stp_graph import shortest_path_tree_heuristic, spanning_tree, tree_weight
@@ -317,14 +319,13 @@ def test_annealing_keeps_its_books(seed: int):
     weights[::7] += 0.25
     is_terminal = np.isin(np.arange(40), graph.terminals)
     annealing = Annealing(40, graph.edges, weights, is_terminal, stream(seed))
-    annealing.begin()
     ranking = np.argsort(weights, kind="stable")
     while not annealing.run(5000, 3000):
         state = annealing._state
-        assert state is not None
         inside = np.flatnonzero(state.alive[graph.edges[ranking]].all(axis=1))
         assert state.induced[: state.counters[1]].tolist() == inside.tolist()
         assert set(state.chosen[: state.counters[0]].tolist()) == set(np.flatnonzero(state.alive & ~is_terminal))
+        assert state.near.tolist() == alive_neighbours(graph.edges, state.alive)
         parts, total = np.arange(40), 0.0
         for e in ranking[inside]:
             u, v = parts[graph.edges[e]]
@@ -339,14 +340,46 @@ def test_annealing_keeps_its_books(seed: int):
     assert tree_weight(weights, tree) <= annealing.weight + 1e-9
 
 
-def test_annealing_walks_the_same_path_in_slices_of_any_size():
+def alive_neighbours(edges: np.ndarray, alive: np.ndarray) -> list[int]:
+    return [int(alive[edges[edges[:, 0] == v, 1]].sum() + alive[edges[edges[:, 1] == v, 0]].sum()) for v in range(40)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_annealing_of_even_weights_keeps_its_books(seed: int):
+    """Parts, their labels and sizes during thousands of moves against a count by networkx; some edges stand twice."""
+    graph = random_graph(seed=seed, num_nodes=40, num_edges=80 + 10 * seed, num_terminals=20, max_weight=1)
+    edges = np.concatenate((graph.edges, graph.edges[::9]))
+    is_terminal = np.isin(np.arange(40), graph.terminals)
+    annealing = EvenAnnealing(40, edges, np.full(len(edges), 2.0), is_terminal, stream(seed))
+    best = np.inf
+    while not annealing.run(20_000, 50):
+        state = annealing._state
+        assert set(state.chosen[: state.counters[0]].tolist()) == set(np.flatnonzero(state.alive & ~is_terminal))
+        assert state.near.tolist() == alive_neighbours(edges, state.alive)
+        alive = nx.Graph(edges[state.alive[edges].all(axis=1)].tolist())
+        alive.add_nodes_from(np.flatnonzero(state.alive).tolist())
+        parts = list(nx.connected_components(alive))
+        assert state.counters[1] == len(parts)
+        labels = [{int(state.label[v]) for v in part} for part in parts]
+        assert all(len(label) == 1 for label in labels)
+        assert len(set.union(*labels)) == len(parts)
+        assert [int(state.size[label.pop()]) for label in labels] == [len(part) for part in parts]
+        best = min(best, 2.0 * (len(alive) - 1) if len(parts) == 1 else np.inf)
+    assert annealing.weight <= best
+    chosen = nx.Graph(edges[annealing.nodes[edges].all(axis=1)].tolist())
+    assert nx.is_connected(chosen)
+    assert annealing.weight == 2.0 * (len(chosen) - 1)
+    assert set(graph.terminals.tolist()) <= set(chosen)
+
+
+@pytest.mark.parametrize("kind", [Annealing, EvenAnnealing])
+def test_annealing_walks_the_same_path_in_slices_of_any_size(kind: type[Annealing] | type[EvenAnnealing]):
     """The clock decides when slices end; it must not decide what is found."""
     graph = hypercube(dimensions=6)
     is_terminal = np.isin(np.arange(64), graph.terminals)
     found = []
     for budget in (100, 10**9):
-        annealing = Annealing(64, graph.edges, graph.weights, is_terminal, stream(3))
-        annealing.begin()
+        annealing = kind(64, graph.edges, graph.weights, is_terminal, stream(3))
         while not annealing.run(20_000, budget):
             pass
         found.append((annealing.weight, annealing.nodes.tolist()))
