@@ -56,7 +56,8 @@ def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(tmp_path):
     found.load_into(Network(CONFIG.model, "atsp"))
 
 
-def test_reward_alone_shortens_tours():
+@pytest.mark.parametrize("leader_weight", [1.0, 8.0])
+def test_reward_alone_shortens_tours(leader_weight):
     """The policy gradient would have the wrong sign, or the reward be another one than the judge's."""
     torch.manual_seed(0)
     data = draw(replace(CONFIG.data, least_size=8), 5, 32, effort=1)
@@ -65,12 +66,25 @@ def test_reward_alone_shortens_tours():
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):
-        loss, _ = reinforce_loss(net, data.batch, 8, generator)
+        loss, _ = reinforce_loss(net, data.batch, 8, generator, leader_weight)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     after = validate(net, data)
     assert after["gap"] < 0.6 * before["gap"]
+
+
+def test_only_the_cheapest_solution_gets_the_weight_of_the_leader():
+    """Its advantage is positive and log-probabilities are negative: the dearest one's would lower the loss instead."""
+    torch.manual_seed(0)
+    data = draw(replace(CONFIG.data, least_size=8), 5, 8, effort=1)
+    net = Network(CONFIG.model, "atsp")
+    losses = [
+        float(reinforce_loss(net, data.batch, 4, torch.Generator().manual_seed(1), weight)[0].detach())
+        for weight in (1.0, 2.0, 4.0)
+    ]
+    assert losses[1] > losses[0]
+    assert losses[2] - losses[0] == pytest.approx(3 * (losses[1] - losses[0]), rel=1e-4)
 
 
 @pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])

@@ -120,6 +120,8 @@ class TrainingConfig:
     imitation_starts, reinforce_starts
         Solutions followed or sampled of each instance, each from another first node; their mean cost is the baseline
         of the second phase, so there at least 2.
+    leader_weight
+        Factor of the reward of the cheapest sampled solution, at least 1, which is the published training.
     imitation_rate, reinforce_rate
         Learning rates of Adam at the start of a phase.
     final_rate
@@ -142,6 +144,7 @@ class TrainingConfig:
     reinforce_batch: int = 256
     imitation_starts: int = 4
     reinforce_starts: int = 100
+    leader_weight: float = 1.0
     imitation_rate: float = 1e-3
     reinforce_rate: float = 4e-4
     final_rate: float = 0.1
@@ -157,6 +160,7 @@ class TrainingConfig:
         at_least(self, 1, "imitation_batch", "reinforce_batch", "imitation_starts")
         at_least(self, 1, "validation_every", "validation_size")
         at_least(self, 2, "reinforce_starts")
+        at_least(self, 1, "leader_weight")
         one_of(self, "precision", ("float32", "bfloat16"))
         positive(self, "imitation_rate", "reinforce_rate")
 

@@ -50,7 +50,7 @@ def _right_choices(batch: Batch, rollout: Rollout, state: State) -> Tensor:
 
 
 def reinforce_loss(
-    network: Network, batch: Batch, num_starts: int, generator: torch.Generator
+    network: Network, batch: Batch, num_starts: int, generator: torch.Generator, leader_weight: float = 1.0
 ) -> tuple[Tensor, dict[str, float]]:
     """
     Policy gradient of sampled solutions from different first nodes, with their mean cost as baseline [1]_.
@@ -59,11 +59,16 @@ def reinforce_loss(
     ----------
     num_starts
         Solutions of each instance; at most one for each node or customer.
+    leader_weight
+        Factor of the advantage of each instance's cheapest solution: more than 1 trains for the best of the solutions
+        rather than for their mean [2]_.
 
     References
     ----------
     .. [1] Kwon, Y.-D., Choo, J., Kim, B., Yoon, I., Gwon, Y., Min, S. (2020). POMO: Policy optimization with multiple
            optima for reinforcement learning. *NeurIPS*.
+    .. [2] Wang, C., Cheng, P., Li, J., Sun, W. (2024). Leader reward for POMO-based neural combinatorial optimization.
+           arXiv:2405.13947.
     """
     embedding = network.encode(batch)
     first = random_starts(batch, num_starts, generator)
@@ -75,7 +80,8 @@ def reinforce_loss(
     log_probability = network.decide(batch, embedding, state, environment.allowed(batch, state))
     chosen = log_probability.gather(2, rollout.choices[:, :, 1:].flatten(1).unsqueeze(2)).view(*first.shape, -1)
     advantage = (cost.mean(dim=1, keepdim=True) - cost).float()
-    loss = -(advantage * chosen.sum(dim=2)).mean()
+    leads = torch.zeros_like(advantage).scatter_(1, cost.argmin(dim=1, keepdim=True), 1.0)
+    loss = -(advantage * (1.0 + (leader_weight - 1.0) * leads) * chosen.sum(dim=2)).mean()
     metrics = {
         "loss": float(loss.detach()),
         "cost": float(cost.mean()),

@@ -114,7 +114,9 @@ def train(
                     loss, metrics = imitation_loss(network, batch, solutions.to(where))
                 else:
                     generator.manual_seed(derived_seed(settings.seed, 2, run.step))
-                    loss, metrics = reinforce_loss(network, batch, settings.reinforce_starts, generator)
+                    loss, metrics = reinforce_loss(
+                        network, batch, settings.reinforce_starts, generator, settings.leader_weight
+                    )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip or math.inf)
