@@ -13,6 +13,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -130,6 +131,7 @@ class SteinerSearch:
         self._node_bound = 0.0
         self._part_steps = _MOST_STEPS
         self._smaller: Reduced | None = None
+        self._strong: tuple[Reduced, int, DualAscent] | None = None
         self._saturated: tuple[Reduced, np.ndarray] | None = None
         self._keeps_best = keeps_best
         self._random = np.array([2 * seed + 88172645463325252], np.uint64)
@@ -193,11 +195,11 @@ class SteinerSearch:
         if self.graph.num_nodes <= _MAX_WHOLE or self.graph.num_terminals < 2 * _PART:
             turns += [self._branch(), self._population(), self._anneal()]
         while not self.is_closed:
-            for _ in zip(range(int(self._part_steps)), partition, strict=False):
+            for _ in islice(partition, int(self._part_steps)):
                 yield
             for turn in turns:
                 before = self.weight
-                for _ in zip(range(_LEAD if turn is leader else 1), turn, strict=False):
+                for _ in islice(turn, _LEAD if turn is leader else 1):
                     yield
                 if self.weight < before:
                     leader = turn
@@ -215,6 +217,7 @@ class SteinerSearch:
         yield from self._reduce()
 
     def _reduce(self) -> Iterator[None]:
+        self._strong = None
         for graph in self._dual_rounds(self.graph, True):
             self.graph = graph
             yield
@@ -256,7 +259,7 @@ class SteinerSearch:
             tree = self._shortest_paths(graph, adjacency, np.where(saturated, graph.weights, np.inf), root)
             if len(tree):
                 descent = self._descend(graph, adjacency, tree, graph.weights)
-                yield from (graph for _ in zip(range(_FIRST_DESCENT), descent, strict=False))
+                yield from (graph for _ in islice(descent, _FIRST_DESCENT))
                 self._found(graph, tree)
             slack = self._slack(bound)
             if slack < 0:
@@ -265,9 +268,11 @@ class SteinerSearch:
                     self._raise(self.weight)
                 yield graph
                 return
-            graph = reduce_by_bound(graph, dual.reduced, root, slack)
+            whole, graph = graph, reduce_by_bound(graph, dual.reduced, root, slack)
             graph = simplify(graph) if len(graph.ends) < 0.9 * before else reduce_degrees(graph)
             idle = 0 if len(graph.ends) < 0.95 * before else idle + 1
+            if is_root and is_strong and idle:
+                self._strong = whole, root, dual
             yield graph
             stalled = idle == (4 if is_root else 2)
             if (is_strong and idle) or (stalled and not _is_sparse(graph)):
@@ -295,11 +300,14 @@ class SteinerSearch:
         dual.complete()
 
     def _tighten(self) -> Iterator[None]:
-        """Improve one dual solution on and on, until the graph is worth to be reduced again."""
+        """Improve the dual solution of :meth:`_reduce` on and on, until the graph is worth to be reduced again."""
         graph = self.graph
         if not _is_sparse(graph):
             return
-        root, dual = self._dual(graph, graph.graph())
+        if self._strong is not None:
+            graph, root, dual = self._strong  # holds for this graph, which was hardly larger
+        else:
+            root, dual = self._dual(graph, graph.graph())
         budget = _dual_budget(graph)
         idle, looked = 0, np.inf
         while True:
@@ -317,7 +325,7 @@ class SteinerSearch:
                 dual.complete()
                 slack = self._slack(graph.fixed_weight + dual.bound)
                 smaller = reduce_by_bound(graph, dual.reduced, root, slack)
-                if len(smaller.ends) < (1 - _WORTH) * len(graph.ends):
+                if len(smaller.ends) < (1 - _WORTH) * len(self.graph.ends):
                     self._smaller = smaller
             yield
 
@@ -394,7 +402,7 @@ class SteinerSearch:
             )
             search.offer(part.in_tree)
             before = search.weight
-            for _ in zip(range(_PART_STEPS), search.run(), strict=False):
+            for _ in islice(search.run(), _PART_STEPS):
                 yield
             self.parts += 1
             size = min(1.05 * size, graph.num_terminals) if search.is_closed else max(0.95 * size, _LEAST_PART)

@@ -7,7 +7,7 @@ node has many alike (hypercubes, covering codes and the other families of [2]_),
 down, while nodes that enter and leave walk over plateaus and through infeasible sets.
 
 The edges within the set are kept in the order of their weights: a move costs one pass of Kruskal's algorithm over
-them, and most entries are refused by a bound that only looks at the node's own edges. Memory O(n + m).
+them, and most entries and exits are refused by a bound that only looks at the node's own edges. Memory O(n + m).
 
 References
 ----------
@@ -53,8 +53,8 @@ class State:
         Flag per node: terminal or chosen.
     near
         Neighbours of each node that are alive.
-    chosen, place
-        The chosen nodes, and the place of each node in this list (-1: none).
+    chosen
+        The chosen nodes.
     induced
         Edges between nodes that are alive, ascending.
     part, trial
@@ -68,7 +68,6 @@ class State:
     alive: np.ndarray
     near: np.ndarray
     chosen: np.ndarray
-    place: np.ndarray
     induced: np.ndarray
     part: np.ndarray
     trial: np.ndarray
@@ -109,7 +108,6 @@ class Annealing:
             self._is_terminal.copy(),
             np.bincount(self._ends[self._is_terminal[self._ends[:, ::-1]]], minlength=n),
             np.empty(n, np.int64),
-            np.full(n, -1, np.int64),
             np.empty(m, np.int64),
             np.empty(n, np.int64),
             np.empty(n, np.int64),
@@ -138,7 +136,6 @@ class Annealing:
             state.alive,
             state.near,
             state.chosen,
-            state.place,
             state.induced,
             state.part,
             state.trial,
@@ -228,8 +225,8 @@ def _least_loss(
     """
     Lower bound of what the cost grows by when ``v`` leaves.
 
-    Neighbours that have no other stay apart. Whatever joins the rest again costs no less than the edges of ``v`` in the
-    tree, except for one of them.
+    Neighbours that have no other stay apart. Each of the rest stays apart as well, or is joined by what weighs no less
+    than the edge of ``v`` in the tree that it had; one of them needs neither.
     """
     loss = heaviest = 0.0
     is_apart = True
@@ -241,8 +238,9 @@ def _least_loss(
             loss += penalty - weight
         else:
             is_apart = False
+            loss += min(0.0, penalty - weight)
             heaviest = max(heaviest, weight)
-    return loss - (penalty if is_apart else heaviest)
+    return loss - (penalty if is_apart else min(penalty, heaviest))
 
 
 @jit
@@ -256,7 +254,6 @@ def _run(
     alive: np.ndarray,
     near: np.ndarray,
     chosen: np.ndarray,
-    place: np.ndarray,
     induced: np.ndarray,
     part: np.ndarray,
     trial: np.ndarray,
@@ -271,17 +268,18 @@ def _run(
 ) -> None:
     """Iterations until the budget or the length is used up."""
     penalty = PENALTY * unit
-    own = np.empty(len(indptr), np.int64)
+    own, seen = np.empty(np.diff(indptr).max(), np.int64), np.zeros(len(alive), np.int64)
     work = 0
     while work < budget and counters[_ITERATION] < length:
         temperature = unit * HOT * (cold / HOT) ** (counters[_ITERATION] / length)
         counters[_ITERATION] += 1
         work += 20
         allowed = -temperature * np.log(uniform(random))
-        num_own = 0
+        num_own, position = 0, -1
         leaves = counters[_CHOSEN] > 0 and uniform(random) < 0.5
         if leaves:
-            v = chosen[below(random, counters[_CHOSEN])]
+            position = below(random, counters[_CHOSEN])
+            v = chosen[position]
             if _least_loss(indptr, neighbours, edge_ids, weights, alive, near, v, penalty) > allowed:
                 work += indptr[v + 1] - indptr[v]
                 continue
@@ -298,11 +296,9 @@ def _run(
                 if num_own == 0:
                     least = weight
                 else:
-                    root, is_new = find(part, neighbours[k]), True
-                    for q in range(num_own):
-                        other = ends[own[q], 0] + ends[own[q], 1] - v
-                        is_new = is_new and find(part, other) != root
+                    is_new = seen[find(part, neighbours[k])] != counters[_ITERATION]
                     least += weight - penalty if is_new else min(0.0, weight - measures[_HEAVIEST])
+                seen[find(part, neighbours[k])] = counters[_ITERATION]
                 own[num_own] = edge_ids[k]
                 num_own += 1
             work += num_own
@@ -319,10 +315,7 @@ def _run(
             continue
         if leaves:
             counters[_CHOSEN] -= 1
-            last = chosen[counters[_CHOSEN]]
-            chosen[place[v]] = last
-            place[last] = place[v]
-            place[v] = -1
+            chosen[position] = chosen[counters[_CHOSEN]]
             kept = 0
             for i in range(num_induced):
                 e = induced[i]
@@ -331,7 +324,6 @@ def _run(
                     kept += 1
             counters[_INDUCED] = kept
         else:
-            place[v] = counters[_CHOSEN]
             chosen[counters[_CHOSEN]] = v
             counters[_CHOSEN] += 1
             i, j = num_induced - 1, num_own - 1

@@ -3,8 +3,9 @@ Annealing over sets of Steiner nodes where all edges weigh the same.
 
 The same search as :mod:`cosolve.search.stp_anneal`, whose Kruskal passes are not needed here: a set costs its nodes,
 and a price for each part that stays apart. Parts are labelled. A node that enters relabels all parts that it joins but
-the largest; for a node that leaves, searches from its neighbours take turns until only one of them can still grow, so
-both take time in proportion to the smaller parts [1]_. Entries and most refusals cost O(degree). Memory O(n + m).
+the largest. For a node that leaves, searches from its neighbours take turns until all have met but for what they have
+seen whole [1]_: that ends early where ways round the node are short, as they are in a cube, or what it cuts off is
+small. Entries are refused in O(degree). Memory O(n + m).
 
 References
 ----------
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cosolve.core.jit import jit
+from cosolve.core.union_find import find
 from cosolve.search.random import below, uniform
 from cosolve.search.stp_anneal import HOT, PENALTY, last_temperature
 from cosolve.search.stp_graph import csr
@@ -36,8 +38,8 @@ class State(NamedTuple):
         Flag per node: terminal or chosen.
     near
         Edges of each node to nodes that are alive.
-    chosen, place
-        The chosen nodes, and the place of each node in this list (-1: none).
+    chosen
+        The chosen nodes.
     label, size
         Part of each node that is alive, and nodes of each part.
     labels
@@ -51,7 +53,6 @@ class State(NamedTuple):
     alive: np.ndarray
     near: np.ndarray
     chosen: np.ndarray
-    place: np.ndarray
     label: np.ndarray
     size: np.ndarray
     labels: np.ndarray
@@ -66,7 +67,7 @@ class Fronts(NamedTuple):
     Parameters
     ----------
     owner
-        Front that reached each node (-1: none), valid where ``stamp`` is that of the search.
+        Front that reached each node, valid where ``stamp`` is that of the search.
     stamp
         Number of the last search that reached each node.
     following
@@ -77,6 +78,8 @@ class Fronts(NamedTuple):
         Union-find forest over the fronts.
     waiting
         Nodes of each group still to be looked at.
+    turn
+        Fronts that have nodes to be looked at.
     """
 
     owner: np.ndarray
@@ -87,6 +90,7 @@ class Fronts(NamedTuple):
     last: np.ndarray
     group: np.ndarray
     waiting: np.ndarray
+    turn: np.ndarray
 
 
 class EvenAnnealing:
@@ -157,7 +161,6 @@ def _new_state(indptr: np.ndarray, neighbours: np.ndarray, is_terminal: np.ndarr
         np.zeros(n, np.int64),
         np.empty(n, np.int64),
         np.full(n, -1, np.int64),
-        np.full(n, -1, np.int64),
         np.zeros(n, np.int64),
         np.arange(n),
         np.zeros(n, np.bool_),
@@ -170,7 +173,7 @@ def _new_state(indptr: np.ndarray, neighbours: np.ndarray, is_terminal: np.ndarr
 def _new_fronts(indptr: np.ndarray) -> Fronts:
     """Scratch memory for any node of a graph."""
     n, most = len(indptr) - 1, int(np.diff(indptr).max())
-    nodes, fronts = np.zeros((3, n), np.int64), np.zeros((5, most), np.int64)
+    nodes, fronts = np.zeros((3, n), np.int64), np.zeros((6, most), np.int64)
     return Fronts(*nodes, *fronts)
 
 
@@ -184,7 +187,7 @@ def _label_all(indptr: np.ndarray, neighbours: np.ndarray, state: State) -> None
         if state.alive[root] and state.label[root] < 0:
             label = _take_label(state)
             state.label[root] = label
-            state.size[label] = _relabel(indptr, neighbours, state, root, label, stack)
+            state.size[label], _ = _relabel(indptr, neighbours, state, root, label, stack)
             state.counters[_PARTS] += 1
 
 
@@ -201,13 +204,16 @@ def _free_label(state: State, label: int) -> None:
 
 
 @jit
-def _relabel(indptr: np.ndarray, neighbours: np.ndarray, state: State, root: int, label: int, stack: np.ndarray) -> int:
-    """Label what is alive and connected with ``root``, as far as it has another label; returns the nodes."""
-    stack[0], height, count = root, 1, 1
+def _relabel(
+    indptr: np.ndarray, neighbours: np.ndarray, state: State, root: int, label: int, stack: np.ndarray
+) -> tuple[int, int]:
+    """Label what is alive and connected with ``root`` if it has another label; returns the nodes and the work."""
+    stack[0], height, count, work = root, 1, 1, 0
     state.label[root] = label
     while height:
         height -= 1
         v = stack[height]
+        work += indptr[v + 1] - indptr[v]
         for k in range(indptr[v], indptr[v + 1]):
             u = neighbours[k]
             if state.alive[u] and state.label[u] != label:
@@ -215,7 +221,7 @@ def _relabel(indptr: np.ndarray, neighbours: np.ndarray, state: State, root: int
                 stack[height] = u
                 height += 1
                 count += 1
-    return count
+    return count, work
 
 
 @jit
@@ -232,27 +238,33 @@ def _enter(indptr: np.ndarray, neighbours: np.ndarray, state: State, v: int, sta
         largest = _take_label(state)
         state.size[largest] = 0
         state.counters[_PARTS] += 1
-    size = 1
+    size, work = 1, 2 * (end - begin)
     for k in range(begin, end):
         u = neighbours[k]
         if state.alive[u] and state.label[u] != largest:
             _free_label(state, state.label[u])
-            size += _relabel(indptr, neighbours, state, u, largest, stack)
+            count, scanned = _relabel(indptr, neighbours, state, u, largest, stack)
+            size += count
+            work += scanned
             state.counters[_PARTS] -= 1
     state.label[v] = largest
     state.size[largest] += size
     state.alive[v] = True
-    state.place[v] = state.counters[_CHOSEN]
     state.chosen[state.counters[_CHOSEN]] = v
     state.counters[_CHOSEN] += 1
-    return end - begin + size * (end - begin)
+    return work
 
 
 @jit
 def _leave(
-    indptr: np.ndarray, neighbours: np.ndarray, state: State, fronts: Fronts, v: int, stamp: int, most: int
+    indptr: np.ndarray, neighbours: np.ndarray, state: State, fronts: Fronts, position: int, stamp: int, most: int
 ) -> int:
-    """Let a node leave unless its part falls into more than ``most``; returns the work, negative if it stays."""
+    """
+    Let the chosen node in a position leave unless its part falls into more than ``most``.
+
+    Returns the work, negative if the node stays.
+    """
+    v = state.chosen[position]
     begin, end = indptr[v], indptr[v + 1]
     work = end - begin
     alone = num = 0
@@ -265,17 +277,15 @@ def _leave(
             continue
         fronts.owner[u], fronts.stamp[u], fronts.following[u] = num, stamp, -1
         fronts.first[num] = fronts.head[num] = fronts.last[num] = u
-        fronts.group[num], fronts.waiting[num] = num, 1
+        fronts.group[num], fronts.waiting[num], fronts.turn[num] = num, 1, num
         num += 1
-    growing, ended, f = num, 0, -1
+    growing, ended, turns, i = num, 0, num, 0
     while growing > 1:
         if alone + ended + 1 > most:
             return -work
-        f = (f + 1) % num
+        f = fronts.turn[i]
         x = fronts.head[f]
-        if x < 0:
-            continue
-        group = _group(fronts, f)
+        group = find(fronts.group, f)
         work += indptr[x + 1] - indptr[x]
         for k in range(indptr[x], indptr[x + 1]):
             u = neighbours[k]
@@ -287,12 +297,18 @@ def _leave(
                 fronts.last[f] = u
                 fronts.waiting[group] += 1
                 continue
-            other = _group(fronts, fronts.owner[u])
+            other = find(fronts.group, fronts.owner[u])
             if other != group:
                 fronts.group[other] = group
                 fronts.waiting[group] += fronts.waiting[other]
                 growing -= 1
         fronts.head[f] = fronts.following[x]
+        if fronts.head[f] < 0:
+            turns -= 1
+            fronts.turn[i] = fronts.turn[turns]
+        else:
+            i += 1
+        i = 0 if i >= turns else i
         fronts.waiting[group] -= 1
         if fronts.waiting[group] == 0:
             growing -= 1
@@ -303,12 +319,12 @@ def _leave(
     label, is_kept = state.label[v], num > 0
     state.size[label] -= 1
     for g in range(num):
-        if _group(fronts, g) != g or fronts.waiting[g] > 0:
+        if find(fronts.group, g) != g or fronts.waiting[g] > 0:
             continue
         fresh = _take_label(state)
         size = 0
         for h in range(num):
-            if _group(fronts, h) != g:
+            if find(fronts.group, h) != g:
                 continue
             x = fronts.first[h]
             while x >= 0:
@@ -331,20 +347,9 @@ def _leave(
         _free_label(state, label)
     state.alive[v] = False
     state.counters[_CHOSEN] -= 1
-    other = state.chosen[state.counters[_CHOSEN]]
-    state.chosen[state.place[v]] = other
-    state.place[other] = state.place[v]
-    state.place[v] = -1
+    state.chosen[position] = state.chosen[state.counters[_CHOSEN]]
     state.counters[_PARTS] += alone + ended + growing - 1
     return work
-
-
-@jit
-def _group(fronts: Fronts, f: int) -> int:
-    """The group that a front has merged into."""
-    while fronts.group[f] != f:
-        f = fronts.group[f]
-    return f
 
 
 @jit
@@ -370,10 +375,10 @@ def _run(
         work += 20
         allowed = -temperature * np.log(uniform(random))
         if counters[_CHOSEN] > 0 and uniform(random) < 0.5:
-            v = state.chosen[below(random, counters[_CHOSEN])]
+            position = below(random, counters[_CHOSEN])
             # A node that leaves k parts behind costs (k - 1) (PENALTY - 1) - 1.
             most = int(np.floor((allowed + 1.0) / (PENALTY - 1.0) + 1.0))
-            used = _leave(indptr, neighbours, state, fronts, v, counters[_ITERATION], most)
+            used = _leave(indptr, neighbours, state, fronts, position, counters[_ITERATION], most)
             work += abs(used)
             if used < 0:
                 continue

@@ -63,6 +63,9 @@ class Plan:
     beside: tuple[Stage, ...] = ()
 
 
+_SEARCH = Plan((Stage("greedy"), Stage("local-search")))
+
+
 def plan(instance: Instance) -> Plan:
     """The fixed choice for this problem and size."""
     n = instance.size
@@ -78,15 +81,15 @@ def plan(instance: Instance) -> Plan:
         case "cvrp" if n <= 4500:
             return Plan((Stage("greedy"), Stage("rr")), (Stage("pyvrp", 0.2),) if n <= 1500 else ())
         case "cvrp":
-            return Plan((Stage("greedy"), Stage("local-search")))
+            return _SEARCH
         case "acvrp" | "vrptw" | "acvrptw":
             return Plan((Stage("greedy"), Stage("rr")))
         case "mis" if n > 100_000:
-            return Plan((Stage("greedy"), Stage("local-search")))
+            return _SEARCH
         case "mis":
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("cpsat")))
         case "mds" if n > 100_000:
-            return Plan((Stage("greedy"), Stage("local-search")))
+            return _SEARCH
         case "mds":
             return Plan((Stage("greedy"), Stage("local-search", 0.15), Stage("highs")), (Stage("local-search", 0.3),))
         case "cflp":
@@ -94,13 +97,13 @@ def plan(instance: Instance) -> Plan:
         case "cpmp" if n <= 3000:
             return Plan((Stage("greedy"), Stage("local-search", 0.1 if n <= 300 else 0.6), Stage("highs")))
         case "cpmp":
-            return Plan((Stage("greedy"), Stage("local-search")))
+            return _SEARCH
         case "fjsp" if n <= 1000:
             return Plan((Stage("greedy"), Stage("local-search", 0.1), Stage("cpsat")), (Stage("local-search", 0.5),))
         case "fjsp":
             return Plan((Stage("greedy"), Stage("local-search", 0.85), Stage("cpsat")))
         case "stp" if n > 1000 or (isinstance(instance, STPInstance) and instance.num_edges < 2 * n):
-            return Plan((Stage("greedy"), Stage("local-search")))
+            return _SEARCH
         case "stp":
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("scip")))
         case "regtree":

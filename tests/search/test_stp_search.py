@@ -14,11 +14,11 @@ from cosolve.instances.generators.stp import hypercube, random_graph, road
 from cosolve.instances.stp import EdgeSet, STPInstance, evaluate
 from cosolve.search.random import stream
 from cosolve.search.stp import SteinerSearch, connects
-from cosolve.search.stp_anneal import PENALTY, Annealing
+from cosolve.search.stp_anneal import PENALTY, Annealing, _least_loss, _tree
 from cosolve.search.stp_anneal_even import EvenAnnealing
 from cosolve.search.stp_cuts import violated_cuts
 from cosolve.search.stp_dual import DualAscent
-from cosolve.search.stp_graph import shortest_path_tree_heuristic, spanning_tree, tree_weight
+from cosolve.search.stp_graph import csr, shortest_path_tree_heuristic, spanning_tree, tree_weight
 from cosolve.search.stp_local import improve
 from cosolve.search.stp_partition import cut_out, put_back
 from cosolve.search.stp_reduce import original, simplify
@@ -338,6 +338,30 @@ def test_annealing_keeps_its_books(seed: int):
     adjacency = original(40, graph.edges, weights, graph.terminals).graph()
     assert spanning_tree(*adjacency, weights, annealing.nodes, is_terminal, tree)
     assert tree_weight(weights, tree) <= annealing.weight + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_an_exit_costs_is_never_less_than_its_bound(seed: int):
+    """Weights on both sides of the penalty: a bound that is too high would refuse exits that annealing must make."""
+    rng = np.random.default_rng(seed)
+    graph = random_graph(seed=seed, num_nodes=12, num_edges=24, num_terminals=3, max_weight=4)
+    ends, weights = graph.edges[np.argsort(graph.weights)], np.sort(graph.weights)
+    alive = rng.random(12) < 0.8
+    near = np.bincount(ends[alive[ends[:, ::-1]]], minlength=12)
+    indptr, neighbours, edge_ids = csr(12, ends)
+
+    def cost() -> float:
+        induced = np.flatnonzero(alive[ends].all(axis=1))
+        none, parents = np.empty(0, np.int64), np.empty(12, np.int64)
+        weight, parts, _ = _tree(ends, weights, alive, induced, len(induced), -1, none, 0, parents)
+        return weight + PENALTY * (parts - 1)
+
+    for v in np.flatnonzero(alive):
+        before = cost()
+        bound = _least_loss(indptr, neighbours, edge_ids, weights, alive, near, v, PENALTY)
+        alive[v] = False
+        assert cost() - before >= bound - 1e-9
+        alive[v] = True
 
 
 def alive_neighbours(edges: np.ndarray, alive: np.ndarray) -> list[int]:

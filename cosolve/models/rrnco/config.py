@@ -121,7 +121,7 @@ class TrainingConfig:
         Solutions followed or sampled of each instance, each from another first node; their mean cost is the baseline
         of the second phase, so there at least 2.
     leader_weight
-        Factor of the reward of the cheapest sampled solution, at least 1, which is the published training.
+        Factor of the advantage of the cheapest sampled solution, at least 1, which is the published training.
     imitation_rate, reinforce_rate
         Learning rates of Adam at the start of a phase.
     final_rate
