@@ -94,6 +94,16 @@ _TSPLIB = (
     "burma14 gr17 ulysses22 bays29 att48 berlin52 si175 brg180 a280 pcb442 att532 gr666 rat783 dsj1000 dj38 rw1621"
 )
 _X = ("X-n101-k25", "X-n200-k36", "X-n303-k21", "X-n502-k39", "X-n783-k48", "X-n1001-k43")
+_ORTEC = tuple(
+    f"ORTEC-VRPTW-ASYM-{name}"
+    for name in (
+        "cc05bba4-d1-n200-k15",
+        "6a265c9a-d1-n201-k13",
+        "852a6910-d1-n202-k20",
+        "114d6c71-d1-n238-k30",
+        "cc992a97-d1-n314-k22",
+    )
+)
 _MIS = (
     "frb30-15-1 frb30-15-2 frb35-17-1 frb40-19-1 frb45-21-1 sloane_1zc_128 R_500_005_1 brock400_1 socfb-haverford76 "
     "vc-exact_001 vc-exact_031 netscience us_powergrid CA-GrQc p2p-Gnutella08 CA-HepTh CA-CondMat"
@@ -121,7 +131,8 @@ GROUPS: tuple[Group, ...] = (
     Group("tsp/peers 10k, 60 s", ("E10k.0", "C10k.0"), 60, 2.5, ("auto", "routing", "lkh")),
     Group("atsp/TSPLIB, 60 s", ("ft53", "ftv33", "ftv47", "ftv70", "p43", "kro124p", "ftv170", "rbg323"), 60, 1.0),
     Group("cvrp/X, 120 s", _X, 120, 1.0, ("auto", "hgs")),
-    Group("cvrp/6,000 customers, 10 min", ("Antwerp1",), 600, 4.0, ("auto", "pyvrp")),
+    Group("cvrp/6,000 customers, 10 min", ("Antwerp1",), 600, 4.0),
+    Group("acvrptw/ORTEC, 60 s", _ORTEC, 60, 1.0),
     Group("mis/files, 60 s", tuple(_MIS.split()), 60, 0.5, ("auto", "kamis")),
     Group("mis/1,000,000 vertices, 5 min", ("er-1M",), 300, 5.0, against="bound"),
     Group("mds/PACE, 60 s", (*_PACE, "Wiki-Vote"), 60, 0.5),

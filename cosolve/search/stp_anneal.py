@@ -28,9 +28,13 @@ from cosolve.core.union_find import find
 from cosolve.search.random import below, uniform
 from cosolve.search.stp_graph import Adjacency, csr
 
-#: First temperature, and the penalty of a part that stays apart, in units of the median weight: a little below two
-#: edges, the price of a node that joins two parts.
-HOT, PENALTY = 0.3, 1.8
+#: First temperature, in units of the median weight.
+HOT = 0.3
+
+#: Penalties of a part that stays apart. A little below two edges, the price of a node that joins two parts, is best
+#: where single nodes join many. Where terminals are so rare that joining takes ways of several nodes, it would leave
+#: all apart: SteinLib's cc9-2n and cc10-2n want more.
+_NEAR, _FAR = 1.8, 2.2
 
 #: Last temperatures are drawn from here: hypercubes of 11 and 12 dimensions want the least, of 10 the greatest.
 COLD = (0.1, 0.2)
@@ -98,6 +102,7 @@ class Annealing:
         self._is_terminal = is_terminal
         self._free = np.flatnonzero(~is_terminal)
         self._unit = float(np.median(weights))
+        self._penalty = penalty_of(ends, is_terminal) * self._unit
         self._random = random
         self.begin()
 
@@ -121,7 +126,7 @@ class Annealing:
         weight, parts, heaviest = _tree(
             self._ends, self._weights, state.alive, state.induced, len(inside), -1, state.chosen, 0, state.part
         )
-        state.measures[:] = weight + PENALTY * self._unit * (parts - 1), heaviest, np.inf
+        state.measures[:] = weight + self._penalty * (parts - 1), heaviest, np.inf
         self._state = state
         self._cold = last_temperature(self._random)
 
@@ -143,6 +148,7 @@ class Annealing:
             state.counters,
             state.measures,
             self._unit,
+            self._penalty,
             self._cold,
             self._random,
             length,
@@ -164,6 +170,12 @@ class Annealing:
     def nodes(self) -> np.ndarray:
         """Flag per node of that tree."""
         return self._state.best
+
+
+def penalty_of(ends: np.ndarray, is_terminal: np.ndarray) -> float:
+    """Of a part that stays apart, in units of the median weight: by how many terminals nodes have beside them."""
+    mixed = np.count_nonzero(is_terminal[ends[:, 0]] != is_terminal[ends[:, 1]])
+    return _NEAR if mixed >= 2 * np.count_nonzero(~is_terminal) else _FAR
 
 
 def last_temperature(random: np.ndarray) -> float:
@@ -261,13 +273,13 @@ def _run(
     counters: np.ndarray,
     measures: np.ndarray,
     unit: float,
+    penalty: float,
     cold: float,
     random: np.ndarray,
     length: int,
     budget: int,
 ) -> None:
     """Iterations until the budget or the length is used up."""
-    penalty = PENALTY * unit
     own, seen = np.empty(np.diff(indptr).max(), np.int64), np.zeros(len(alive), np.int64)
     work = 0
     while work < budget and counters[_ITERATION] < length:

@@ -1,8 +1,8 @@
 """
 Annealing over sets of Steiner nodes where all edges weigh the same.
 
-The same search as :mod:`cosolve.search.stp_anneal`, whose Kruskal passes are not needed here: a set costs its nodes,
-and a price for each part that stays apart. Parts are labelled. A node that enters relabels all parts that it joins but
+The same search as :mod:`cosolve.search.stp_anneal`, whose Kruskal passes are not needed here: a set costs its nodes and
+a penalty for each part that stays apart. Parts are labelled. A node that enters relabels all parts that it joins but
 the largest. For a node that leaves, searches from its neighbours take turns until all have met but for what they have
 seen whole [1]_: that ends early where ways round the node are short, as they are in a cube, or what it cuts off is
 small. Entries are refused in O(degree). Memory O(n + m).
@@ -21,7 +21,7 @@ import numpy as np
 from cosolve.core.jit import jit
 from cosolve.core.union_find import find
 from cosolve.search.random import below, uniform
-from cosolve.search.stp_anneal import HOT, PENALTY, last_temperature
+from cosolve.search.stp_anneal import HOT, last_temperature, penalty_of
 from cosolve.search.stp_graph import csr
 
 # Slots of State.counters.
@@ -110,6 +110,7 @@ class EvenAnnealing:
     ) -> None:
         self._indptr, self._neighbours, _ = csr(num_nodes, ends)
         self._unit = float(weights[0])
+        self._penalty = penalty_of(ends, is_terminal)
         self._is_terminal = is_terminal
         self._free = np.flatnonzero(~is_terminal)
         self._random = random
@@ -129,6 +130,7 @@ class EvenAnnealing:
             self._free,
             self._state,
             self._fronts,
+            self._penalty,
             self._cold,
             self._random,
             length,
@@ -359,6 +361,7 @@ def _run(
     free: np.ndarray,
     state: State,
     fronts: Fronts,
+    penalty: float,
     cold: float,
     random: np.ndarray,
     length: int,
@@ -376,8 +379,8 @@ def _run(
         allowed = -temperature * np.log(uniform(random))
         if counters[_CHOSEN] > 0 and uniform(random) < 0.5:
             position = below(random, counters[_CHOSEN])
-            # A node that leaves k parts behind costs (k - 1) (PENALTY - 1) - 1.
-            most = int(np.floor((allowed + 1.0) / (PENALTY - 1.0) + 1.0))
+            # A node that leaves k parts behind costs (k - 1) (penalty - 1) - 1.
+            most = int(np.floor((allowed + 1.0) / (penalty - 1.0) + 1.0))
             used = _leave(indptr, neighbours, state, fronts, position, counters[_ITERATION], most)
             work += abs(used)
             if used < 0:
@@ -393,7 +396,7 @@ def _run(
                     seen[state.label[u]] = counters[_ITERATION]
                     joined += 1
             work += indptr[v + 1] - indptr[v]
-            if joined + PENALTY * (1 - joined) > allowed:
+            if joined + penalty * (1 - joined) > allowed:
                 continue
             work += _enter(indptr, neighbours, state, v, stack)
         if counters[_PARTS] == 1 and num_terminals + counters[_CHOSEN] < counters[_BEST]:
