@@ -304,13 +304,13 @@ def _run(
             for k in range(indptr[v], indptr[v + 1]):
                 if not alive[neighbours[k]]:
                     continue
-                weight = weights[edge_ids[k]]
+                weight, root = weights[edge_ids[k]], find(part, neighbours[k])
                 if num_own == 0:
                     least = weight
                 else:
-                    is_new = seen[find(part, neighbours[k])] != counters[_ITERATION]
+                    is_new = seen[root] != counters[_ITERATION]
                     least += weight - penalty if is_new else min(0.0, weight - measures[_HEAVIEST])
-                seen[find(part, neighbours[k])] = counters[_ITERATION]
+                seen[root] = counters[_ITERATION]
                 own[num_own] = edge_ids[k]
                 num_own += 1
             work += num_own

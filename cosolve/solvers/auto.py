@@ -63,6 +63,7 @@ class Plan:
     beside: tuple[Stage, ...] = ()
 
 
+#: Where nothing else keeps up with our own search.
 _SEARCH = Plan((Stage("greedy"), Stage("local-search")))
 
 
