@@ -19,7 +19,7 @@ from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome, Solver
 from cosolve.core.stop import Stop
-from cosolve.instances.milp import MILPInstance
+from cosolve.instances.milp import TOLERANCE, MILPInstance
 from cosolve.solvers.compiled import small_instances
 from cosolve.solvers.formulations import Formulation, Rows, formulate
 
@@ -240,8 +240,8 @@ def solve_trivial(formulation: Formulation, monitor: Monitor) -> Outcome | None:
     Backends treat these in ways of their own: as an error, as "empty", or as a bound of 0.
     """
     model = formulation.model
-    lower = np.where(model.is_integer, np.ceil(model.col_lower), model.col_lower)
-    upper = np.where(model.is_integer, np.floor(model.col_upper), model.col_upper)
+    lower = np.where(model.is_integer, np.ceil(model.col_lower - TOLERANCE), model.col_lower)
+    upper = np.where(model.is_integer, np.floor(model.col_upper + TOLERANCE), model.col_upper)
     if (lower > upper).any() or (model.row_lower > model.row_upper).any():
         return Outcome(status=Status.INFEASIBLE)
     if formulation.separate is not None or (len(model.cost) and len(model.row_lower)):

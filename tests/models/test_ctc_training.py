@@ -226,7 +226,7 @@ def test_a_checkpoint_predicts_for_the_solvers(config, known, tmp_path):
     best = cosolve.solve(instance, "scip", time_limit=20).objective
     graph = generate("mis", "er", seed=1, nodes=40, probability=0.1)
     for solver in ("ctc", "ps", "rows"):
-        options = {"checkpoint": str(tmp_path / "net"), "doubts": 5.0}
+        options = {"checkpoint": str(tmp_path / "net"), "row_doubts": 5.0, "column_doubts": 5.0}
         result = cosolve.solve(instance, solver, time_limit=20, options=options)
         assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, best)
         assert result.stats["checkpoint"] == "net"

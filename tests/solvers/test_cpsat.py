@@ -178,6 +178,8 @@ def test_milp_of_decimals_is_solved_exactly():
         ({"upper": 3, "row_lower": 1.2, "row_upper": 1.9}, None),
         ({"lower": 0.3, "upper": 0.7}, None),
         ({"upper": 9, "row_lower": 0, "row_upper": 1e18}, 0),
+        ({"upper": 9, "row_lower": 2.0000001}, 2),
+        ({"lower": 1 + 1e-9, "upper": 1 + 2e-9}, 1),
     ],
 )
 def test_milp_sides_and_bounds_move_to_whole_numbers_inside(changes, optimum):
@@ -185,6 +187,13 @@ def test_milp_sides_and_bounds_move_to_whole_numbers_inside(changes, optimum):
     result = cosolve.solve(milp([[1]], 1, **changes), "cpsat", time_limit=20)
     assert result.status == (cosolve.Status.INFEASIBLE if optimum is None else cosolve.Status.OPTIMAL)
     assert result.objective == optimum
+
+
+def test_far_sides_of_whole_rows_are_exact():
+    """A relative tolerance would take 3 x + 7 y for 3,000,000,001 within three."""
+    instance = milp([[3, 7]], 1, upper=1e9, row_lower=3_000_000_001, row_upper=3_000_000_001)
+    result = cosolve.solve(instance, "cpsat", time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, 428_571_431)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from cosolve.core.solver import Outcome, solvers
 from cosolve.instances.generators import generate
 from cosolve.instances.milp import Values
 from cosolve.solvers.formulations import formulate
-from cosolve.solvers.reduction.ladder import climb_down
+from cosolve.solvers.reduction.ladder import SolutionsOnly, climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
 from cosolve.solvers.reduction.reduce import Reduction, activity_bounds, reduce
 from cosolve.solvers.reduction.solver import ReductionOptions, ReductionSolver
@@ -55,7 +56,7 @@ class Liar(ReductionSolver):
             backend(formulation, aside, None)
             values = values if aside.best is None else 1 - aside.best.solution.values
         columns = np.where(model.is_integer & (model.col_upper == 1), values, np.nan)
-        limits = Limits(1.0, options.row_budget, 1.0, options.column_budget, INF)
+        limits = Limits(1.0, options.row_budget, INF, 1.0, options.column_budget, INF)
         return Prediction(np.where(is_one_sided(model), 1.0, 0.0), columns), limits, Outcome()
 
 
@@ -149,7 +150,7 @@ def test_a_reduced_model_holds_exactly_the_points_within_its_budgets(row_budget,
 def test_exceptions_of_packing_and_covering_rows_are_tight():
     """``sum x >= 1 - z`` and ``sum x <= 1 + (n - 1) z``: the weakest that still mean the original rows."""
     instance = milp([[1, 1, 1], [1, 1, 1]], [1, 1, 1], upper=1, row_lower=[-INF, 1], row_upper=[1, INF])
-    assert [bounds.tolist() for bounds in activity_bounds(formulate(instance))] == [[0, 0], [3, 3]]
+    assert [bounds.tolist() for bounds in activity_bounds(instance)] == [[0, 0], [3, 3]]
     model = reduce(formulate(instance), Reduction(np.array([0, 1]), 1, NONE, NONE, 0)).model
     added = model.matrix.toarray()[2:]
     assert added.tolist() == [[1, 1, 1, 1, 0], [1, 1, 1, 0, -2], [0, 0, 0, 1, 1]]
@@ -169,23 +170,35 @@ def test_selection_stops_where_doubts_use_up_the_budget():
     """Rows at random among a thousand must not be imposed because a share of a thousand allows fifty."""
     rows = np.concatenate([np.full(20, 0.99), np.full(10, 0.6), np.full(970, 0.1)])
     columns = np.array([0.999, 0.001, 0.7, np.nan])
-    chosen = select(Prediction(rows, columns), Limits(0.05, 1, 1.0, 1, 0.0))
+    formulation = formulate(milp(np.ones((1000, 4)), np.ones(4), upper=1, row_upper=9))
+    chosen = select(formulation, Prediction(rows, columns), Limits(0.05, 1, 0.0, 1.0, 1, 0.0))
     assert chosen.rows.tolist() == list(range(22))  # 20 x 0.01 + 2 x 0.4 = 1
     assert (chosen.columns.tolist(), chosen.values.tolist()) == ([0, 1, 2], [1.0, 0.0, 1.0])
-    assert len(select(Prediction(rows, columns), Limits(0.01, 0, 0.0, 1, 1.0)).rows) == 10
-    assert select(Prediction(np.full(1000, 0.4), columns), Limits(1.0, 5, 0.0, 0, 5.0)).is_empty
+    assert len(select(formulation, Prediction(rows, columns), Limits(0.01, 0, 1.0, 0.0, 1, 1.0)).rows) == 10
+    assert select(formulation, Prediction(np.full(1000, 0.4), columns), Limits(1.0, 5, 5.0, 0.0, 0, 5.0)).is_empty
 
 
-def test_the_ladder_halves_what_it_imposes():
+def test_rows_that_held_columns_make_tight_take_no_doubts():
+    """With x0 = 1 and x1 = 0 the first two rows are tight in any case, so that the doubt is left for the third."""
+    rows = [[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 1, 1]]
+    instance = milp(rows, np.ones(4), upper=1, row_lower=[-INF, 1, -INF, -INF], row_upper=[1, INF, 1, 9])
+    prediction = Prediction(np.array([0.9, 0.9, 0.8, 0.1]), np.array([1.0, 0.0, 0.6, 0.6]))
+    chosen = select(formulate(instance), prediction, Limits(1.0, 0, 0.25, 1.0, 0, 0.0))
+    assert (chosen.rows.tolist(), chosen.columns.tolist()) == ([2], [0, 1])
+    soft = select(formulate(instance), prediction, Limits(1.0, 0, 0.25, 1.0, 1, 0.0))
+    assert soft.rows.tolist() == [0, 1]
+
+
+def test_the_ladder_imposes_less_each_time():
     """Infeasible: half and again, counted; solved: wider; out of time with a solution: on to the original."""
     instance = milp([[1, 1, 1, 1]], [1, 1, 1, 1], upper=1, row_lower=1)
     formulation = formulate(instance)
     rows = np.zeros(8, np.int64)
     cases = {
-        (Status.INFEASIBLE, False): ([8, 4, 2], 3),
+        (Status.INFEASIBLE, False): ([8, 4, 2, 1], 4),
         (Status.OPTIMAL, True): ([8, 4, 2], 0),
         (Status.FEASIBLE, True): ([8], 0),
-        (Status.FEASIBLE, False): ([8, 4, 2], 3),
+        (Status.FEASIBLE, False): ([8, 4, 2, 1], 4),
     }
     for (status, finds), (expected, fallbacks) in cases.items():
         monitor = Monitor(instance, cosolve.Stop(100))
@@ -203,6 +216,43 @@ def test_the_ladder_halves_what_it_imposes():
         assert monitor.bound is None
 
 
+def test_widening_frees_twice_as_many_columns_or_half_of_them():
+    """And it always ends, also where all are held."""
+    columns = np.arange(100)
+    held, sizes = Reduction(NONE, 0, columns, np.ones(100), 0), []
+    while not held.is_empty:
+        held = held.wider(100)
+        sizes.append(len(held.columns))
+    assert sizes == [88, 76, 52, 26, 13, 6, 3, 1, 0]
+
+
+def test_a_stage_stalls_by_its_last_improvement(monkeypatch):
+    """Never without a solution; then some time after the last one, the longer the later that came."""
+    instance = milp([[1, 1]], [1, 1], upper=1, row_lower=1)
+    monitor = Monitor(instance, cosolve.Stop(100))
+    stage = SolutionsOnly(monitor, 99)
+    now = 0.0
+    monkeypatch.setattr(SolutionsOnly, "elapsed", lambda self: now)
+    now = 30.0
+    assert not stage.should_stop()
+    stage.report(Values(values=np.ones(2)))
+    now = 89.0
+    assert not stage.has_stalled()
+    now = 91.0
+    assert stage.should_stop()
+    assert not monitor.should_stop()
+
+
+def test_a_portfolio_ends_both_parts_if_one_fails():
+    """The original must not go on in the background once the run has failed."""
+    instance = generate("milp", "set-cover", seed=3, rows=200, columns=400)
+    options = {"portfolio": True, "reference": "missing.sol"}
+    result = cosolve.solve(instance, "random-rows", time_limit=60, threads=2, options=options)
+    assert result.status is Status.ERROR
+    assert "missing.sol" in result.message
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("cosolve-original")]
+
+
 def test_oracle_and_chance_take_tight_rows_only():
     """With a reference both must hold it: their reduced models keep its objective."""
     instance = generate("milp", "vertex-cover", seed=3, nodes=40)
@@ -212,7 +262,7 @@ def test_oracle_and_chance_take_tight_rows_only():
         by_oracle(formulation, best.solution),
         by_chance(formulation, np.random.default_rng(0), best.solution),
     ):
-        reduction = select(prediction, Limits(1.0, 0, 0.0, 0, INF))
+        reduction = select(formulation, prediction, Limits(1.0, 0, INF, 0.0, 0, 0.0))
         assert len(reduction.rows) > 40
         model = reduce(formulation, reduction).model
         assert judge(model, best.solution).feasible

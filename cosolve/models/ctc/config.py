@@ -143,21 +143,22 @@ class ReductionConfig:
         Share of all rows made equalities, at most, and how many of them may be excepted.
     columns, column_budget
         Share of the binaries held, at most, and how many of them may differ.
-    doubts
-        Expected number of errors among the rows, and among the columns, beyond the budget.
+    row_doubts, column_doubts
+        Expected number of errors among the rows, and among the columns, beyond their budgets.
     """
 
     rows: float = 0.3
     row_budget: int = 0
+    row_doubts: float = 1.0
     columns: float = 1.0
     column_budget: int = 0
-    doubts: float = 1.0
+    column_doubts: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("rows", "columns"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}.")
-        at_least(self, 0, "row_budget", "column_budget", "doubts")
+        at_least(self, 0, "row_budget", "row_doubts", "column_budget", "column_doubts")
 
 
 @dataclass(frozen=True)

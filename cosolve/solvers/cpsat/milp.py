@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from cosolve.core.errors import UnsupportedProblemError
-from cosolve.instances.milp import MILPInstance, Values
+from cosolve.instances.milp import TOLERANCE, MILPInstance, Values
 from cosolve.solvers.cpsat import Model
 
 #: Powers of ten tried to make the coefficients of a row whole.
@@ -16,15 +17,13 @@ _SCALES = tuple(10.0**k for k in range(13))
 #: Largest value a scaled row may take: below 2^63 with room for CP-SAT's own sums.
 _MAX_ACTIVITY = 2.0**60
 
-#: A scaled side this close to a whole number is that number.
-_ROUNDING = 1e-9
-
 
 def build(instance: MILPInstance) -> Model:
     """
     Rows times a power of ten that makes their coefficients whole; nothing is rounded, so that proofs hold.
 
-    Sides move to the next whole number inside, which no solution can tell.
+    Sides and bounds move to the next whole number inside, which no solution can tell; one that the judge's tolerance
+    reaches counts as inside.
 
     Raises
     ------
@@ -49,7 +48,7 @@ def build(instance: MILPInstance) -> Model:
         part = slice(int(instance.indptr[row]), int(instance.indptr[row + 1]))
         values, columns = instance.data[part], instance.indices[part]
         whole, scale = _whole(values, reach[columns], instance.row_label(row))
-        low, high = _sides(instance.row_lower[row] * scale, instance.row_upper[row] * scale)
+        low, high = _sides(instance.row_lower[row], instance.row_upper[row], scale)
         if low > high or (not whole and not low <= 0 <= high):
             model.add_bool_or([])
         elif whole:
@@ -83,7 +82,7 @@ def _bounds(instance: MILPInstance) -> tuple[np.ndarray, np.ndarray]:
             raise UnsupportedProblemError(
                 f"CP-SAT takes bounded integer columns only: {label} {what}; try highs or scip."
             )
-    return np.ceil(instance.col_lower), np.floor(instance.col_upper)
+    return np.ceil(instance.col_lower - TOLERANCE), np.floor(instance.col_upper + TOLERANCE)
 
 
 def _whole(values: np.ndarray, reach: np.ndarray, what: str) -> tuple[list[int], float]:
@@ -101,10 +100,14 @@ def _whole(values: np.ndarray, reach: np.ndarray, what: str) -> tuple[list[int],
     return whole.astype(np.int64).tolist(), scale
 
 
-def _sides(low: float, high: float) -> tuple[int, int]:
+def _sides(low: float, high: float, scale: float) -> tuple[int, int]:
     """Whole numbers inside, however far away."""
+    return -_inside(-low, scale), _inside(high, scale)
+
+
+def _inside(side: float, scale: float) -> int:
+    """Largest whole number up to a scaled side: one a little above it is that side, by tolerance or by rounding."""
     limit = 2.0 * _MAX_ACTIVITY
-    return (
-        int(np.ceil(np.clip(low - _ROUNDING * max(1.0, abs(low)), -limit, limit))) if low > -np.inf else -int(limit),
-        int(np.floor(np.clip(high + _ROUNDING * max(1.0, abs(high)), -limit, limit))) if high < np.inf else int(limit),
-    )
+    scaled = min(max(side * scale, -limit), limit)
+    noise = 0.0 if scale == 1.0 else 4.0 * float(np.spacing(abs(scaled)))
+    return math.floor(scaled + TOLERANCE + noise)

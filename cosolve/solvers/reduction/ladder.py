@@ -6,6 +6,7 @@ A reduced model passes up solutions and nothing else: its bound, its OPTIMAL and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,26 +15,48 @@ import numpy as np
 
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor, StageMonitor
-from cosolve.core.result import Status
+from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome
+from cosolve.models.ctc.rows import is_binary
 from cosolve.solvers.formulations import Formulation
 from cosolve.solvers.mip import start_values
 from cosolve.solvers.reduction.reduce import Reduction, reduce
+
+#: Seconds that a reduced model has at least, and how long it may run on from its last improvement: times that time.
+_PATIENCE, _STALL = 2.0, 3.0
+
+#: Seconds of a rung where the run has no limit.
+_UNLIMITED = 60.0
 
 #: ``backend(formulation, monitor, start)``.
 Backend = Callable[[Formulation, Monitor, "np.ndarray | None"], Outcome]
 
 
 class SolutionsOnly(StageMonitor):
-    """A stage that solves another problem: what it finds is judged, what it proves is not heard."""
+    """
+    A stage that solves another problem: what it finds is judged, what it proves is not heard.
 
-    has_found = False
+    It ends when nothing better has come for long enough: to prove a reduced model is worth nothing.
+    """
+
+    #: When it last found something better, in seconds from its beginning.
+    last_found: float | None = None
 
     def report(self, solution: Solution, objective: float | None = None) -> bool:
         """See :meth:`Monitor.report`."""
         is_better = super().report(solution, objective)
-        self.has_found |= is_better
+        if is_better:
+            self.last_found = self.elapsed()
         return is_better
+
+    def has_stalled(self) -> bool:
+        """Whether there is a solution, and no better one for a while."""
+        waits = max(_PATIENCE, _STALL * (self.last_found or 0.0))
+        return self.best is not None and self.elapsed() > waits
+
+    def should_stop(self) -> bool:
+        """Also if it has stalled."""
+        return super().should_stop() or self.has_stalled()
 
     def report_bound(self, bound: float) -> None:
         """Not passed on."""
@@ -66,10 +89,10 @@ def climb_down(
     most: int,
 ) -> Ladder:
     """
-    Solve the reduced model; drop the less sure half of what it imposes; solve again, from the best solution so far.
+    Solve the reduced model; impose less; solve again, from the best solution so far.
 
-    Dropping half repairs a reduction without a solution, and widens the search around one that has been solved. A
-    rung that runs out of time with a solution in hand is the last: a wider model would only be slower.
+    A reduction without a solution loses the less sure half. One that has been solved, or has stalled, becomes wider.
+    A rung that runs out of time with a solution in hand is the last: a wider model would only be slower.
 
     Parameters
     ----------
@@ -84,12 +107,14 @@ def climb_down(
     share
         Of the time left that a rung may take.
     most
-        Rungs.
+        Rungs that have a solution.
     """
     ladder = Ladder()
-    while len(ladder.rungs) < most and not reduction.is_empty and not monitor.should_stop():
+    num_binaries = int(is_binary(formulation.model).sum())
+    while len(ladder.rungs) - ladder.fallbacks < most and not reduction.is_empty and not monitor.should_stop():
         best = monitor.best
-        stage = SolutionsOnly(monitor, share * monitor.time_left())
+        left = monitor.time_left()
+        stage = SolutionsOnly(monitor, share * left if left < math.inf else _UNLIMITED)
         model = reduce(formulation, reduction)
         outcome = backend(model, stage, None if best is None else start_values(model, best.solution))
         ladder.rungs.append(
@@ -97,13 +122,15 @@ def climb_down(
                 "rows": len(reduction.rows),
                 "columns": len(reduction.columns),
                 "status": outcome.status.value,
-                "improved": stage.has_found,
+                "improved": stage.last_found is not None,
                 "runtime": round(stage.elapsed(), 3),
             }
         )
         if outcome.status is Status.INFEASIBLE or monitor.best is None:
             ladder.fallbacks += 1
-        elif outcome.status is not Status.OPTIMAL:
+            reduction = reduction.stronger_half()
+        elif outcome.status is Status.OPTIMAL or outcome.limit is Limit.GAP or stage.has_stalled():
+            reduction = reduction.wider(num_binaries)
+        else:
             break
-        reduction = reduction.stronger_half()
     return ladder

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cosolve.core.instance import Solution
-from cosolve.instances.milp import TOLERANCE
+from cosolve.instances.milp import TOLERANCE, MILPInstance
 from cosolve.models.ctc.rows import row_types
 from cosolve.solvers.formulations import Formulation
-from cosolve.solvers.reduction.reduce import Reduction
+from cosolve.solvers.reduction.reduce import Reduction, activity_bounds
 
 
 @dataclass(frozen=True)
@@ -42,33 +42,47 @@ class Limits:
         Share of the rows that may be made equalities, and how many of them may be excepted.
     columns, column_budget
         Share of the binaries that may be held near their values, and how many of them may differ.
-    doubts
-        Expected number of errors among the rows, and among the columns, beyond the budget.
+    row_doubts, column_doubts
+        Expected number of errors among the rows, and among the columns, beyond their budgets.
     """
 
     rows: float
     row_budget: int
+    row_doubts: float
     columns: float
     column_budget: int
-    doubts: float
+    column_doubts: float
 
 
-def select(prediction: Prediction, limits: Limits) -> Reduction:
+def select(formulation: Formulation, prediction: Prediction, limits: Limits) -> Reduction:
     """
     The surest rows and columns, as many as the shares allow and the probabilities bear.
 
     The expected number of errors among those imposed, the sum of what their probabilities lack, stays within budget
-    plus ``doubts``. That makes the reduction as strong as the prediction is good, on instances of any size. A few
-    errors do no harm: there are many good solutions, and the next rung is wider.
+    plus doubts. That makes the reduction as strong as the prediction is good, on instances of any size. A few
+    errors do no harm: there are many good solutions, and the next rung is wider. Rows that columns held make tight in
+    any case are left out: they would use up doubts for nothing.
     """
-    rows = _surest(
-        prediction.rows, prediction.rows > 0.5, limits.rows * len(prediction.rows), limits.row_budget + limits.doubts
-    )
     is_known = np.isfinite(prediction.columns)
     certainty = np.where(is_known, np.maximum(prediction.columns, 1 - prediction.columns), 0.0)
-    columns = _surest(certainty, is_known, limits.columns * is_known.sum(), limits.column_budget + limits.doubts)
+    columns = _surest(certainty, is_known, limits.columns * is_known.sum(), limits.column_budget + limits.column_doubts)
     values = (prediction.columns[columns] > 0.5).astype(np.float64)
+    is_usable = prediction.rows > 0.5
+    if not limits.column_budget:
+        is_usable &= ~_implied(formulation.model, columns, values)
+    rows = _surest(
+        prediction.rows, is_usable, limits.rows * len(prediction.rows), limits.row_budget + limits.row_doubts
+    )
     return Reduction(rows, limits.row_budget, columns, values, limits.column_budget)
+
+
+def _implied(model: MILPInstance, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(num_rows,) rows of one finite side that are tight in all solutions with these columns at these values."""
+    low, high = model.col_lower.copy(), model.col_upper.copy()
+    low[columns] = high[columns] = values
+    least, greatest = activity_bounds(replace(model, col_lower=low, col_upper=high))
+    is_upper = np.isfinite(model.row_upper)
+    return np.where(is_upper, least >= model.row_upper - TOLERANCE, greatest <= model.row_lower + TOLERANCE)
 
 
 def _surest(probability: np.ndarray, is_usable: np.ndarray, most: float, doubts: float) -> np.ndarray:

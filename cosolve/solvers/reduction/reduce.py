@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.formulations import Formulation, Rows
 from cosolve.solvers.mip import with_rows
 
@@ -46,13 +47,24 @@ class Reduction:
 
     def stronger_half(self) -> Reduction:
         """Without the less sure half of rows and columns; the budgets stay."""
-        rows, columns = len(self.rows) // 2, len(self.columns) // 2
+        return self._surest(len(self.rows) // 2, len(self.columns) // 2)
+
+    def wider(self, num_binaries: int) -> Reduction:
+        """
+        Without the less sure half of the rows, and with twice as many binaries free, or with half of those held.
+
+        Whichever of the two holds more: where nearly all are held, half of them would be a leap from a model solved at
+        once to one that is not solved in time.
+        """
+        free = max(num_binaries - len(self.columns), num_binaries // 16, 1)
+        return self._surest(len(self.rows) // 2, max(len(self.columns) // 2, num_binaries - 2 * free))
+
+    def _surest(self, rows: int, columns: int) -> Reduction:
         return replace(self, rows=self.rows[:rows], columns=self.columns[:columns], values=self.values[:columns])
 
 
-def activity_bounds(formulation: Formulation) -> tuple[np.ndarray, np.ndarray]:
+def activity_bounds(model: MILPInstance) -> tuple[np.ndarray, np.ndarray]:
     """Least and greatest value of each row over the bounds of its columns, (num_rows,) each, infinite where open."""
-    model = formulation.model
     num_rows = len(model.row_lower)
     row = np.repeat(np.arange(num_rows), np.diff(model.indptr))
     used = model.data != 0  # nothing times an infinite bound is no number
@@ -89,7 +101,7 @@ def reduce(formulation: Formulation, reduction: Reduction) -> Formulation:
     pool: list[Rows] = []
     soft = np.empty(0, dtype=np.int64)
     if reduction.row_budget:
-        least, greatest = activity_bounds(formulation)
+        least, greatest = activity_bounds(model)
         big_m = np.where(is_upper, side - least[reduction.rows], greatest[reduction.rows] - side)
         usable = big_m <= _MAX_BIG_M  # false for NaN too
         soft, is_upper, side, big_m = reduction.rows[usable], is_upper[usable], side[usable], big_m[usable]

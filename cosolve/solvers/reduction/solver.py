@@ -17,6 +17,7 @@ import numpy as np
 
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver, solvers
 from cosolve.instances.files import read_solution
 from cosolve.instances.generators.milp import steiner_triple_cover
@@ -62,7 +63,7 @@ class ReductionOptions:
         Share of the rows made equalities, at most, and how many of them may be excepted; ``None`` for the checkpoint's
         own, or 5 % and none.
     rungs
-        Reduced models solved before the original, at most; each imposes half of the one before.
+        Reduced models with a solution before the original, at most; each imposes less than the one before.
     share
         Part of the time left that each of them may take, in (0, 1).
     portfolio
@@ -97,7 +98,7 @@ class LearnedOptions(ReductionOptions):
     columns, column_budget
         Share of the binaries held at their predicted values, at most, and how many may differ; ``None`` for the
         checkpoint's own.
-    doubts
+    row_doubts, column_doubts
         Expected number of errors, by the network's probabilities, among the rows and among the columns, beyond their
         budgets; ``None`` for the checkpoint's own.
     checkpoint
@@ -108,7 +109,8 @@ class LearnedOptions(ReductionOptions):
 
     columns: float | None = None
     column_budget: int | None = None
-    doubts: float | None = None
+    row_doubts: float | None = None
+    column_doubts: float | None = None
     checkpoint: str = ""
     device: str = "cpu"
 
@@ -116,7 +118,8 @@ class LearnedOptions(ReductionOptions):
         super().__post_init__()
         _check_share("columns", self.columns)
         _check_budget("column_budget", self.column_budget)
-        _check_budget("doubts", self.doubts)
+        _check_budget("row_doubts", self.row_doubts)
+        _check_budget("column_doubts", self.column_doubts)
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,7 @@ class ReductionSolver(Solver):
             began = stage.elapsed()
             prediction, limits, about = self.predict(formulation, stage, backend, seed, options)
             stats = {**about.stats, "prediction_time": round(stage.elapsed() - began, 3)}
-            reduction = select(prediction, limits)
+            reduction = select(formulation, prediction, limits)
             ladder = climb_down(formulation, reduction, stage, backend, share=options.share, most=options.rungs)
             return ladder, replace(about, stats=stats)
 
@@ -219,14 +222,14 @@ class ReductionSolver(Solver):
 
 
 class _Until(StageMonitor):
-    """A part that also ends when the other part has."""
+    """A part that also ends when the other part says so."""
 
     def __init__(self, parent: Monitor, is_over: threading.Event) -> None:
         super().__init__(parent)
         self._is_over = is_over
 
     def should_stop(self) -> bool:
-        """Whether the other part has ended, or a limit is reached."""
+        """Whether the other part said so, or a limit is reached."""
         return self._is_over.is_set() or super().should_stop()
 
 
@@ -240,19 +243,29 @@ def _side_by_side(
     """Reduced models here, the original on a second thread; what that proves holds, so it alone may end the run."""
     answers: list[Outcome] = []
     errors: list[Exception] = []
-    is_over = threading.Event()
+    is_decided, has_failed = threading.Event(), threading.Event()
 
     def plain() -> None:
         try:
-            answers.append(backend(formulation, StageMonitor(monitor), start_values(formulation, initial)))
+            answer = backend(formulation, _Until(monitor, has_failed), start_values(formulation, initial))
+            answers.append(answer)
         except Exception as error:  # raised below, on the thread that the driver watches
             errors.append(error)
-        is_over.set()
+            is_decided.set()
+        else:
+            # Out of memory, say, is no reason to end the other part.
+            if answer.status is not Status.FEASIBLE:
+                is_decided.set()
 
     side = threading.Thread(target=plain, name="cosolve-original", daemon=True)
     side.start()
-    ladder, about = reduced(_Until(monitor, is_over))
-    side.join()
+    try:
+        ladder, about = reduced(_Until(monitor, is_decided))
+    except BaseException:
+        has_failed.set()
+        raise
+    finally:
+        side.join()
     if errors:
         raise errors[0]
     return ladder, about, answers[0]
@@ -388,7 +401,7 @@ def _reference(instance: Instance, options: ReferenceOptions) -> Solution | None
 
 def _limits(options: ReductionOptions) -> Limits:
     rows, budget = (_ROWS if options.rows is None else options.rows), options.row_budget
-    return Limits(rows, _ROW_BUDGET if budget is None else budget, 0.0, 0, math.inf)
+    return Limits(rows, _ROW_BUDGET if budget is None else budget, math.inf, 0.0, 0, 0.0)
 
 
 @lru_cache(maxsize=1)
