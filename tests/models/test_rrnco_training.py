@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from cosolve.core.problem import judge
+from cosolve.instances.generators.roads import road_tables
 from cosolve.models import checkpoints
-from cosolve.models.rrnco import labels
+from cosolve.models.rrnco import labels, losses
 from cosolve.models.rrnco.config import DataConfig, ModelConfig, RrncoConfig, TrainingConfig
 from cosolve.models.rrnco.data import draw
 from cosolve.models.rrnco.instances import solution_of
@@ -85,6 +86,37 @@ def test_only_the_cheapest_solution_gets_the_weight_of_the_leader():
     ]
     assert losses[1] > losses[0]
     assert losses[2] - losses[0] == pytest.approx(3 * (losses[1] - losses[0]), rel=1e-4)
+
+
+@pytest.mark.parametrize("problem", ["atsp", "acvrp", "acvrptw"])
+def test_slices_of_a_batch_change_no_gradient(monkeypatch, problem):
+    """Solutions of different lengths, one instance at a time or all together."""
+    data = draw(replace(CONFIG.data, problem=problem, least_size=12, size=12), 5, 6)
+    gradients = []
+    for scores in (1, 10**9):
+        monkeypatch.setitem(losses._SCORES, "cpu", scores)
+        torch.manual_seed(0)
+        net = Network(CONFIG.model, problem)
+        loss, _ = reinforce_loss(net, data.batch, 5, torch.Generator().manual_seed(1), 3.0)
+        loss.backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None]))
+    assert float(gradients[0].abs().max()) > 1e-3
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "cities", "different"), [(20, 80, 16), (3, 80, 3), (20, 2, 2)])
+def test_a_draw_is_from_many_cities(monkeypatch, count, cities, different):
+    """Validation instances of a single city would say little about the others."""
+    drawn = []
+
+    def tables(city, *rest):
+        drawn.append(city)
+        return road_tables(city, *rest)
+
+    monkeypatch.setattr("cosolve.models.rrnco.data.road_tables", tables)
+    data = draw(replace(CONFIG.data, cities=cities, points=40), 3, count, size=6)
+    assert len(data.instances) == count
+    assert len(drawn) == len(set(drawn)) == different
 
 
 @pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])

@@ -29,8 +29,8 @@ VALIDATION_SEED = 2024
 #: Iterations per node of the search that validation solutions are measured by.
 _VALIDATION_EFFORT = 300
 
-#: Instances of a chunk that share a city: a city's tables take a second, all of its instances less.
-_PER_CITY = 256
+#: Cities that instances are drawn from together, if there are as many: tables of a city take a second.
+_CITIES = 16
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,12 @@ def draw(config: DataConfig, seed: int, count: int, *, effort: int = 0, size: in
     """
     rng = np.random.default_rng(seed)
     size = size or int(rng.integers(config.least_size or config.size, config.size + 1))
-    cities = rng.choice(CITIES["in"][: config.cities], -(-count // _PER_CITY))
+    known = CITIES["in"][: config.cities]
+    cities = rng.choice(known, min(_CITIES, len(known), count), replace=False)
     instances: list[Instance] = []
-    for city in cities.tolist():
+    for k, city in enumerate(cities.tolist()):
         coords, distance, duration = road_tables(city, np.arange(config.points), config.points)
-        for _ in range(min(_PER_CITY, count - len(instances))):
+        for _ in range(count * k // len(cities), count * (k + 1) // len(cities)):
             nodes = draw_places(rng, coords, size + (config.problem != "atsp"))
             pairs = np.ix_(nodes, nodes)
             instances.append(_MAKE[config.problem](rng, coords[nodes], distance[pairs], duration[pairs]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -40,8 +41,15 @@ class Embedding:
 
     def detach(self) -> Embedding:
         """Without gradients."""
+        return self._map(lambda table: table.detach())
+
+    def take(self, rows: Tensor) -> Embedding:
+        """Of some of the instances, by number."""
+        return self._map(lambda table: table[rows])
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Embedding:
         given = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Embedding(**{name: None if table is None else table.detach() for name, table in given.items()})
+        return Embedding(**{name: None if table is None else change(table) for name, table in given.items()})
 
 
 class Decoder(nn.Module):

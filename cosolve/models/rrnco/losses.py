@@ -7,9 +7,13 @@ from torch import Tensor
 
 from cosolve.models.rrnco import environment
 from cosolve.models.rrnco.batch import Batch
+from cosolve.models.rrnco.decoder import Embedding
 from cosolve.models.rrnco.environment import State
 from cosolve.models.rrnco.network import Network
 from cosolve.models.rrnco.rollout import Rollout, decode, follow
+
+#: Scores of nodes that are looked back at together: on a CPU as many as its caches hold.
+_SCORES = {"cpu": 100_000, "cuda": 100_000_000}
 
 
 def imitation_loss(network: Network, batch: Batch, solutions: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -76,18 +80,32 @@ def reinforce_loss(
         rollout = decode(network, batch, embedding.detach(), first, generator)
         assert rollout is not None
         cost = environment.cost(batch, rollout.choices) / batch.length_unit[:, 0]
-    state = rollout.states(batch)
-    log_probability = network.decide(batch, embedding, state, environment.allowed(batch, state))
-    chosen = log_probability.gather(2, rollout.choices[:, :, 1:].flatten(1).unsqueeze(2)).view(*first.shape, -1)
+    slices = torch.arange(len(cost), device=cost.device).split(_together(rollout, batch.num_nodes))
+    chosen = torch.cat([_log_probability(network, batch, embedding, rollout, rows) for rows in slices])
     advantage = (cost.mean(dim=1, keepdim=True) - cost).float()
     leads = torch.zeros_like(advantage).scatter_(1, cost.argmin(dim=1, keepdim=True), 1.0)
-    loss = -(advantage * (1.0 + (leader_weight - 1.0) * leads) * chosen.sum(dim=2)).mean()
+    loss = -(advantage * (1.0 + (leader_weight - 1.0) * leads) * chosen).mean()
     metrics = {
         "loss": float(loss.detach()),
         "cost": float(cost.mean()),
         "spread": float(advantage.square().mean().sqrt()),
     }
     return loss, metrics
+
+
+def _together(rollout: Rollout, num_nodes: int) -> int:
+    """Instances whose decisions are looked at together."""
+    _, solutions, steps = rollout.choices.shape
+    return max(1, _SCORES[rollout.choices.device.type] // (solutions * steps * num_nodes))
+
+
+def _log_probability(network: Network, batch: Batch, embedding: Embedding, rollout: Rollout, rows: Tensor) -> Tensor:
+    """Of the solutions of some instances, (len(rows), S)."""
+    batch, embedding, rollout = batch.take(rows), embedding.take(rows), rollout.take(rows)
+    state = rollout.states(batch)
+    log_probability = network.decide(batch, embedding, state, environment.allowed(batch, state))
+    chosen = log_probability.gather(2, rollout.choices[:, :, 1:].flatten(1).unsqueeze(2))
+    return chosen.view(*rollout.choices.shape[:2], -1).sum(dim=2)
 
 
 def random_starts(batch: Batch, count: int, generator: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -35,6 +35,11 @@ class Rollout:
     place: Tensor
     load: Tensor
     time: Tensor
+
+    def take(self, rows: Tensor) -> Rollout:
+        """Solutions of some of the instances, by number, up to the longest of them."""
+        length = int((self.choices[rows] > 0).any(dim=1).nonzero()[:, 1].max()) + 2
+        return Rollout(*(getattr(self, f.name)[rows, :, :length] for f in fields(self)))
 
     def states(self, batch: Batch) -> State:
         """The state before each choice but the first, solutions and steps in one axis: (B, S (L - 1))."""

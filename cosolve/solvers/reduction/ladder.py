@@ -91,8 +91,8 @@ def climb_down(
     """
     Solve the reduced model; impose less; solve again, from the best solution so far.
 
-    A reduction without a solution loses the less sure half. One that has been solved, or has stalled, becomes wider.
-    A rung that runs out of time with a solution in hand is the last: a wider model would only be slower.
+    A wider model repairs a reduction without a solution, and goes on from one that has been solved or has stalled. A
+    rung that runs out of time with a solution in hand is the last: a wider model would only be slower.
 
     Parameters
     ----------
@@ -128,9 +128,7 @@ def climb_down(
         )
         if outcome.status is Status.INFEASIBLE or monitor.best is None:
             ladder.fallbacks += 1
-            reduction = reduction.stronger_half()
-        elif outcome.status is Status.OPTIMAL or outcome.limit is Limit.GAP or stage.has_stalled():
-            reduction = reduction.wider(num_binaries)
-        else:
+        elif not (outcome.status is Status.OPTIMAL or outcome.limit is Limit.GAP or stage.has_stalled()):
             break
+        reduction = reduction.wider(num_binaries)
     return ladder

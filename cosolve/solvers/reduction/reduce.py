@@ -45,21 +45,15 @@ class Reduction:
         """Whether nothing is imposed."""
         return len(self.rows) <= self.row_budget and len(self.columns) <= self.column_budget
 
-    def stronger_half(self) -> Reduction:
-        """Without the less sure half of rows and columns; the budgets stay."""
-        return self._surest(len(self.rows) // 2, len(self.columns) // 2)
-
     def wider(self, num_binaries: int) -> Reduction:
         """
         Without the less sure half of the rows, and with twice as many binaries free, or with half of those held.
 
         Whichever of the two holds more: where nearly all are held, half of them would be a leap from a model solved at
-        once to one that is not solved in time.
+        once to one that is not solved in time. The budgets stay.
         """
         free = max(num_binaries - len(self.columns), num_binaries // 16, 1)
-        return self._surest(len(self.rows) // 2, max(len(self.columns) // 2, num_binaries - 2 * free))
-
-    def _surest(self, rows: int, columns: int) -> Reduction:
+        rows, columns = len(self.rows) // 2, max(len(self.columns) // 2, num_binaries - 2 * free)
         return replace(self, rows=self.rows[:rows], columns=self.columns[:columns], values=self.values[:columns])
 
 
