@@ -164,6 +164,18 @@ def test_rows_of_a_family_are_found_by_name_and_by_structure():
     assert may_be_imposed(instance, "").all()
 
 
+@pytest.mark.parametrize("name", ["R{}", "c{}", "_C{}"])
+def test_rows_that_other_tools_named_are_found_by_structure(name):
+    """Gurobi, SCIP and PuLP name rows by number: no row of their files was ever imposed."""
+    instance = generate("milp", "vertex-cover", seed=1, nodes=30)
+    other = replace(instance, row_names=tuple(name.format(row) for row in range(len(instance.row_lower))))
+    assert may_be_imposed(other, "edge,set_covering").all()
+    assert not may_be_imposed(other, "edge").any()
+    # Names tell more than structure where they are known.
+    mixed = replace(other, row_names=("edge_0", *other.row_names[1:]))
+    assert may_be_imposed(mixed, "edge,set_covering").sum() == 1
+
+
 def test_node_set_problems_are_recognised():
     """The graph problem behind it has the same optimum; what is none is refused."""
     for family in ("independent-set", "vertex-cover"):

@@ -37,14 +37,18 @@ def may_be_imposed(instance: MILPInstance, families: str) -> np.ndarray:
     """
     (num_rows,) which rows could be made equalities, and are of one of the families.
 
+    Structural types count where no name is one of the families: other tools name rows R0, c0 or _C0.
+
     Parameters
     ----------
     families
-        Names separated by commas; empty for all.
+        Names and structural types separated by commas; empty for all.
     """
     types = row_types(instance)
     if not families:
         return types.is_candidate
     wanted = set(families.split(","))
+    if wanted.isdisjoint(instance.row_families):
+        return types.is_candidate & np.isin(types.kind, [kind for kind in RowType if kind.name.lower() in wanted])
     named = np.array([name in wanted for name in row_families(instance, types)], dtype=np.bool_)
     return types.is_candidate & named
