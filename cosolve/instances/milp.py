@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 #: Absolute for integrality and for what is made of integers alone, else relative to the side or bound (at least 1).
 TOLERANCE = 1e-6
 
-#: What an index looks like at the end of a name: "flow_12_3", "x[4,5]", "c#7", "place(2)".
+#: What an index looks like at the end of a name: "flow_12_3", "c#7"; from a bracket on: "x[4,paris]", "place(a)".
 _INDEX = re.compile(r"[\d_.,:;#$@~\[\](){}]+$")
+_BRACKET = re.compile(r"(?!^)[\[({].*", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -198,8 +199,12 @@ class MILPInstance(Instance):
 
 
 def families(names: Iterable[str]) -> tuple[str, ...]:
-    """Names without the indices at their ends: they are written "family_index" or "family[index]"."""
-    return tuple(_INDEX.sub("", name) for name in names)
+    """
+    Names without the indices at their ends: they are written "family_index" or "family[index]".
+
+    Commas become semicolons: lists of families are written with commas.
+    """
+    return tuple(_INDEX.sub("", _BRACKET.sub("", name)).replace(",", ";") for name in names)
 
 
 def _checked_names(names: Iterable[str], count: int, what: str) -> tuple[str, ...]:

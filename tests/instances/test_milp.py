@@ -227,6 +227,8 @@ def test_families_are_names_without_indices():
     """How every modelling tool writes them; a family must survive a trip through an MPS file."""
     names = ("worker_used_ct_3_14", "x[4,5]", "c#7", "place(2)", "y12", "total", "17", "x$2#3", "deficit_bin3_res2")
     assert families(names) == ("worker_used_ct", "x", "c", "place", "y", "total", "", "x", "deficit_bin3_res")
+    words = ("flow[1,paris]", "cap(a)", "use{b}_2", "from_a_[x]", "a,b_1", "[1]x", "(paris)")
+    assert families(words) == ("flow", "cap", "use", "from_a", "a;b", "[1]x", "(paris")
     assert named_milp().row_families == ("cap", "cap")
     assert milp([[1, 2]], 1).row_families == ("",)
 
