@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -75,6 +77,49 @@ def test_labelling_goes_on_where_it_was_cut_off(folder, config, known, tmp_path,
         json.loads(line)
     path.write_text("".join(lines[:2]))
     assert len(labels.label(tmp_path, config.data, should_stop=lambda: True)) == 2
+
+
+def test_labels_cut_off_in_their_first_line_begin_anew(folder, config, known, tmp_path):
+    """The file was emptied and never begun anew: labels stood in the place of settings, and the next run refused."""
+    for file in folder.glob("cover-[01].mps"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / labels.LABELS
+    path.write_text((folder / labels.LABELS).read_text()[:30])
+    assert len(labels.label(tmp_path, config.data)) == 2
+    assert json.loads(path.read_text().splitlines()[0])["kind"] == "manifest"
+    assert len(labels.label(tmp_path, config.data, should_stop=lambda: True)) == 2
+
+
+def test_ctrl_c_keeps_finished_labels_and_waits_for_none(folder, config, known, tmp_path, monkeypatch):
+    """A solve may take an hour; whoever presses Ctrl-C has no such hour, but wants what was made before."""
+    for file in folder.glob("cover-[0123].mps"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    solve, both, go_on, begun, told = labels._solve, threading.Barrier(2), threading.Event(), [], []
+
+    def slow(file, config):
+        begun.append(file.name)
+        if file.name == "cover-2.mps":
+            go_on.wait(20)
+        else:
+            line = solve(file, config)
+            both.wait(20)
+            return line
+
+    def interrupt(line):
+        told.append(line["file"])
+        if len(told) == 1:
+            time.sleep(0.2)  # until the other one is finished too
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(labels, "_solve", slow)
+    begin = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        labels.label(tmp_path, config.data, threads=3, on_label=interrupt)
+    assert time.perf_counter() - begin < 15
+    go_on.set()
+    kept = [json.loads(line).get("file") for line in (tmp_path / labels.LABELS).read_text().splitlines()[1:]]
+    assert sorted(kept) == ["cover-0.mps", "cover-1.mps"]
+    assert sorted(begun) == ["cover-0.mps", "cover-1.mps", "cover-2.mps"]
 
 
 def test_labels_of_other_settings_or_instances_are_refused(folder, config, known, tmp_path):

@@ -98,6 +98,8 @@ def label(
     """
     Labels of all instances in a folder; those not yet in its file are made and appended.
 
+    Ctrl-C keeps what is finished and waits for nothing.
+
     Parameters
     ----------
     threads
@@ -118,23 +120,37 @@ def label(
     lines = _read(path, manifest)
     missing = [file for file in files if file.name not in lines]
     if missing:
-        if not path.exists():
+        if not path.is_file() or not path.stat().st_size:  # it is empty if it was cut off in its first line
             path.write_text(json.dumps({"kind": "manifest", **manifest}) + "\n", encoding="utf-8")
-        with path.open("a", encoding="utf-8") as stream, ThreadPoolExecutor(threads) as pool:
-            waiting = iter(missing)
-            running = {pool.submit(_solve, file, config) for file in islice(waiting, threads)}
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    line = future.result()
-                    lines[line["file"]] = line
+        pool = ThreadPoolExecutor(threads)
+        with path.open("a", encoding="utf-8") as stream:
+
+            def keep(line: dict[str, Any]) -> None:
+                if line["file"] not in lines:
                     stream.write(json.dumps(line) + "\n")
                     stream.flush()
+                    lines[line["file"]] = line
                     if on_label is not None:
                         on_label({key: line[key] for key in ("kind", "file", "objective", "status", "seconds")})
-                    file = None if should_stop() else next(waiting, None)
-                    if file is not None:
-                        running.add(pool.submit(_solve, file, config))
+
+            waiting = iter(missing)
+            running = {pool.submit(_solve, file, config) for file in islice(waiting, threads)}
+            try:
+                while running:
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        keep(future.result())
+                        running.remove(future)
+                        file = None if should_stop() else next(waiting, None)
+                        if file is not None:
+                            running.add(pool.submit(_solve, file, config))
+            except KeyboardInterrupt:
+                for future in running:
+                    if future.done() and future.exception() is None:
+                        keep(future.result())
+                raise
+            finally:
+                # Leaving a pool by its own context would wait for every solve that runs.
+                pool.shutdown(wait=False, cancel_futures=True)
     out = []
     for file in files:
         if file.name in lines and lines[file.name]["solutions"]:
