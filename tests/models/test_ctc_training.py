@@ -258,6 +258,16 @@ def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(config, known, tmp_pat
     assert "| families of rows | edge, set_covering |" in (tmp_path / "whole" / checkpoints.CARD).read_text()
 
 
+def test_a_resumed_run_keeps_the_families_that_it_chose(config, known, tmp_path, monkeypatch):
+    """The measurement is by the clock: taken again in each slice it costs minutes, and may refuse the run at last."""
+    train(config, tmp_path / "net", max_steps=2)
+    monkeypatch.setattr("cosolve.models.ctc.training._families", lambda *_: pytest.fail("measured again"))
+    assert train(config, tmp_path / "net", resume=True, max_steps=2)["step"] == 4
+    assert checkpoints.read(tmp_path / "net").config(CtcConfig).data.families == "edge,set_covering"
+    with pytest.raises(ValueError, match="no run to resume"):
+        train(config, tmp_path / "none", resume=True)
+
+
 def test_a_checkpoint_predicts_for_the_solvers(config, known, tmp_path):
     """From files to the three learned solvers, and back to a verified solution."""
     train(config, tmp_path / "net", max_steps=2)

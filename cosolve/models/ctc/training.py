@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch_geometric.data import Batch
 
-from cosolve.models import Trainer
+from cosolve.models import Trainer, checkpoints
 from cosolve.models.ctc.card import card
 from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.data import Dataset, batch_of_step, dataset
@@ -51,7 +51,8 @@ def train(
     Parameters
     ----------
     config
-        What to train on what; with ``resume`` only its table ``training`` may differ from that of the run.
+        What to train on what; with ``resume`` only its table ``training`` may differ from that of the run, and no
+        families are those that the run chose.
     out
         Checkpoint folder.
     max_steps
@@ -91,7 +92,9 @@ def train(
         on_label=tell,
     )
     if not config.data.families:
-        config = replace(config, data=replace(config.data, families=_families(labels, config, tell)))
+        # Measured anew they may differ, which is no run to go on with.
+        families = _kept_families(out) if resume else _families(labels, config, tell)
+        config = replace(config, data=replace(config.data, families=families))
     data = dataset(labels, config)
     with cpu_threads(threads):
         torch.manual_seed(settings.seed)
@@ -186,6 +189,11 @@ def ranges(labels: Sequence[Label]) -> dict[str, tuple[float, float]]:
         wide = _LEEWAY.get(name, 1.25)
         out[name] = (round(min(values) / wide, 6), round(max(values) * wide, 6))
     return out
+
+
+def _kept_families(out: Path) -> str:
+    """Those that the run in a folder chose; empty if there is none."""
+    return checkpoints.read(out).config(CtcConfig).data.families if (out / checkpoints.CONFIG).is_file() else ""
 
 
 def _families(labels: Sequence[Label], config: CtcConfig, tell: Callable[[dict[str, Any]], None]) -> str:
