@@ -11,8 +11,9 @@ from cosolve.instances.formats.base import SolutionFormat
 from cosolve.instances.formats.source import Source
 from cosolve.instances.milp import MILPInstance, Values
 
-#: How lines begin that are about the run, in lower case.
-_REMARKS = ("#", "=obj=", "solution status:", "objective value:", "no solution available")
+#: How lines begin that are about the run, in lower case; the first two only where no column is called so.
+_REMARKS = ("#", "=obj=")
+_SENTENCES = ("solution status:", "objective value:", "no solution available")
 
 
 def _names(instance: MILPInstance) -> list[str]:
@@ -34,10 +35,12 @@ def read(source: Source, instance: MILPInstance) -> Values:
     values = np.zeros(instance.size)
     seen = np.zeros(instance.size, dtype=np.bool_)
     for number, line in lines:
-        if not line.strip() or line.lower().startswith(_REMARKS):
-            continue
         words = line.split()
+        if not words or line.lower().startswith(_SENTENCES):
+            continue
         column = columns.get(words[0])
+        if column is None and line.lower().startswith(_REMARKS):
+            continue
         if column is None:
             source.fail(f"the instance has no column {words[0][:80]!r}.", line=number)
         if seen[column]:

@@ -604,6 +604,16 @@ def test_solution_errors_name_their_line(tmp_path, named, text, line, message):
     assert caught.value.line == line
 
 
+def test_columns_may_be_called_as_remarks_begin(tmp_path, named):
+    """MPS files know no comment in a line: the value of a column "#x" was taken for a remark, and became 0."""
+    instance = replace(named, col_names=("#x", "solution", "total"))
+    solution = Values(values=np.array([3.0, 1.0, 2.5]))
+    path = tmp_path / "x.sol"
+    cosolve.write_solution(instance, solution, path, objective=3.5)
+    path.write_text("# Objective value = 3.5\nsolution status: optimal\n" + path.read_text())
+    assert cosolve.read_solution(path, instance) == solution
+
+
 def test_solutions_survive_to_the_last_bit(tmp_path, named):
     for instance in (named, replace(named, col_names=())):
         solution = Values(values=np.array([0.1 + 0.2, -1e-300, 5.0]))
