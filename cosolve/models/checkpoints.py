@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
 
 import torch
 from safetensors import SafetensorError
@@ -34,6 +34,7 @@ from cosolve.core.errors import InvalidFileError, UnsupportedProblemError
 from cosolve.instances.files import replacing
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 WEIGHTS, CONFIG, CARD, METRICS, STATE, STATE_FACTS = (
     "weights.safetensors",
@@ -111,6 +112,24 @@ class Checkpoint:
             If the file is no safetensors file, or its names or shapes are not those of the network.
         """
         load_parameters(network, read_tensors(self.folder / WEIGHTS), self.folder / WEIGHTS)
+
+
+def kept_while_unchanged(load: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:
+    """Keep what a function makes of the last eight folders, each as long as its weights on disk are the same file."""
+
+    @lru_cache(maxsize=8)
+    def kept(stamp: tuple[int, int], folder: Path, *args: P.args, **kwargs: P.kwargs) -> T:
+        return load(folder, *args, **kwargs)
+
+    @wraps(load)
+    def current(folder: Path, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        path = folder / WEIGHTS
+        if not path.is_file():
+            return load(folder, *args, **kwargs)  # which says what is missing
+        status = path.stat()
+        return kept((status.st_mtime_ns, status.st_size), folder, *args, **kwargs)  # type: ignore[arg-type]
+
+    return current
 
 
 def bundled_folder() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 
@@ -13,6 +14,7 @@ from cosolve.core.errors import InvalidFileError
 from cosolve.models import checkpoints
 from cosolve.models.decost.config import DataConfig, DecostConfig, ModelConfig
 from cosolve.models.decost.network import Network
+from cosolve.models.decost.predictor import network_of
 
 CONFIG = DecostConfig(DataConfig(size=20), ModelConfig(embedding=16, heads=2, layers=1, feed_forward=16))
 
@@ -41,6 +43,20 @@ def test_a_checkpoint_comes_back_as_it_was_written(folder):
     written = load_file(folder / checkpoints.WEIGHTS)
     for name, tensor in load(folder).state_dict().items():
         assert torch.equal(tensor, written[name])
+
+
+def test_a_network_is_kept_only_while_its_weights_are_the_same(folder):
+    """Trained on in the same process, a checkpoint went on to predict what it had before."""
+    first = network_of(folder, "cpu")
+    assert network_of(folder, "cpu") is first
+    tensors = load_file(folder / checkpoints.WEIGHTS)
+    tensors["features.bias"] += 1
+    save_file(tensors, folder / checkpoints.WEIGHTS)
+    os.utime(folder / checkpoints.WEIGHTS, ns=(0, 1))  # clocks of file systems may be coarse
+    assert torch.equal(network_of(folder, "cpu").state_dict()["features.bias"], tensors["features.bias"])
+    (folder / checkpoints.WEIGHTS).unlink()
+    with pytest.raises(InvalidFileError, match="no such file"):
+        network_of(folder, "cpu")
 
 
 def test_a_pickle_is_refused_without_being_opened(folder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from cosolve.models.ctc.rows import is_binary, may_be_imposed
 from cosolve.models.devices import device_of
 
 
-@lru_cache(maxsize=8)
+@checkpoints.kept_while_unchanged
 def network_of(folder: Path, device: str) -> Network:
     """A checkpoint's network on its device."""
     checkpoint = checkpoints.read(folder)

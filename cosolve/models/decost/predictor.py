@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,7 @@ class Prediction:
     objective: float
 
 
-@lru_cache(maxsize=8)
+@checkpoints.kept_while_unchanged
 def network_of(folder: Path, device: str, compiled: bool = False) -> Network:
     """A checkpoint's network on its device, compiled by PyTorch or not."""
     checkpoint = checkpoints.read(folder)
