@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array, vstack
 from torch_geometric.data import Batch
 
 import cosolve
 from cosolve.core.problem import judge
 from cosolve.instances.generators import generate
-from cosolve.instances.milp import Values
+from cosolve.instances.milp import MILPInstance, Values
 from cosolve.models.ctc.config import ModelConfig
-from cosolve.models.ctc.graph import COLUMN_FEATURES, graph_of
+from cosolve.models.ctc.graph import COLUMN_FEATURES, facts, graph_of
 from cosolve.models.ctc.network import Network
 from cosolve.models.ctc.node_sets import node_set_problem
 from cosolve.models.ctc.relaxation import solve_relaxation
@@ -174,6 +175,13 @@ def test_rows_that_other_tools_named_are_found_by_structure(name):
     # Names tell more than structure where they are known.
     mixed = replace(other, row_names=("edge_0", *other.row_names[1:]))
     assert may_be_imposed(mixed, "edge,set_covering").sum() == 1
+
+
+def test_equal_costs_have_no_spread():
+    """The mean of 0.1, 0.1, ... is another number, and what was learned on equal costs refused these."""
+    instance = generate("milp", "vertex-cover", seed=1, nodes=30)
+    assert facts(replace(instance, cost=np.full(30, 0.1)))["cost_spread"] == 0.0
+    assert facts(replace(instance, cost=np.linspace(1, 1.001, 30)))["cost_spread"] > 0.0
 
 
 def test_node_set_problems_are_recognised():

@@ -32,13 +32,14 @@ _TIGHT = 1e-6
 
 def facts(instance: MILPInstance) -> dict[str, float]:
     """What a checkpoint's coverage is about."""
+    spread = float(np.std(instance.cost) / max(1e-12, float(np.abs(instance.cost).mean())))
     return {
         "columns": float(instance.size),
         "rows": float(len(instance.row_lower)),
         "mean_row": float(len(instance.data) / max(1, len(instance.row_lower))),
         "binaries": float(is_binary(instance).mean()),
         "maximise": float(instance.maximize),
-        "cost_spread": float(np.std(instance.cost) / max(1e-12, float(np.abs(instance.cost).mean()))),
+        "cost_spread": spread if spread > 1e-9 else 0.0,  # equal costs of 0.1 have one of 1e-16
     }
 
 
