@@ -202,3 +202,23 @@ def test_node_set_problems_are_recognised():
         node_set_problem(
             replace(generate("milp", "set-cover", seed=1, rows=20, columns=30, density=0.2), cost=np.ones(30))
         )
+
+
+def test_rows_that_forbid_nothing_are_no_obstacle_to_a_node_set():
+    """Other generators write a row x <= 1 for each node without neighbours; x <= 0 is another matter."""
+    instance = generate("milp", "independent-set", seed=4, nodes=30)
+    matrix = vstack([instance.matrix, csr_array(([1.0], ([0], [7])), shape=(1, 30))])
+    for side, is_fine in ((1.0, True), (0.0, False)):
+        other = MILPInstance.from_scipy(
+            matrix,
+            cost=instance.cost,
+            row_upper=np.append(instance.row_upper, side),
+            col_upper=1.0,
+            is_integer=True,
+            maximize=True,
+        )
+        if is_fine:
+            assert node_set_problem(other).instance == node_set_problem(instance).instance
+        else:
+            with pytest.raises(ValueError, match="rows must be"):
+                node_set_problem(other)

@@ -40,24 +40,33 @@ def node_set_problem(instance: MILPInstance) -> NodeSetProblem:
     """
     Recognise an unweighted independent set or vertex cover problem.
 
+    Rows of one column that allow both 0 and 1 say nothing and are skipped.
+
     Raises
     ------
     ValueError
         If it is neither: a column that is no binary, different costs, or a row of another type.
     """
-    kinds = set(row_types(instance).kind.tolist())
+    lengths = np.diff(instance.indptr)
+    single = np.flatnonzero(lengths == 1)
+    coefs = instance.data[instance.indptr[single]]
+    is_free = instance.row_lower[single] <= np.minimum(coefs, 0)
+    is_free &= instance.row_upper[single] >= np.maximum(coefs, 0)
+    has_say = np.ones(len(lengths), dtype=np.bool_)
+    has_say[single[is_free]] = False
+    rows = np.flatnonzero(has_say)
+    kinds = set(row_types(instance).kind[rows].tolist())
     is_cover = not instance.maximize
     wanted = {RowType.SET_COVERING} if is_cover else {RowType.SET_PACKING}
-    lengths = np.diff(instance.indptr)
     if not is_binary(instance).all() or len(set(instance.cost.tolist())) != 1 or instance.cost[0] <= 0:
         raise ValueError(f"{instance.name}: no unweighted node set problem: all columns must be binaries of one cost.")
-    if not kinds <= wanted or (is_cover and not (lengths == 2).all()):
+    if not kinds <= wanted or (is_cover and not (lengths[rows] == 2).all()):
         raise ValueError(f"{instance.name}: no node set problem: rows must be x + y >= 1, or all sums of x <= 1.")
-    if (instance.data != 1).any():
+    if (instance.data[np.repeat(has_say, lengths)] != 1).any():
         raise ValueError(f"{instance.name}: no node set problem: all coefficients must be 1.")
     pairs = [
         pair
-        for row in range(len(lengths))
+        for row in rows.tolist()
         for pair in combinations(instance.indices[instance.indptr[row] : instance.indptr[row + 1]].tolist(), 2)
     ]
     edges = np.array(pairs, dtype=np.int64).reshape(-1, 2)
