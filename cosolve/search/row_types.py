@@ -29,6 +29,12 @@ LEAST_RHO = 1e-9
 #: Columns without a finite range count as this wide.
 _WIDEST = 1e4
 
+#: Larger coefficients and sides are not looked at by their divisors, which floating point may not hold.
+_MOST_EXACT = 2.0**53
+
+#: How far from a multiple of the divisor a side may lie; the judge's tolerance.
+_NEAR = 1e-6
+
 
 class RowType(enum.IntEnum):
     """Type of a row by its structure alone, in the order of MIPLIB 2017."""
@@ -72,7 +78,8 @@ class RowTypes:
     is_upper
         (num_rows,) whether its one finite side is the upper one.
     is_candidate
-        (num_rows,) whether it could be made an equality: one finite side and at least one column.
+        (num_rows,) whether it could be made an equality: one finite side, at least one column, and no integer
+        coefficients of integer columns whose sums all miss the side.
     """
 
     kind: np.ndarray
@@ -96,11 +103,14 @@ def classify(
 
     Binaries with negative coefficients are complemented first, and a row of negative coefficients changes its sign,
     so that ``-x - y >= -1`` is the set packing row that it means. Rows with two different finite sides are no
-    candidates: a prediction would have to say which.
+    candidates: a prediction would have to say which. Nor are integer rows like ``2 x + 2 y <= 3``, which no point
+    satisfies with equality.
     """
     has_lower, has_upper = np.isfinite(row_lower), np.isfinite(row_upper)
+    is_candidate = (has_lower != has_upper) & (np.diff(indptr) > 0)
+    is_candidate &= _may_be_tight(data, indices, indptr, np.where(has_upper, row_upper, row_lower), is_integer)
     kind, rho = _classify(data, indices, indptr, row_lower, row_upper, col_lower, col_upper, is_integer)
-    return RowTypes(kind, rho, has_upper & ~has_lower, (has_lower != has_upper) & (np.diff(indptr) > 0))
+    return RowTypes(kind, rho, has_upper & ~has_lower, is_candidate)
 
 
 _FREE, _SINGLETON, _AGGREGATION, _PRECEDENCE, _VARIABLE_BOUND = range(5)
@@ -204,6 +214,28 @@ def _classify(
             value = _normal(data[part], columns, sign, sense, side, is_whole, col_lower, col_upper, is_integer)
         rho[row] = min(1.0, max(LEAST_RHO, value))
     return kind, rho
+
+
+@jit
+def _may_be_tight(
+    data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, side: np.ndarray, is_integer: np.ndarray
+) -> np.ndarray:
+    """Whether the greatest common divisor of a row's coefficients divides its side; true where there is none."""
+    found = np.ones(len(side), dtype=np.bool_)
+    for row in range(len(side)):
+        divisor = 0
+        is_whole = abs(side[row]) < _MOST_EXACT
+        for k in range(indptr[row], indptr[row + 1]):
+            if not is_whole:
+                break
+            is_whole = is_integer[indices[k]] and data[k] == np.floor(data[k]) and abs(data[k]) < _MOST_EXACT
+            if is_whole:
+                rest = int(abs(data[k]))
+                while rest:
+                    divisor, rest = rest, divisor % rest
+        if is_whole and divisor:
+            found[row] = abs(side[row] - divisor * np.rint(side[row] / divisor)) <= _NEAR
+    return found
 
 
 @jit

@@ -97,6 +97,25 @@ def test_rows_that_are_no_candidates(coefs, lower, upper, columns, kind):
     assert (found, rho, is_candidate) == (kind, 1.0, False)
 
 
+@pytest.mark.parametrize(
+    ("coefs", "side", "columns", "is_candidate"),
+    [
+        ([2, 2], 3, [BINARY] * 2, False),
+        ([2, -4], 3, [INTEGER, BINARY], False),
+        ([1, 1, 1], 1.5, [BINARY] * 3, False),
+        ([2, 3], 3, [INTEGER] * 2, True),
+        ([6, 9], 3 + 1e-9, [INTEGER] * 2, True),
+        ([2, 2], 3, [BINARY, CONTINUOUS], True),
+        ([0.5, 0.5], 1.5, [BINARY] * 2, True),
+        ([1e300, 2], 3, [INTEGER] * 2, True),
+    ],
+)
+def test_rows_whose_divisor_misses_the_side_are_no_candidates(coefs, side, columns, is_candidate):
+    """Imposed, 2 x + 2 y == 3 makes the problem infeasible, and the prediction is repaired for nothing."""
+    for lower, upper in ((-INF, side), (side, INF)):
+        assert classify_one(coefs, lower, upper, columns)[3] == is_candidate
+
+
 def test_rows_of_continuous_columns_are_typed_and_ranked():
     """They have no points to count, yet need a place in the order."""
     found, rho, is_upper, is_candidate = classify_one([1, 1, -4], -INF, 0, [CONTINUOUS, CONTINUOUS, BINARY])
