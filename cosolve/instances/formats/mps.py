@@ -59,18 +59,21 @@ def read(source: Source, problem: str) -> MILPInstance:
     """
     Read a file by words; failing that, by the columns of the fixed format, whose names may hold blanks.
 
+    If both fail, the error is that of the reading that got further.
+
     The first free row is the objective, further ones are dropped. A right-hand side of the objective is minus its
     constant. Integer columns without bounds are binary; a negative upper bound without a lower one makes that
     minus infinity, as in CPLEX, Gurobi and GLPK.
     """
     lines = decoded(source).split("\n")
+    free, fixed = _Reader(source, _free_words), _Reader(source, _fixed_words)
     try:
-        return _Reader(source, _free_words).read(lines)
+        return free.read(lines)
     except InvalidInstanceError as error:
         try:
-            return _Reader(source, _fixed_words).read(lines)
-        except InvalidInstanceError:
-            raise error from None
+            return fixed.read(lines)
+        except InvalidInstanceError as other:
+            raise (error if free.line >= fixed.line else other) from None
 
 
 def _free_words(line: str) -> list[str]:
@@ -88,6 +91,8 @@ class _Reader:
     """State of reading one file."""
 
     def __init__(self, source: Source, words: Callable[[str], list[str]]) -> None:
+        #: Number of the line that is being read.
+        self.line = 0
         self._source = source
         self._words = words
         self._draft = Draft(source)
@@ -118,6 +123,7 @@ class _Reader:
         handle: Callable[[list[str], int], None] = self._nothing
         words_of = self._words
         for number, line in enumerate(lines, 1):
+            self.line = number
             if line[:1] == "*":
                 continue
             if line[:1].isspace():
@@ -139,6 +145,8 @@ class _Reader:
                 handle = handlers[section]
                 if section in ("OBJSENSE", "OBJNAME") and len(words) > 1:
                     handle(words[1:], number)
+            elif handle == self._objsense and section in _SENSES:  # not indented, as HiGHS reads it too
+                handle(words, number)
             elif section in _REFUSED:
                 self._fail(f"the section {section} holds {_REFUSED[section]}: only linear models are read.", number)
             else:
@@ -234,12 +242,14 @@ class _Reader:
 
     def _right_side(self, words: list[str], line: int) -> None:
         for row, word in self._pairs(words, line, "RHS"):
+            if row == _IGNORED:
+                continue
+            if row in self._rhs:
+                self._fail("a second right-hand side of the same row.", line)
+            side = self._rhs[row] = self._draft.number(word, line, is_side=row != OBJECTIVE)
             if row == OBJECTIVE:
-                self._draft.offset = -self._draft.number(word, line)
-            elif row != _IGNORED:
-                if row in self._rhs:
-                    self._fail("a second right-hand side of the same row.", line)
-                side = self._rhs[row] = self._draft.number(word, line, is_side=True)
+                self._draft.offset = -side
+            else:
                 sense = self._sense[row]
                 self._draft.set_side(
                     row, line, lower=side if sense != "L" else None, upper=side if sense != "G" else None

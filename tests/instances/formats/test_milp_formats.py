@@ -203,9 +203,14 @@ def test_mps_constant_of_the_objective_changes_its_sign(changed):
     assert changed(" RHS cap 4", " RHS obj 10\n RHS cap 4").offset == -10
 
 
-@pytest.mark.parametrize("header", ["OBJSENSE\n MAX\n", "OBJSENSE MAX\n", "OBJSENSE\n    MAXIMIZE\n"])
-def test_mps_sense(changed, header):
+@pytest.mark.parametrize(
+    "header",
+    ["OBJSENSE\n MAX\n", "OBJSENSE MAX\n", "OBJSENSE\n    MAXIMIZE\n", "OBJSENSE\nMAX\n", "OBJSENSE\nMaximize\n"],
+)
+def test_mps_sense(changed, header, tmp_path):
+    """HiGHS reads the word without a blank before it too."""
     assert changed("ROWS\n", header + "ROWS\n").sense == "max"
+    assert by_highs(tmp_path / "x.mps")["sense"] == "max"
 
 
 def test_mps_takes_the_first_free_row_or_the_named_one(read_text):
@@ -231,6 +236,15 @@ def test_mps_fixed_columns_allow_blanks_in_names(read_text):
     assert instance.col_names == ("X 1",)
     assert instance.matrix.toarray().tolist() == [[1], [2]]
     assert instance.col_upper.tolist() == [3]
+
+
+def test_mps_errors_are_those_of_the_reading_that_got_further(read_text):
+    """By words the first blank in a name is the error, far above the line that is wrong."""
+    rows = "NAME          OLD\nROWS\n N  COST\n L  ROW ONE\nCOLUMNS\n"
+    columns = "    X 1       COST             1.0     ROW TWO          1.0\nENDATA\n"
+    with pytest.raises(InvalidInstanceError, match="unknown row 'ROW TWO'") as caught:
+        read_text(rows + columns)
+    assert caught.value.line == 6
 
 
 def test_lp_in_all_its_sections(read_text):
@@ -348,6 +362,7 @@ def test_lp_names_hold_what_modelling_tools_write(read_text):
         (" UP BND x 3", " UP BND x 3\n UP OTHER x 2", 17, "second set 'OTHER' besides 'BND'"),
         (" UP BND x 3", " UP BND x NaN", 16, "a number or an infinity, got 'NaN'"),
         (" RHS cap 4", " RHS cap 4\n RHS cap 5\n RHS", 15, "second right-hand side"),
+        (" RHS cap 4", " RHS obj 4\n RHS obj 5\n RHS", 15, "second right-hand side"),
         ("RHS\n", "RANGES\n R obj 3\nRHS\n", 14, "range of a free row"),
         ("COLUMNS", "OBJNAME\n cap\nCOLUMNS", 8, "OBJNAME must come before the rows"),
         ("BOUNDS", "QUADOBJ", 15, "QUADOBJ holds a quadratic objective"),
