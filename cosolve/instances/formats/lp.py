@@ -78,6 +78,8 @@ class _Reader:
         self._words: list[str] = []
         self._lines: list[int] = []
         self._unnamed: set[str] = set()
+        #: Line that makes a column binary; its bounds may follow.
+        self._binary: dict[int, int] = {}
 
     def read(self) -> MILPInstance:
         text = decoded(self._source)
@@ -116,7 +118,11 @@ class _Reader:
         return self._finish(title.group(1).strip() if title else "")
 
     def _finish(self, title: str) -> MILPInstance:
-        rows = self._draft.rows
+        draft, rows = self._draft, self._draft.rows
+        for column, line in self._binary.items():
+            draft.is_integer[column] = True
+            low, high = max(0.0, draft.col_lower[column]), min(1.0, draft.col_upper[column])
+            draft.set_bound(column, line, lower=low, upper=high)
         has_names = len(self._unnamed) < len(rows)
         if has_names and self._unnamed:
             self._draft.rows = {}
@@ -227,12 +233,8 @@ class _Reader:
             self._draft.is_integer[self._draft.column(word, self._lines[k])] = True
 
     def _binaries(self) -> None:
-        draft = self._draft
         for k, word in enumerate(self._words[:-2]):
-            column = draft.column(word, self._lines[k])
-            draft.is_integer[column] = True
-            low, high = max(0.0, draft.col_lower[column]), min(1.0, draft.col_upper[column])
-            draft.set_bound(column, self._lines[k], lower=low, upper=high)
+            self._binary[self._draft.column(word, self._lines[k])] = self._lines[k]
 
     # -- parts ----------------------------------------------------------------------------------------------
 

@@ -296,11 +296,14 @@ def test_lp_bounds(changed, text, bounds):
 
 
 def test_lp_binaries_keep_tighter_bounds(read_text):
-    """Fixing a binary in the bounds is common; wider bounds don't make it less binary."""
-    for bound, expected in (("y = 1", (1, 1)), ("y <= 7", (0, 1)), ("y >= -3", (0, 1))):
-        instance = read_text(LP_EXAMPLE.replace("x <= 3", bound).replace("Generals", "Binaries"), ".lp")
-        assert (instance.col_lower[1], instance.col_upper[1]) == expected
-        assert instance.is_integer[1]
+    """Fixing a binary in the bounds is common; wider bounds don't make it less binary, whichever comes first."""
+    bounds, binaries = "Bounds\n x <= 3\n", "Generals\n y\n"
+    for bound, expected in (("y = 1", (1, 1)), ("y <= 7", (0, 1)), ("y >= -3", (0, 1)), ("y free", (0, 1))):
+        parts = f"Bounds\n {bound}\n", "Binaries\n y\n"
+        for text in ("".join(parts), "".join(parts[::-1])):
+            instance = read_text(LP_EXAMPLE.replace(bounds + binaries, text), ".lp")
+            assert (instance.col_lower[1], instance.col_upper[1]) == expected
+            assert instance.is_integer[1]
 
 
 def test_lp_sections_have_many_spellings(read_text):
