@@ -5,8 +5,9 @@ Constraint reduction on five families of MILPs: precision of predicted rows, and
                               [--solvers scip,ps,ctc,rows,random-rows] [--out docs/benchmarks/milp.md --curve FILE.svg]
 
 Every run is appended to FILE as one JSON line, so that a run that was cut off goes on where it was and families can be
-run apart; the tables are made of all lines there. Instances have seeds that no training saw. Gaps are to the best
-solution of all runs, and for independent sets and vertex covers also of our local search on the graph. One thread each.
+run apart; the tables are made of all lines of this limit there. Instances have seeds that no training saw. Gaps are to
+the best solution of all runs of any limit, and for independent sets and vertex covers also of our local search on the
+graph. One thread each.
 """
 
 from __future__ import annotations
@@ -79,8 +80,9 @@ def main() -> int:
                             stream.flush()
                             print(family, size, seed, solver, record["objective"], record["bound"], flush=True)
     references = best_known(records)
-    precision = precision_curves(records, references)
-    lines = header(arguments) + tables(records, references) + precision_table(precision)
+    shown = [r for r in records if r["limit"] == arguments.limit]
+    precision = precision_curves(shown, references)
+    lines = header(arguments) + tables(shown, references) + precision_table(precision)
     print("\n".join(lines))
     if arguments.out:
         arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -154,14 +156,16 @@ def tables(records: list[dict], references: dict) -> list[str]:
         for family in FAMILIES:
             of_family = [r for r in part if r["family"] == family]
             seeds = common_seeds(of_family)
-            base = None
-            for solver in dict.fromkeys(r["solver"] for r in of_family):
-                runs = [r for r in of_family if r["solver"] == solver and r["seed"] in seeds]
-                if not runs:
-                    continue
-                gaps, integrals = zip(*(scores(r, references) for r in runs), strict=True)
-                gap, integral = 100 * np.mean(gaps), np.mean(integrals)
-                base = integral if solver == "scip" else base
+            by_solver: dict[str, list[dict]] = {}
+            for r in of_family:
+                if r["seed"] in seeds:
+                    by_solver.setdefault(r["solver"], []).append(r)
+            means = {
+                solver: np.mean([scores(r, references) for r in runs], axis=0) for solver, runs in by_solver.items()
+            }
+            base = means["scip"][1] if "scip" in means else None
+            for solver, runs in by_solver.items():
+                gap, integral = 100 * means[solver][0], means[solver][1]
                 less = "" if base is None or solver == "scip" else f"{100 * (1 - integral / base):.0f}"
                 proven = sum(r["status"] == "optimal" for r in runs)
                 repaired = [bool(r["stats"]["fallbacks"]) for r in runs if r["stats"]["rungs"] is not None]
@@ -194,13 +198,14 @@ def precision_curves(records: list[dict], references: dict) -> dict[tuple[str, s
     seen = set()
     for r in records:
         key = r["family"], r["size"], r["seed"]
-        if r["solver"] != "ctc" or key in seen:
+        checkpoint = checkpoints.get(r["stats"]["checkpoint"])
+        if r["solver"] != "ctc" or key in seen or checkpoint is None:  # as for a family without a bundled network
             continue
         seen.add(key)
         instance = instance_of(*key)
         values = references[key][1]
         tight = Label(Path(), instance, values[None], np.zeros(1), 0.0).tight()[0]
-        rows, columns = predict(instance, checkpoints[r["stats"]["checkpoint"]])
+        rows, columns = predict(instance, checkpoint)
         order = np.argsort(-rows, kind="stable")[: (rows > 0).sum()]
         curve = [tight[order[: max(1, round(share / 100 * len(order)))]].mean() for share in SHARES]
         imposed = r["stats"]["rungs"][0]["rows"] if r["stats"]["rungs"] else 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -323,3 +325,26 @@ def test_bundled_networks_cover_their_families_one_step_up(family, parameters, n
     assert rows.max() > 0.8
     assert ((columns < 0.02) | (columns > 0.98)).mean() > 0.1
     assert (checkpoint.folder / checkpoints.WEIGHTS).stat().st_size < 1_000_000
+
+
+def test_the_benchmark_shows_runs_of_one_limit_in_any_order(tmp_path, monkeypatch, capsys):
+    """Means over two limits are of neither; a file that begins with another solver has SCIP to compare with too."""
+    path = Path(__file__).parents[2] / "benchmarks" / "milp.py"
+    spec = importlib.util.spec_from_file_location("milp_benchmark", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    about = {"family": "wa", "size": "train", "seed": module.FIRST_SEED, "sense": "min", "bound": 4.0, "runtime": 5.0}
+    about |= {"objective": 4.0, "status": "optimal", "values": [4.0]}
+    # No network is bundled for this family.
+    about["stats"] = {"checkpoint": None, "prediction_time": None, "rungs": None, "fallbacks": None}
+    runs = [("ctc", 10.0, 2.0), ("scip", 10.0, 4.0), ("scip", 60.0, 50.0)]
+    lines = [
+        json.dumps({**about, "solver": solver, "limit": limit, "trajectory": [[found, 4.0, 4.0]]})
+        for solver, limit, found in runs
+    ]
+    (tmp_path / "records.jsonl").write_text("\n".join([*lines, ""]))
+    arguments = ["--families", "wa", "--sizes", "train", "--solvers", "scip,ctc", "--count", "1", "--limit", "10"]
+    monkeypatch.setattr("sys.argv", ["milp.py", "--records", str(tmp_path / "records.jsonl"), *arguments])
+    assert module.main() == 0
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| wa")]
+    assert shown == ["| wa | ctc | 1 | 0.000 | 2.000 | 50 | 1 |  |", "| wa | scip | 1 | 0.000 | 4.000 |  | 1 |  |"]
