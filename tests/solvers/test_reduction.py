@@ -16,7 +16,7 @@ from cosolve.core.solver import Outcome, solvers
 from cosolve.instances.generators import generate
 from cosolve.instances.milp import Values
 from cosolve.solvers.formulations import formulate
-from cosolve.solvers.reduction.ladder import SolutionsOnly, climb_down
+from cosolve.solvers.reduction.ladder import climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
 from cosolve.solvers.reduction.reduce import Reduction, activity_bounds, reduce
 from cosolve.solvers.reduction.solver import ReductionOptions, ReductionSolver
@@ -224,23 +224,6 @@ def test_widening_frees_twice_as_many_columns_or_half_of_them():
         held = held.wider(100)
         sizes.append(len(held.columns))
     assert sizes == [88, 76, 52, 26, 13, 6, 3, 1, 0]
-
-
-def test_a_stage_stalls_by_its_last_improvement(monkeypatch):
-    """Never without a solution; then some time after the last one, the longer the later that came."""
-    instance = milp([[1, 1]], [1, 1], upper=1, row_lower=1)
-    monitor = Monitor(instance, cosolve.Stop(100))
-    stage = SolutionsOnly(monitor, 99)
-    now = 0.0
-    monkeypatch.setattr(SolutionsOnly, "elapsed", lambda self: now)
-    now = 30.0
-    assert not stage.should_stop()
-    stage.report(Values(values=np.ones(2)))
-    now = 89.0
-    assert not stage.has_stalled()
-    now = 91.0
-    assert stage.should_stop()
-    assert not monitor.should_stop()
 
 
 def test_a_portfolio_ends_both_parts_if_one_fails():

@@ -22,9 +22,6 @@ from cosolve.solvers.formulations import Formulation
 from cosolve.solvers.mip import start_values
 from cosolve.solvers.reduction.reduce import Reduction, reduce
 
-#: Seconds that a reduced model has at least, and how long it may run on from its last improvement: times that time.
-_PATIENCE, _STALL = 2.0, 3.0
-
 #: Seconds of a rung where the run has no limit.
 _UNLIMITED = 60.0
 
@@ -33,30 +30,15 @@ Backend = Callable[[Formulation, Monitor, "np.ndarray | None"], Outcome]
 
 
 class SolutionsOnly(StageMonitor):
-    """
-    A stage that solves another problem: what it finds is judged, what it proves is not heard.
+    """A stage that solves another problem: what it finds is judged, what it proves is not heard."""
 
-    It ends when nothing better has come for long enough: to prove a reduced model is worth nothing.
-    """
-
-    #: When it last found something better, in seconds from its beginning.
-    last_found: float | None = None
+    has_found = False
 
     def report(self, solution: Solution, objective: float | None = None) -> bool:
         """See :meth:`Monitor.report`."""
         is_better = super().report(solution, objective)
-        if is_better:
-            self.last_found = self.elapsed()
+        self.has_found |= is_better
         return is_better
-
-    def has_stalled(self) -> bool:
-        """Whether there is a solution, and no better one for a while."""
-        waits = max(_PATIENCE, _STALL * (self.last_found or 0.0))
-        return self.best is not None and self.elapsed() > waits
-
-    def should_stop(self) -> bool:
-        """Also if it has stalled."""
-        return super().should_stop() or self.has_stalled()
 
     def report_bound(self, bound: float) -> None:
         """Not passed on."""
@@ -91,7 +73,7 @@ def climb_down(
     """
     Solve the reduced model; impose less; solve again, from the best solution so far.
 
-    A wider model repairs a reduction without a solution, and goes on from one that has been solved or has stalled. A
+    A wider model repairs a reduction without a solution, and goes on from one that has been solved. A
     rung that runs out of time with a solution in hand is the last: a wider model would only be slower.
 
     Parameters
@@ -122,13 +104,13 @@ def climb_down(
                 "rows": len(reduction.rows),
                 "columns": len(reduction.columns),
                 "status": outcome.status.value,
-                "improved": stage.last_found is not None,
+                "improved": stage.has_found,
                 "runtime": round(stage.elapsed(), 3),
             }
         )
         if outcome.status is Status.INFEASIBLE or monitor.best is None:
             ladder.fallbacks += 1
-        elif not (outcome.status is Status.OPTIMAL or outcome.limit is Limit.GAP or stage.has_stalled()):
+        elif outcome.status is not Status.OPTIMAL and outcome.limit is not Limit.GAP:
             break
         reduction = reduction.wider(num_binaries)
     return ladder
