@@ -37,12 +37,12 @@ FAMILIES = {
     "mis": ("independent-set", {"train": {"nodes": 500}, "step": {"nodes": 1000}}),
     "mvc": ("vertex-cover", {"train": {"nodes": 300}, "step": {"nodes": 600}}),
     "sc": ("set-cover", {"train": {"rows": 300, "columns": 600}, "step": {"rows": 500, "columns": 1000}}),
-    "ca": ("auction", {"train": {"items": 100, "bids": 500}, "step": {"items": 150, "bids": 700}}),
+    "ca": ("auction", {"train": {"items": 100, "bids": 500}, "step": {"items": 200, "bids": 1000}}),
     "wa": (
         "load-balancing",
         {
             "train": {"workers": 100, "workloads": 6, "allowed": 45.0},
-            "step": {"workers": 200, "workloads": 12, "allowed": 55.0},
+            "step": {"workers": 200, "workloads": 18, "allowed": 55.0},
         },
     ),
 }
