@@ -80,7 +80,7 @@ def routing_arrays(instance: VehicleRoutingInstance) -> RoutingArrays:
     if isinstance(instance, VRPTWInstance):
         duration = instance.durations.dense()[table]
         opens, service = instance.opens[nodes], instance.service[nodes]
-        closes = instance.closes[nodes] + instance.time_slack
+        closes = (instance.closes + instance.time_slack)[nodes]
     else:
         duration = distance
         if isinstance(instance, CVRPInstance):

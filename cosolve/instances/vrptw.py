@@ -113,19 +113,23 @@ class VRPTWInstance(VehicleRoutingInstance):
         if len(late):
             i = int(late[0])
             return i, f"its window closes at {self.closes[i]:g}, the earliest arrival is {start[i]:g}"
-        late = np.flatnonzero(home > self.closes[self.depot] + self.time_slack)
+        late = np.flatnonzero(home > self.closes[self.depot] + self.time_slack[self.depot])
         if len(late):
             i = int(late[0])
             return i, f"the depot closes at {self.closes[self.depot]:g}, the earliest return is {home[i]:g}"
         return None
 
     @cached_property
-    def time_slack(self) -> float:
-        """What sums of fractional times may be late by; 0 if all times are whole numbers."""
+    def time_slack(self) -> np.ndarray:
+        """
+        What sums of fractional times may be late by at each node, (n,) float64; 0 if all times are whole numbers.
+
+        A share of the node's own closing time: another may close at a number that stands for "never".
+        """
         times = (self.opens, self.closes, self.service)
         if self.durations.is_integral and all((t == np.rint(t)).all() for t in times):
-            return 0.0
-        return TOLERANCE * max(1.0, float(np.abs(self.closes).max()))
+            return frozen_array(np.zeros(len(self.closes)))
+        return frozen_array(TOLERANCE * np.maximum(1.0, np.abs(self.closes)))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -148,6 +152,7 @@ def evaluate(instance: VRPTWInstance, solution: Routes, mode: JudgeMode = "stric
     violations = list(verdict.violations)
     if not instance.durations.is_complete:
         violations += missing_ways(instance.durations.matrix, instance.depot, flat, offsets)
+    slack = instance.time_slack
     late, late_back = _lateness(
         *instance.durations.kernel_args,
         instance.opens,
@@ -157,12 +162,12 @@ def evaluate(instance: VRPTWInstance, solution: Routes, mode: JudgeMode = "stric
         flat,
         offsets,
     )
-    for k in np.flatnonzero((late > instance.time_slack) & np.isfinite(late))[:_LISTED].tolist():
+    for k in np.flatnonzero((late > slack[flat]) & np.isfinite(late))[:_LISTED].tolist():
         route = int(np.searchsorted(offsets, k, side="right")) - 1
         violations.append(
             Violation("arrives after the window closes", f"node {flat[k]} in route {route}", float(late[k]))
         )
-    for k in np.flatnonzero((late_back > instance.time_slack) & np.isfinite(late_back))[:_LISTED].tolist():
+    for k in np.flatnonzero((late_back > slack[instance.depot]) & np.isfinite(late_back))[:_LISTED].tolist():
         violations.append(Violation("returns after the depot closes", f"route {k}", float(late_back[k])))
     return Verdict(verdict.objective, tuple(violations))
 

@@ -99,14 +99,19 @@ def whole_clock(instance: VRPTWInstance) -> WholeClock:
         If whole times are too large already.
     """
     start = instance.opens[instance.depot]
-    opens, closes = np.maximum(instance.opens - start, 0.0), instance.closes - start
-    horizon = float(closes[instance.depot])
-    scale = 1.0 if instance.time_slack == 0 else _decimal_scale(horizon, MAX_TIME)
-    if horizon * scale > 10_000 * MAX_TIME:
-        raise ValueError(f"times up to {horizon:g} are too large for this solver; at most {10_000 * MAX_TIME:g}.")
+    opens = np.maximum(instance.opens - start, 0.0)
     duration = instance.durations.dense()
     if not (instance.durations.is_complete and instance.distances.is_complete):
         duration = np.where(np.isinf(instance.distances.dense()), np.inf, duration)
+    # Windows may close at a number that stands for "never", in whose units all the others would be 0. No vehicle that
+    # does not dawdle is out for longer than this; twice as long leaves room for what is rounded up on the way.
+    longest = float(np.max(duration, where=np.isfinite(duration), initial=0.0))
+    never = 2.0 * np.ceil(opens.max() + instance.service.sum() + len(opens) * longest)
+    closes = np.minimum(instance.closes - start, never)
+    horizon = float(closes[instance.depot])
+    scale = _decimal_scale(horizon, MAX_TIME) if instance.time_slack.any() else 1.0
+    if horizon * scale > 10_000 * MAX_TIME:
+        raise ValueError(f"times up to {horizon:g} are too large for this solver; at most {10_000 * MAX_TIME:g}.")
     # A way longer than the day is none, however long; this keeps sums small.
     whole = np.minimum(_up(duration * scale), np.floor(horizon * scale) + 1)
     first, last = _up(opens * scale), _down(np.minimum(closes, horizon) * scale)

@@ -70,6 +70,19 @@ def test_a_vehicle_leaves_when_the_depot_opens():
         line(opens=[0, 1, 0, 0], closes=[30, 40, 2, 30])
 
 
+def test_a_window_that_never_closes_excuses_nobody_else():
+    """1e9 for "never" must not be a slack of a whole unit at the other nodes: on 1 -> 2 node 2 is half a unit late."""
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.full((3, 3), 1.5)), demand=[0, 1, 1], capacity=2,
+        opens=[0, 0, 0], closes=[1e9, 2, 2.5], service=[0, 0, 0],
+    )  # fmt: skip
+    assert kinds(instance, ([1, 2],)) == {"arrives after the window closes"}
+    assert judge(instance, Routes(routes=([1], [2]))).feasible
+    assert routing_arrays(instance).closes[2] < 3.0
+    with pytest.raises(ValueError, match=r"node 1 .*: its window closes at 1, the earliest arrival is 1.5"):
+        replace(instance, closes=[1e9, 1, 2.5])
+
+
 @pytest.mark.parametrize(
     ("routes", "what"),
     [

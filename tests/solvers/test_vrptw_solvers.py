@@ -46,7 +46,7 @@ def route_cost(instance, route) -> float:
         cost += instance.distances.between(last, node)
         if timed:
             time += instance.durations.between(last, node)
-            if time > instance.closes[node] + instance.time_slack:
+            if time > instance.closes[node] + instance.time_slack[node]:
                 return INF
             time = max(time, float(instance.opens[node])) + float(instance.service[node])
         last = node
@@ -176,6 +176,21 @@ def test_a_window_of_a_moment_between_two_units_keeps_its_order():
     assert clock.opens[1] == clock.closes[1]
     assert (clock.opens[1] + clock.service[1]) / 1e6 >= moment
     assert cosolve.solve(instance, "pyvrp", iterations=5, time_limit=5).objective == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_window_that_never_closes_leaves_the_others_their_digits(name):
+    """Scaled so that 1e9 fits, all other times would be 0 or 1, and no route in time."""
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.full((3, 3), 1.5)), demand=[0, 1, 1], capacity=2,
+        opens=[0, 0, 0], closes=[1e9, 2, 4], service=[0, 0, 0],
+    )  # fmt: skip
+    monitor, _ = solve_here(instance, name, 4.5)
+    assert monitor.best is not None
+    assert monitor.best.objective == pytest.approx(4.5)
+    clock = whole_clock(instance)
+    assert clock.is_exact
+    assert clock.closes[1] == 2_000_000
 
 
 @pytest.mark.parametrize("name", SOLVERS)
