@@ -173,7 +173,7 @@ class DecodingSolver(Solver, Generic[J, P]):
         options: Any,
         share: float = 1.0,
     ) -> list[Decoded[P]]:
-        """Decode for at most a share of the time limit, and report the best prediction of each job."""
+        """Decode for at most a share of the time limit, and report the best feasible prediction of each job."""
         from cosolve.models import checkpoints
         from cosolve.models.devices import cpu_threads, device_of
 
@@ -204,10 +204,17 @@ class DecodingSolver(Solver, Generic[J, P]):
                 with cpu_threads(threads):
                     found = self.predict(network, [jobs[i] for i in chunk], seed, options, stopped)
                 for i, predictions in zip(chunk, found, strict=True):
-                    decoded[i].predictions.extend(predictions)
-                    if predictions:
-                        monitors[i].report(predictions[0].solution, predictions[0].objective)
+                    decoded[i].predictions.extend(_report(monitors[i], predictions))
         return decoded
+
+
+def _report(monitor: Monitor, predictions: Sequence[P]) -> Sequence[P]:
+    """Hand over the best prediction that the judge does not refuse; that one and those behind it."""
+    for k, prediction in enumerate(predictions):
+        refused = monitor.rejected
+        if monitor.report(prediction.solution, prediction.objective) or monitor.rejected is refused:
+            return predictions[k:]
+    return []
 
 
 @cache

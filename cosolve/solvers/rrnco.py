@@ -12,6 +12,7 @@ import numpy as np
 
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.problem import judge
 from cosolve.core.result import Limit
 from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.cvrp import VehicleRoutingInstance
@@ -172,7 +173,10 @@ def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: 
         # Searches descend before they count.
         _search(job.instance, predictions[0].solution, StageMonitor(monitor, iterations=1), rng)
         return
-    monitor.report(job.arrays.routes(polish(job.arrays, [found.visits for found in predictions])))
+    # A descent keeps the limits only where its start does.
+    starts = [found.visits for found in predictions if judge(job.instance, found.solution).feasible]
+    if starts:
+        monitor.report(job.arrays.routes(polish(job.arrays, starts)))
 
 
 def _search(instance: Instance, start: Solution, monitor: Monitor, rng: np.random.Generator) -> Outcome:

@@ -12,6 +12,7 @@ from cosolve.core.problem import judge
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators.road import acvrp_at, acvrptw_at
 from cosolve.instances.tsp import ATSPInstance
+from cosolve.instances.vrptw import ACVRPTWInstance
 from cosolve.models.rrnco import environment
 from cosolve.models.rrnco.batch import SYMMETRIES, Batch
 from cosolve.models.rrnco.config import ModelConfig
@@ -157,6 +158,24 @@ def test_masks_leave_no_way_to_an_infeasible_route(problem, count):
             for one in several:
                 verdict = judge(instance, solution_of(instance, arrays, one))
                 assert verdict.feasible, verdict.violations
+
+
+def test_a_forced_first_node_is_one_that_may_come_first():
+    """Node 2 is too far from the depot to begin with: a route from there to it would be cheap, and late."""
+    duration = np.ones((4, 4))
+    duration[0, 2] = 100
+    given = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.full((4, 4), 5.0)), durations=Distances.from_matrix(duration),
+        demand=[0, 1, 1, 1], capacity=3, opens=[0] * 4, closes=[50] * 4, service=[0] * 4,
+    )  # fmt: skip
+    batch, net = batch_of([given]), network("acvrptw")
+    generator = torch.Generator().manual_seed(0)
+    assert all(sorted(set(random_starts(batch, 3, generator)[0].tolist())) == [1, 3] for _ in range(5))
+    for starts in (0, 1, 2):
+        choices, cost = propose(net, batch, starts=starts)
+        for one, value in zip(choices[0].numpy(), cost[0].tolist(), strict=True):
+            assert one[0] != 2 or np.isinf(value)
+            assert np.isinf(value) or judge(given, solution_of(given, arrays_of(given), one)).feasible
 
 
 @problems

@@ -8,10 +8,15 @@ import pytest
 pytest.importorskip("torch")
 
 import cosolve
+from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
+from cosolve.core.stop import Stop
+from cosolve.instances.cvrp import ACVRPInstance, Routes
 from cosolve.instances.distances import Distances
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
+from cosolve.instances.vrptw import ACVRPTWInstance
 from cosolve.models.rrnco import predictor
+from cosolve.solvers import neural
 
 SMALL = [cosolve.generate("atsp", "road", seed=s, n=20, points=200) for s in range(6)]
 
@@ -67,6 +72,33 @@ def test_polished_routes_are_better(problem):
     plain = cosolve.solve(instance, "rrnco", options={"augmentation": 1})
     polished = cosolve.solve(instance, "rrnco", options={"augmentation": 1, "polish": True})
     assert polished.objective < 0.99 * plain.objective
+
+
+@pytest.mark.parametrize("polish", [False, True])
+def test_first_nodes_keep_the_limits_too(polish):
+    """Cheap routes that begin with node 2 come too late there; once they hid all others from the judge."""
+    distance, duration = np.full((4, 4), 5.0), np.ones((4, 4))
+    distance[[1, 3], 2] = duration[0, 2] = 100
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(distance), durations=Distances.from_matrix(duration),
+        demand=[0, 1, 1, 1], capacity=3, opens=[0] * 4, closes=[50] * 4, service=[0] * 4,
+    )  # fmt: skip
+    assert cosolve.solve(instance, "rrnco", options={"polish": polish}).objective == 115
+
+
+def test_a_refused_prediction_makes_room_for_the_next():
+    """What the judge refuses, be it for rounding, must not lose the instance, nor be a start for a descent."""
+    matrix = np.ones((3, 3))
+    instance = ACVRPInstance(distances=Distances.from_matrix(matrix), demand=[0, 1, 1], capacity=1)
+    predictions = [
+        predictor.Prediction([], Routes(routes=routes), float(cost))
+        for routes, cost in ([([1, 2],), 3], [([1], [2]), 4], [([2], [1]), 4])
+    ]
+    monitor = Monitor(instance, Stop(time_limit=5))
+    assert neural._report(monitor, predictions) == predictions[1:]
+    assert monitor.best.objective == 4
+    assert neural._report(monitor, predictions[1:]) == predictions[1:]
+    assert neural._report(monitor, predictions[:1]) == []
 
 
 def test_samples_follow_the_seed():

@@ -1,11 +1,11 @@
 """
 Where routes stand and which node may come next, as plain tensors.
 
-Everything holds S partial solutions of each of B instances. A node is offered only if the route can still be
-completed from there: a customer that is left, fits into the vehicle, is served in its window and leaves time to get
-home. So whatever is decoded is feasible; and complete, as long as every customer can be served by a vehicle of its own,
-which only strange durations prevent: a way over other places that is faster than the direct one. The depot is offered
-when the vehicle is elsewhere, and at the end for good.
+Everything holds S partial solutions of each of B instances. A node is offered only if the route can still be completed
+from there: a customer that is left, fits into the vehicle, is served in its window and leaves time to get home. So
+whatever is decoded from a first node that :func:`may_begin` offers is feasible; and complete, as long as every customer
+can be served by a vehicle of its own, which only strange durations prevent: a way over other places that is faster than
+the direct one. The depot is offered when the vehicle is elsewhere, and at the end for good.
 """
 
 from __future__ import annotations
@@ -57,6 +57,15 @@ def start(batch: Batch, first: Tensor) -> State:
     if not batch.is_tour:
         return step(batch, state, first)
     return State(first, first, state.visited.scatter(2, first.unsqueeze(2), True), state.load, state.time)
+
+
+def may_begin(batch: Batch) -> Tensor:
+    """Which nodes a solution may begin with, bool (B, n): all of a tour, else those allowed from the depot."""
+    if batch.is_tour:
+        return torch.ones(batch.distance.shape[:2], dtype=torch.bool, device=batch.distance.device)
+    mask = allowed(batch, at_depot(batch, 1))[:, 0]
+    mask[:, 0] = False
+    return mask
 
 
 def rows_of(table: Tensor, place: Tensor) -> Tensor:

@@ -41,7 +41,8 @@ def propose(
     Returns
     -------
     choices, cost
-        Solutions, (B, len(symmetries) * starts, L) and (B, len(symmetries) * starts); ``None`` if stopped.
+        Solutions, (B, len(symmetries) * starts, L) and (B, len(symmetries) * starts); ``None`` if stopped. The cost
+        is infinite if somebody was left out, or the first node may not come first.
     """
     b = batch.num_instances
     rows = torch.arange(b, device=batch.distance.device).repeat_interleave(len(symmetries))
@@ -53,6 +54,7 @@ def propose(
     if rollout is None:
         return None
     cost = environment.cost(copies, rollout.choices)
+    cost = cost.masked_fill(~environment.may_begin(copies).gather(1, first), torch.inf)
     shape = b, len(symmetries) * first.shape[1]
     return rollout.choices.view(*shape, -1), cost.view(shape)
 

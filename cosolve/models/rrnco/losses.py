@@ -109,8 +109,16 @@ def _log_probability(network: Network, batch: Batch, embedding: Embedding, rollo
 
 
 def random_starts(batch: Batch, count: int, generator: torch.Generator) -> Tensor:
-    """Different first nodes for each instance, never the depot, int64 (B, S); all of them if there are no more."""
+    """
+    First nodes for each instance, never the depot, int64 (B, S); all of them if there are no more.
+
+    Different ones, but where too few may come first: there those take turns.
+    """
     depot = 0 if batch.is_tour else 1
     device = batch.distance.device
     keys = torch.rand(batch.num_instances, batch.num_nodes - depot, generator=generator, device=device)
-    return keys.argsort(dim=1)[:, :count] + depot
+    may_begin = environment.may_begin(batch)[:, depot:]
+    order = (keys + 2.0 * ~may_begin).argsort(dim=1)
+    num_allowed = may_begin.sum(dim=1, keepdim=True)
+    turn = torch.arange(min(count, order.shape[1]), device=device)
+    return order.gather(1, turn % torch.where(num_allowed > 0, num_allowed, order.shape[1])) + depot
