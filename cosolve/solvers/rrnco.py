@@ -173,6 +173,8 @@ def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: 
         # Searches descend before they count.
         _search(job.instance, predictions[0].solution, StageMonitor(monitor, iterations=1), rng)
         return
+    if job.arrays.num_customers < 2:
+        return
     # A descent keeps the limits only where its start does.
     starts = [found.visits for found in predictions if judge(job.instance, found.solution).feasible]
     if starts:

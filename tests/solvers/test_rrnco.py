@@ -101,6 +101,17 @@ def test_a_refused_prediction_makes_room_for_the_next():
     assert neural._report(monitor, predictions[:1]) == []
 
 
+@pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])
+@pytest.mark.parametrize("options", [{}, {"polish": True}])
+def test_nobody_to_serve_costs_nothing(problem, options):
+    """There is no first customer to decode from."""
+    instance = cosolve.generate(problem, "road", n=0, points=30)
+    for name in ("rrnco", "rrnco+"):
+        result = cosolve.solve(instance, name, options=options, time_limit=5)
+        assert result.objective == 0
+        assert result.solution == Routes(routes=())
+
+
 def test_samples_follow_the_seed():
     """A run must be repeatable; other samples are other tours."""
     options = {"decode": "sampling", "samples": 2, "augmentation": 1, "starts": 1}

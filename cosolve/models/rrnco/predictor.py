@@ -162,6 +162,10 @@ def predict(
     keep
         Solutions of each job at most.
     """
+    if jobs[0].num_nodes == 1 and not jobs[0].is_tour:
+        # Nobody to serve, and no first node to decode from.
+        nothing = np.empty(0, np.int64)
+        return [[Prediction([], solution_of(job.instance, job.arrays, nothing), 0.0)] for job in jobs]
     where = next(network.parameters()).device
     batch = Batch.of([job.arrays for job in jobs], is_tour=jobs[0].is_tour).to(where)
     generator = torch.Generator(where).manual_seed(seed) if samples else None
