@@ -48,6 +48,12 @@ _NAMES = {
     "name": ("name",),
     "meta": ("meta",),
 }
+#: Largest capacity that demands given as shares of it are read in units of.
+_MAX_UNITS = 10_000
+
+#: What a share in float32 may be off by, relative: half a unit in the last place is 2^-24, and divisions may add to it.
+_SHARE_ERROR = 2.0**-22
+
 _PROBLEMS = ("atsp", "acvrp", "acvrptw")
 _BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError, RuntimeError)
 
@@ -166,6 +172,9 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
     if "capacity" not in tables and fields["demand"].any():
         source.fail("there are demands, but no 'capacity'.")
     fields |= {"capacity": _scalar(source, "capacity", tables), "depot": depot}
+    if "demand" in arrays and arrays["demand"].dtype == np.float32 and "demand_linehaul" in array_names(source):
+        units = _units_of(fields["demand"])
+        fields |= {"demand": np.rint(fields["demand"] * units), "capacity": fields["capacity"] * units} if units else {}
     if problem == "acvrp":
         return ACVRPInstance(**fields)
     if "time_windows" not in tables:
@@ -215,6 +224,21 @@ def _of_nodes(source: Source, key: str, tables: dict[str, np.ndarray], n: int, d
     return values
 
 
+def _units_of(shares: np.ndarray) -> int:
+    """
+    Least capacity that these shares of it in float32 are whole numbers of; 0 if there is none up to 10,000.
+
+    Rounded to float32, the shares of a full vehicle may add up to more than 1.
+    """
+    units = np.arange(1, _MAX_UNITS + 1)
+    if not np.isfinite(shares).all():
+        return 0
+    for share in np.unique(shares):
+        demand = share * units
+        units = units[np.abs(demand - np.rint(demand)) <= _SHARE_ERROR * demand]
+    return int(units[0]) if len(units) else 0
+
+
 def _scalar(source: Source, key: str, tables: dict[str, np.ndarray]) -> float:
     value = tables.get(key, np.zeros(1))
     if value.size != 1:
@@ -256,7 +280,7 @@ def write_set(instances: Sequence[Instance], path: Path) -> None:
     Write instances of one size as a test set of RRNCO's: its names and shapes, float32, the depot first.
 
     Demands are shares of the capacity, and times are in units of the longest duration of each instance, for an acvrptw.
-    :func:`read` gets them back one by one, with these units.
+    :func:`read` gets them back one by one, with these units of time, and demands whole again if they were.
 
     Raises
     ------

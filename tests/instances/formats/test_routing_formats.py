@@ -19,7 +19,7 @@ from cosolve.instances.cvrp import Routes
 from cosolve.instances.distances import Distances
 from cosolve.instances.formats.npz import write_set
 from cosolve.instances.tiny import tiny_instances
-from cosolve.instances.vrptw import VRPTWInstance
+from cosolve.instances.vrptw import ACVRPTWInstance, VRPTWInstance
 from cosolve.testing import check_format, check_solution_format
 
 SOLOMON = """r3
@@ -357,6 +357,37 @@ def test_coordinates_do_not_fit_into_an_archive(tmp_path):
         cosolve.write(instance, tmp_path / "x.npz", format="npz")
 
 
+@pytest.mark.parametrize("capacity", [30, 45])
+def test_a_full_vehicle_is_still_full_when_it_was_written_in_shares(tmp_path, capacity):
+    """Rounded to float32, shares of 30 add up to more than 1, and the judge refused a vehicle that is just full."""
+    rng = np.random.default_rng(capacity)
+    for index in range(20):
+        demand = rng.multinomial(capacity - 8, np.full(8, 1 / 8)) + 1
+        path = tmp_path / f"{index}.npz"
+        instance = ACVRPTWInstance(
+            distances=Distances.from_matrix(np.ones((9, 9)), rng.random((9, 2))), demand=[0, *demand],
+            capacity=capacity, opens=np.zeros(9), closes=np.full(9, 99.0), service=np.zeros(9),
+        )  # fmt: skip
+        write_set([instance], path)
+        again = cosolve.read(path)
+        assert cosolve.judge(again, Routes(routes=(range(1, 9),))).feasible
+        assert (again.demand == np.rint(again.demand)).all()
+        assert (again.demand / again.capacity).tolist() == (instance.demand / capacity).tolist()
+
+
+def test_shares_of_no_capacity_stay_as_they_are(tmp_path):
+    """Demands that are no whole units of anything must not be rounded to some; given float64 says what it means."""
+    shares = np.array([[0.1234567, 0.7654321, 0.3333333, np.pi / 7, np.e / 9, 0.5 + 2**-20]])
+    for dtype in (np.float32, np.float64):
+        path = archive(
+            tmp_path / "x.npz", demand_linehaul=shares.astype(dtype), vehicle_capacity=np.ones((1, 1)),
+            distance_matrix=np.ones((1, 7, 7)), time_windows=np.broadcast_to([0.0, 9.0], (1, 7, 2)),
+        )  # fmt: skip
+        instance = cosolve.read(path)
+        assert instance.demand[1:].tolist() == shares[0].astype(dtype).tolist()
+        assert instance.capacity == 1
+
+
 @pytest.mark.parametrize("problem", ["atsp", "acvrp", "acvrptw"])
 def test_sets_of_instances_are_written_as_they_are_read(tmp_path, problem):
     """Units differ, the routes and their distance do not."""
@@ -374,7 +405,7 @@ def test_sets_of_instances_are_written_as_they_are_read(tmp_path, problem):
     if problem == "acvrptw":
         assert again.durations.matrix.max() == 1
         assert again.closes[0] == pytest.approx(4.6)
-        assert again.capacity == 1
+        assert (again.demand / again.capacity).tolist() == (instance.demand / instance.capacity).tolist()
     with np.load(path, allow_pickle=False) as arrays:
         assert all(array.dtype == np.float32 for array in arrays.values())
     with pytest.raises(ValueError, match="one size"):
