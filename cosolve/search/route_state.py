@@ -36,7 +36,7 @@ AHEAD, LEAVE, LATEST = range(3)
 SIZE, LISTED, PLACE, CHANGED, IS_CHANGED, IS_SAVED, SEEN = range(7)
 
 #: Slots of ``State.ints`` and ``State.floats``.
-NUM_ROUTES, NUM_ABSENT, NUM_CHANGED, STAMP, ITERATION, CYCLE_END, CYCLE_LENGTH, BLINK_IN = range(8)
+NUM_ROUTES, NUM_ABSENT, NUM_CHANGED, STAMP, ITERATION, CYCLE_END, CYCLE_LENGTH, BLINK_IN, IS_COMPLETE = range(9)
 COST, BEST, TEMPERATURE, COOLING, HOT, COLD = range(6)
 
 #: Weights of waiting and of being late in the distance between customers [Vidal et al. 2013, section 4.5].
@@ -153,7 +153,7 @@ def prepare(
         np.ascontiguousarray(ways.T),
         np.ascontiguousarray(times),
         np.stack([demand, opens, closes, service, last_leave, first_next]),
-        _neighbours(ways, times, opens, closes, service, num_neighbours),
+        _neighbours(ways, times, exists, opens, closes, service, num_neighbours),
         float(capacity),
         penalty,
         bool(np.isfinite(closes).any()),
@@ -161,14 +161,17 @@ def prepare(
 
 
 def _neighbours(
-    ways: np.ndarray, times: np.ndarray, opens: np.ndarray, closes: np.ndarray, service: np.ndarray, k: int
-) -> np.ndarray:
+    ways: np.ndarray, times: np.ndarray, exists: np.ndarray,
+    opens: np.ndarray, closes: np.ndarray, service: np.ndarray, k: int,
+) -> np.ndarray:  # fmt: skip
     """Nearest customers by distance, waiting and lateness on the way from one to the other, the better direction."""
     m = len(ways)
     k = max(0, min(k, m - 2))
     nearness = ways
     if np.isfinite(closes).all():
-        scale = ways.mean() / max(times.mean(), 1e-300)
+        # Prices of ways that do not exist say nothing about the units; their times are 0.
+        known = ways if exists.all() else np.where(exists, ways, 0.0)
+        scale = known.mean() / max(times.mean(), 1e-300)
         waiting = np.maximum(0.0, opens - times - (closes + service)[:, None])
         late = np.maximum(0.0, (opens + service)[:, None] + times - closes)
         nearness = ways + scale * (_WAITING * waiting + _LATE * late)
@@ -200,7 +203,7 @@ def new_state(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int) -> 
         routes=np.zeros((7, num_routes), np.int64),
         loads=np.zeros(num_routes),
         absent=np.zeros(m, np.int32),
-        ints=np.zeros(8, np.int64),
+        ints=np.zeros(9, np.int64),
         floats=np.zeros(6),
         random=stream(seed),
     )

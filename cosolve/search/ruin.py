@@ -8,7 +8,9 @@ may save more than it costs on roads, a new route is opened wherever it is the c
 when first touched, so that a rejected iteration is taken back by copying.
 
 The temperature falls in cycles, each twice as long as the one before and each starting from the best solution: a
-function of the iteration's number, not of the clock.
+function of the iteration's number, not of the clock. As long as the best solution lacks customers or takes ways that do
+not exist, the temperature is in units of their price, far too hot for the rest: with the first complete solution cycles
+begin anew.
 
 References
 ----------
@@ -51,17 +53,25 @@ def start(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int, first_c
         _run(*data, *state, 1)
         state.ints[row.ITERATION] = 0
     n = len(data.distance) - 1
+    state.ints[row.CYCLE_LENGTH] = first_cycle * n
     way = float(state.values[row.AHEAD].sum()) / max(1, n + int(state.ints[row.NUM_ROUTES]))
-    state.floats[row.HOT] = FIRST_TEMPERATURE * way
-    state.floats[row.COLD] = LAST_TEMPERATURE * way
-    state.ints[row.CYCLE_LENGTH] = state.ints[row.CYCLE_END] = first_cycle * n
-    _heat(state.ints, state.floats)
+    state.ints[row.IS_COMPLETE] = row.is_complete(data, state)
+    _begin_cycles(state.ints, state.floats, way)
     return state
 
 
 def run(data: Data, state: State, iterations: int) -> None:
     """Do so many iterations, for two customers or more; how they are sliced into calls changes nothing."""
     _run(*data, *state, iterations)
+
+
+@jit
+def _begin_cycles(ints: np.ndarray, floats: np.ndarray, way: float) -> None:
+    """Begin the first cycle now, the average way of the current solution being this long."""
+    floats[row.HOT] = FIRST_TEMPERATURE * way
+    floats[row.COLD] = LAST_TEMPERATURE * way
+    ints[row.CYCLE_END] = ints[row.ITERATION] + ints[row.CYCLE_LENGTH]
+    _heat(ints, floats)
 
 
 @jit
@@ -373,8 +383,13 @@ def _run(
     keys = np.empty(m)
     absent_before = np.empty(m, np.int32)
     for _ in range(iterations):
+        if not ints[row.IS_COMPLETE] and floats[row.BEST] < penalty:
+            # It became the best, and the current one, just before: here or by a descent.
+            ints[row.IS_COMPLETE] = 1
+            _begin_cycles(ints, floats, floats[row.COST] / (m - 1 + ints[row.NUM_ROUTES]))
         if ints[row.ITERATION] == ints[row.CYCLE_END] and ints[row.ITERATION] > 0:
-            ints[row.CYCLE_LENGTH] *= 2
+            if ints[row.IS_COMPLETE]:
+                ints[row.CYCLE_LENGTH] *= 2
             ints[row.CYCLE_END] += ints[row.CYCLE_LENGTH]
             load_best(
                 distance, backward, duration, places, neighbours, capacity, penalty, is_timed,

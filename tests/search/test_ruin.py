@@ -134,6 +134,43 @@ def test_customers_that_only_others_can_lead_to_are_served():
     assert state.best_routes()[0].tolist() == [1, 2]
 
 
+def sparse(n=60, share=0.8):
+    """Most of the ways are missing, and so is a complete start."""
+    arrays = routing_arrays(drawn("acvrp", n=n))
+    missing = np.random.default_rng(0).random(arrays.distance.shape) < share
+    distance = np.where(missing & ~np.eye(n + 1, dtype=bool), np.inf, arrays.distance)
+    return prepare(
+        distance, distance, arrays.demand, arrays.capacity, arrays.opens, arrays.closes, arrays.service, 30
+    )  # fmt: skip
+
+
+def test_the_first_complete_solution_begins_cycles_of_its_own_temperature():
+    """In units of the price of missing ways it would never get cold: the search would go astray to the end."""
+    data, ends = sparse(), []
+    for slices in ([1, 2000, 3999], [6000]):
+        state = start(data, *NOTHING, seed=0)
+        assert not is_complete(data, state)
+        before = state.floats[row.HOT]
+        for iterations in slices:
+            run(data, state, iterations)
+        assert is_complete(data, state)
+        assert state.floats[row.HOT] < before / 10
+        assert state.floats[row.HOT] < data.distance[data.distance < data.penalty].max() / 2
+        assert 200 * 60 < state.ints[row.CYCLE_END] < 200 * 60 + 6000
+        ends.append((state.best, state.links.tolist()))
+    assert ends[0] == ends[1]
+
+
+def test_missing_ways_do_not_change_what_is_near_in_time():
+    """Their price in the mean way would make minutes of waiting count for more than all distances."""
+    arrays = routing_arrays(drawn("acvrptw"))
+    rest = arrays.demand, arrays.capacity, arrays.opens, arrays.closes, arrays.service, 20
+    distance = arrays.distance.copy()
+    distance[1:21, 0] = np.inf
+    whole, gaps = (prepare(one, arrays.duration, *rest).neighbours for one in (arrays.distance, distance))
+    assert (whole[1:] == gaps[1:]).mean() > 0.9
+
+
 def test_no_routes_are_claimed_where_none_exist():
     """Both customers exclude each other by load, and neither can be served alone."""
     distance = np.array([[0, 1, np.inf], [np.inf, 0, 1], [1, np.inf, 0]])
