@@ -53,7 +53,16 @@ def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray) -> State:
 
 
 def settle(data: Data, state: State) -> None:
-    """Descend from the best solution of a search; if that pays, it goes on from the end of the descent."""
+    """
+    Descend from the best solution of a search; if that pays, it goes on from the end of the descent.
+
+    Parameters
+    ----------
+    data
+        The instance, maybe with fewer neighbours than the search has.
+    state
+        The search.
+    """
     other = descend(data, *state.best_routes())
     if other.best < state.best * (1.0 - _NOISE):
         adopt(data, state, *other.best_routes())

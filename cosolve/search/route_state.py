@@ -181,6 +181,11 @@ def _neighbours(
     return np.argsort(nearness, axis=1, kind="stable")[:, :k].astype(np.int32)
 
 
+def with_nearest(data: Data, num_neighbours: int) -> Data:
+    """The instance with the nearest of each customer's neighbours only."""
+    return data._replace(neighbours=np.ascontiguousarray(data.neighbours[:, :num_neighbours]))
+
+
 def new_state(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int) -> State:
     """
     The routes ``nodes[offsets[r]:offsets[r + 1]]``; customers on none of them are absent.
