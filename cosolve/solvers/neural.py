@@ -189,20 +189,21 @@ class DecodingSolver(Solver, Generic[J, P]):
             decoded.append(Decoded(Outcome(stats={"checkpoint": checkpoint.name}, message=message)))
             groups.setdefault(checkpoint.folder, []).append(i)
 
-        def is_over(chunk: Sequence[int]) -> bool:
-            return any(
-                monitors[i].should_stop() or monitors[i].elapsed() > share * monitors[i].stop.time_limit for i in chunk
-            )
+        def is_over(i: int) -> bool:
+            return monitors[i].should_stop() or monitors[i].elapsed() > share * monitors[i].stop.time_limit
+
+        def are_over(chunk: Sequence[int]) -> bool:
+            return all(is_over(i) for i in chunk)
 
         for folder, members in groups.items():
             network = self.network(folder, options)
             for numbers in self.chunks([jobs[i] for i in members], options):
-                chunk = [members[k] for k in numbers]
-                stopped = partial(is_over, chunk)
-                if stopped():
+                # Whoever has met a target already must not end the others' decoding.
+                chunk = [members[k] for k in numbers if not is_over(members[k])]
+                if not chunk:
                     continue
                 with cpu_threads(threads):
-                    found = self.predict(network, [jobs[i] for i in chunk], seed, options, stopped)
+                    found = self.predict(network, [jobs[i] for i in chunk], seed, options, partial(are_over, chunk))
                 for i, predictions in zip(chunk, found, strict=True):
                     decoded[i].predictions.extend(_report(monitors[i], predictions))
         return decoded

@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 import cosolve
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
+from cosolve.core.solver import solvers
 from cosolve.core.stop import Stop
 from cosolve.instances.cvrp import ACVRPInstance, Routes
 from cosolve.instances.distances import Distances
@@ -52,6 +53,18 @@ def test_a_batch_gives_each_instance_its_own_result():
         alone = cosolve.solve(instance, "rrnco")
         assert result.digest == alone.digest == instance.digest
         assert result.objective == pytest.approx(alone.objective)
+
+
+def test_a_target_that_is_met_ends_nobody_elses_decoding():
+    """One instance of a chunk was done, and all the others got nothing."""
+    monitors = [Monitor(one, Stop(time_limit=60, target=1e9 if k == 1 else None)) for k, one in enumerate(SMALL[:3])]
+    monitors[1].report(cosolve.solve(SMALL[1], "greedy").solution)
+    known = monitors[1].best
+    adapter = solvers.get("rrnco")()
+    adapter.solve_batch(SMALL[:3], monitors, seed=0, threads=1, options=adapter.options_type())
+    assert monitors[1].best is known
+    assert monitors[0].best.objective == pytest.approx(cosolve.solve(SMALL[0], "rrnco").objective)
+    assert monitors[2].best is not None
 
 
 def test_polish_and_search_do_not_make_it_worse(references):
