@@ -21,6 +21,7 @@ from cosolve.search.route_moves import descend, settle
 from cosolve.search.route_state import Data, State, is_complete, prepare, with_nearest
 from cosolve.search.ruin import run, start
 from cosolve.solvers.compiled import CompiledSolver
+from cosolve.solvers.greedy.cvrp import first_out_of_reach
 
 #: Four dense matrices of floats: 5,000 nodes take 0.8 GB.
 MAX_NODES = 5000
@@ -69,6 +70,8 @@ class RuinRecreate(CompiledSolver):
             raise UnsupportedProblemError(
                 f"rr takes at most {MAX_NODES} nodes (it needs dense matrices), got {instance.distances.num_nodes}."
             )
+        if first_out_of_reach(instance) is not None:
+            return Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")
         first = initial
         if first is None:
             greedy = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")

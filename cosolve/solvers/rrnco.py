@@ -13,9 +13,10 @@ import numpy as np
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.core.problem import judge
-from cosolve.core.result import Limit
+from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.cvrp import VehicleRoutingInstance
+from cosolve.solvers.greedy.cvrp import first_out_of_reach
 from cosolve.solvers.neural import DecodingOptions, DecodingSolver
 from cosolve.solvers.rr import RuinRecreate, polish
 
@@ -114,7 +115,25 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         threads: int,
         options: Any,
     ) -> list[Outcome]:
-        """See :meth:`Solver.solve_batch`."""
+        """See :meth:`Solver.solve_batch`; whoever is out of reach needs no network to tell."""
+        outcomes = [Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")] * len(instances)
+        some = [i for i, instance in enumerate(instances) if not _is_out_of_reach(instance)]
+        found = self._solve_all(
+            [instances[i] for i in some], [monitors[i] for i in some], seed=seed, threads=threads, options=options
+        )
+        for i, outcome in zip(some, found, strict=True):
+            outcomes[i] = outcome
+        return outcomes
+
+    def _solve_all(
+        self,
+        instances: Sequence[Instance],
+        monitors: Sequence[Monitor],
+        *,
+        seed: int,
+        threads: int,
+        options: Any,
+    ) -> list[Outcome]:
         from cosolve.models.rrnco.predictor import Job
 
         jobs = [Job(instance) for instance in instances]
@@ -134,7 +153,7 @@ class RrncoPlus(Rrnco):
     limits = frozenset({Limit.ITERATION})
     options_type = RrncoPlusOptions
 
-    def solve_batch(
+    def _solve_all(
         self,
         instances: Sequence[Instance],
         monitors: Sequence[Monitor],
@@ -143,7 +162,7 @@ class RrncoPlus(Rrnco):
         threads: int,
         options: Any,
     ) -> list[Outcome]:
-        """See :meth:`Solver.solve_batch`; what is left of the time after decoding is shared out evenly."""
+        """What is left of the time after decoding is shared out evenly."""
         from cosolve.models.rrnco.predictor import Job
 
         jobs = [Job(instance) for instance in instances]
@@ -165,6 +184,10 @@ class RrncoPlus(Rrnco):
                 monitor.interrupt(Limit.ITERATION)
             outcomes.append(replace(found.outcome, stats={**found.outcome.stats, **searched.stats}))
         return outcomes
+
+
+def _is_out_of_reach(instance: Instance) -> bool:
+    return isinstance(instance, VehicleRoutingInstance) and first_out_of_reach(instance) is not None
 
 
 def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: np.random.Generator) -> None:

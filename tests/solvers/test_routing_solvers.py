@@ -177,13 +177,13 @@ def test_a_customer_near_only_by_way_of_others_is_not_called_out_of_reach():
     """The direct way to customer 2 is too long, 0-1-2-3-0 is not: a matrix need not keep the triangle inequality."""
     matrix = np.array([[0, 1, 10, 1], [1, 0, 1, 5], [10, 1, 0, 1], [1, 5, 1, 0]], float)
     instance = CVRPInstance(distances=Distances.from_matrix(matrix), demand=np.zeros(4), capacity=1, max_length=5)
-    for name in ("cpsat", "pyvrp", "routing", "greedy"):
+    for name in ("cpsat", "pyvrp", "routing", "rr", "greedy"):
         result = cosolve.solve(instance, name, time_limit=1)
         assert result.status is not Status.INFEASIBLE, name
         assert result.objective in (None, 4.0), name
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", [*BACKENDS, "rr", available("rrnco"), available("rrnco+")])
 def test_backend_says_at_once_that_a_customer_is_out_of_reach(name):
     """It would search until the limit for what does not exist."""
     instance = CVRPInstance(distances=tiny("rounded").distances, demand=np.zeros(7), capacity=1, max_length=1)
