@@ -87,7 +87,7 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         """See :meth:`DecodingSolver.chunks`."""
         from cosolve.models.rrnco.predictor import in_chunks
 
-        return in_chunks(jobs, options.augmentation * max(1, options.sampled), options.starts, options.device)
+        return in_chunks(jobs, options.augmentation * max(1, options.sampled), options.device)
 
     def predict(
         self, network: Any, jobs: Sequence[Job], seed: int, options: Any, should_stop: Callable[[], bool]

@@ -16,6 +16,7 @@ from cosolve.instances.cvrp import ACVRPInstance, Routes
 from cosolve.instances.distances import Distances
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
 from cosolve.instances.vrptw import ACVRPTWInstance
+from cosolve.models import checkpoints
 from cosolve.models.rrnco import predictor
 from cosolve.solvers import neural
 
@@ -156,6 +157,23 @@ def test_large_instances_are_decoded_in_parts_or_not_at_all(monkeypatch):
     assert refused.status is cosolve.Status.NO_SOLUTION or refused.solution is None
     assert "more than 5 places" in refused.message
     assert cosolve.solve(SMALL[4], "rrnco+", iterations=200).objective == pytest.approx(whole.objective, rel=0.05)
+
+
+def test_few_starts_do_not_make_chunks_that_the_encoder_has_no_room_for(monkeypatch):
+    """It holds a square of each copy, whatever is decoded from it: one start of 2,000 places took eight at once."""
+    monkeypatch.setattr(predictor, "MAX_SCORES", {"cpu": 3 * 400 + 1})
+    jobs = [predictor.Job(one) for one in SMALL]
+    assert [len(chunk) for chunk in predictor.in_chunks(jobs, 1, "cpu")] == [3, 3]
+    assert [len(chunk) for chunk in predictor.in_chunks(jobs, 3, "cpu")] == [1] * 6
+    copies = []
+
+    def watched(network, batch, *, symmetries, **others):
+        copies.append(len(symmetries) * batch.num_instances)
+
+    monkeypatch.setattr(predictor, "propose", watched)
+    network = predictor.network_of(checkpoints.find("rrnco-atsp-20").folder, "cpu")
+    predictor.predict(network, jobs[:1], symmetries=8, starts=1)
+    assert copies == [3]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from cosolve.models.rrnco.inference import propose
 from cosolve.models.rrnco.instances import arrays_of, facts, solution_of
 from cosolve.models.rrnco.network import Network
 
-#: Solutions times nodes that are decoded together, for each kind of device; one takes about 50 bytes.
+#: Entries of the encoder's tables, a square for each copy of an instance, that are held together, for each kind of
+#: device; one takes up to 100 bytes. No more solutions than nodes are decoded from a copy, with a row of scores each.
 MAX_SCORES = {"cpu": 1_000_000, "cuda": 100_000_000}
 
 #: Nodes of the largest instance that is decoded.
@@ -109,14 +110,14 @@ def network_of(folder: Path, device: str, compiled: bool = False) -> Network:
     return network
 
 
-def in_chunks(jobs: Sequence[Job], copies: int, starts: int, device: str) -> Iterator[list[int]]:
+def in_chunks(jobs: Sequence[Job], copies: int, device: str) -> Iterator[list[int]]:
     """
     Numbers of jobs to be decoded together: of one size, and with limits of the same kind, as many as fit.
 
     Parameters
     ----------
-    copies, starts
-        Times that each of them is encoded, and first nodes of each at most.
+    copies
+        Times that each of them is encoded.
     """
     most = MAX_SCORES[device.partition(":")[0]]
     groups: dict[tuple[int, bool, bool], list[int]] = {}
@@ -124,7 +125,7 @@ def in_chunks(jobs: Sequence[Job], copies: int, starts: int, device: str) -> Ite
         is_timed = bool(np.isfinite(job.arrays.closes).any())
         groups.setdefault((job.num_nodes, job.is_tour, is_timed), []).append(i)
     for (n, _, _), members in groups.items():
-        together = max(1, most // (copies * min(starts, n) * n))
+        together = max(1, most // (copies * n * n))
         for first in range(0, len(members), together):
             yield members[first : first + together]
 
@@ -169,9 +170,7 @@ def predict(
     where = next(network.parameters()).device
     batch = Batch.of([job.arrays for job in jobs], is_tour=jobs[0].is_tour).to(where)
     generator = torch.Generator(where).manual_seed(seed) if samples else None
-    n = batch.num_nodes
-    each = min(starts or n, n) * n * len(jobs)
-    together = max(1, MAX_SCORES[where.type] // each)
+    together = max(1, MAX_SCORES[where.type] // (batch.num_nodes**2 * len(jobs)))
     parts = []
     with autocast(where, precision):
         for first in range(0, symmetries * max(1, samples), together):
