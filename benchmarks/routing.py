@@ -1,8 +1,12 @@
 """
-Vehicle routing on made-up roads: our own search beside PyVRP and OR-Tools, at equal wall-clock time on one thread.
+Routing on made-up roads: the network with a search, that search alone, PyVRP and OR-Tools, at equal wall-clock time on
+one thread.
 
-    python benchmarks/routing.py [--problems acvrp,acvrptw] [--splits in,city,cluster] [--solvers rr,pyvrp,routing]
-        [--limits 1,5,20] [--count 4] [--first 0] [--size 100] [--records FILE] [--out docs/benchmarks/routing.md]
+    python benchmarks/routing.py [--problems atsp,acvrp,acvrptw] [--splits in,city,cluster]
+        [--solvers rrnco+,search,pyvrp,routing] [--limits 1,5,20] [--count 4] [--first 0] [--size 100]
+        [--records FILE] [--out docs/benchmarks/routing.md]
+
+"search" is what "rrnco+" goes on with: "local-search" for tours, "rr" for routes.
 
 Each solver runs once per instance until the last limit; what it had by the earlier ones is read off its trajectory.
 The solvers take turns on every instance, so that other work on the machine meets all alike. With ``--records``
@@ -32,9 +36,11 @@ Key = tuple[str, str, int, str]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", default="acvrp,acvrptw")
+    parser.add_argument("--problems", default="atsp,acvrp,acvrptw")
     parser.add_argument("--splits", default="in,city,cluster")
-    parser.add_argument("--solvers", default="rr,pyvrp,routing", help="the first is compared with the others")
+    parser.add_argument(
+        "--solvers", default="rrnco+,search,pyvrp,routing", help="the first is compared with the others"
+    )
     parser.add_argument("--limits", default="1,5,20", help="seconds")
     parser.add_argument("--count", type=int, default=4, help="instances per problem and split")
     parser.add_argument("--first", type=int, default=0, help="seed of the first instance")
@@ -48,7 +54,7 @@ def main() -> int:
     for problem in arguments.problems.split(","):
         for split in arguments.splits.split(","):
             for seed in range(arguments.first, arguments.first + arguments.count):
-                for solver in arguments.solvers.split(","):
+                for solver in names_of(arguments.solvers, problem):
                     key = (problem, split, seed, solver)
                     if key not in known:
                         known[key] = run(key, arguments.size, limits)
@@ -59,6 +65,12 @@ def main() -> int:
     if arguments.out:
         arguments.out.write_text("\n".join(lines) + "\n")
     return 0
+
+
+def names_of(solvers: str, problem: str) -> list[str]:
+    """The solvers asked for, by their own names."""
+    search = "local-search" if problem == "atsp" else "rr"
+    return [search if name == "search" else name for name in solvers.split(",")]
 
 
 def run(key: Key, size: int, limits: list[float]) -> list[float]:
@@ -90,11 +102,10 @@ def write(path: Path | None, key: Key, costs: list[float]) -> None:
 
 def table(costs: dict[Key, list[float]], limits: list[float], arguments: argparse.Namespace) -> list[str]:
     """Means over the instances of a problem and split, and the first solver against each other one."""
-    names = arguments.solvers.split(",")
     versions = ", ".join(f"{name} {version(name)}" for name in ("pyvrp", "ortools", "numba"))
     limit_text = ", ".join(f"{limit:g}" for limit in limits)
     lines = [
-        "# Vehicle routing on roads",
+        "# Routing on roads",
         "",
         f"`python benchmarks/routing.py --problems {arguments.problems} --splits {arguments.splits} "
         f"--solvers {arguments.solvers} --limits {arguments.limits} --count {arguments.count} "
@@ -102,15 +113,16 @@ def table(costs: dict[Key, list[float]], limits: list[float], arguments: argpars
         "",
         f"{datetime.date.today()}, {os.cpu_count()} cores {platform.machine()}, shared, one thread each; "
         f"Python {platform.python_version()}, {versions}.",
-        f"{arguments.count} instances of {arguments.size} customers per problem and split, one run each; "
+        f"{arguments.count} instances of {arguments.size} places to go to per problem and split, one run each; "
         f"costs after {limit_text} s of wall-clock time, compilation before. The gap is to the best cost that any of "
-        f"the solvers here found. W/T/L and p (Wilcoxon, two-sided) compare {names[0]} with the solver of the row.",
+        "the solvers here found. W/T/L and p (Wilcoxon, two-sided) compare the first solver with that of the row.",
         "",
         "| problem | split | s | solver | mean cost | mean gap % | W/T/L | p |",
         "|---|---|---|---|---|---|---|---|",
     ]
     groups = sorted({key[:2] for key in costs}) + sorted({(key[0], "all") for key in costs})
     for problem, split in groups:
+        names = names_of(arguments.solvers, problem)
         keys = sorted({key[:3] for key in costs if key[0] == problem and split in (key[1], "all")})
         best = np.array([min(min(costs[*key, name]) for name in names) for key in keys])
         for k, limit in enumerate(limits):

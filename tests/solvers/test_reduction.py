@@ -236,6 +236,26 @@ def test_a_portfolio_ends_both_parts_if_one_fails():
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("cosolve-original")]
 
 
+def test_the_oracle_prefers_rows_of_small_rho_however_small():
+    """Covering rows of 30 columns hold equality at one point in millions."""
+    lengths = (34, 30, 32)
+    rows = [[1] * length + [0] * (34 - length) for length in lengths]
+    instance = milp(rows, np.ones(34), upper=1, row_lower=1)
+    first = Values(values=np.eye(34)[0])
+    chosen = select(formulate(instance), by_oracle(formulate(instance), first), Limits(1.0, 0, INF, 0.0, 0, 0.0))
+    assert chosen.rows.tolist() == [0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("threads", "portfolio", "said"), [(1, True, "needs two"), (2, False, "one thread"), (2, True, "")]
+)
+def test_threads_that_are_not_used_are_told(threads, portfolio, said):
+    instance = generate("milp", "vertex-cover", seed=3, nodes=20)
+    result = cosolve.solve(instance, "random-rows", time_limit=20, threads=threads, options={"portfolio": portfolio})
+    assert said in result.message
+    assert bool(result.message) == bool(said)
+
+
 def test_oracle_and_chance_take_tight_rows_only():
     """With a reference both must hold it: their reduced models keep its objective."""
     instance = generate("milp", "vertex-cover", seed=3, nodes=40)

@@ -98,10 +98,7 @@ def by_chance(formulation: Formulation, rng: np.random.Generator, reference: Sol
     is_eligible = row_types(model).is_candidate
     if reference is not None:
         is_eligible &= tight_rows(formulation, reference)
-    order = rng.permutation(np.flatnonzero(is_eligible))
-    rows = np.zeros(len(model.row_lower))
-    rows[order] = np.linspace(1.0, 1.0 - 1e-9, len(order)) if len(order) else 1.0
-    return Prediction(rows, np.full(len(model.cost), np.nan))
+    return _in_order(formulation, rng.permutation(np.flatnonzero(is_eligible)))
 
 
 def by_oracle(formulation: Formulation, reference: Solution) -> Prediction:
@@ -109,8 +106,15 @@ def by_oracle(formulation: Formulation, reference: Solution) -> Prediction:
     model = formulation.model
     types = row_types(model)
     is_eligible = types.is_candidate & tight_rows(formulation, reference)
-    rows = np.where(is_eligible, 1.0 - 1e-9 * types.rho, 0.0)
-    return Prediction(rows, np.full(len(model.cost), np.nan))
+    eligible = np.flatnonzero(is_eligible)
+    return _in_order(formulation, eligible[np.argsort(types.rho[eligible], kind="stable")])
+
+
+def _in_order(formulation: Formulation, order: np.ndarray) -> Prediction:
+    """Rows as good as certain, the first a little more so than the next; no column."""
+    rows = np.zeros(len(formulation.model.row_lower))
+    rows[order] = 1.0 - 1e-9 * np.arange(len(order)) / max(1, len(order))
+    return Prediction(rows, np.full(len(formulation.model.cost), np.nan))
 
 
 def tight_rows(formulation: Formulation, solution: Solution) -> np.ndarray:

@@ -151,7 +151,7 @@ class ReductionSolver(Solver):
 
     def available(self) -> Availability:
         """Whether both backends are installed."""
-        for package in ("pyscipopt", "highspy"):
+        for package in ("highspy", "pyscipopt"):
             found = availability(package)
             if not found.ok:
                 return found
@@ -217,7 +217,7 @@ class ReductionSolver(Solver):
             "fallbacks": ladder.fallbacks,
             "original": dict(outcome.stats),
         }
-        message = " ".join(part for part in (about.message, outcome.message) if part)
+        message = " ".join(part for part in (about.message, _about_threads(options, threads), outcome.message) if part)
         return replace(outcome, build_time=build_time + outcome.build_time, stats=stats, message=message)
 
 
@@ -389,6 +389,15 @@ class OracleRows(ReductionSolver):
         if reference is None:
             return _nothing(formulation), _limits(options), Outcome(message="no solution to take tight rows from.")
         return by_oracle(formulation, reference), _limits(options), Outcome()
+
+
+def _about_threads(options: ReductionOptions, threads: int) -> str:
+    """What becomes of threads that were asked for, where that is not what one may think."""
+    if options.portfolio and threads == 1:
+        return "a portfolio needs two threads: the original came after the reduced models."
+    if threads > 1 and not options.portfolio and options.backend == "scip":
+        return "SCIP ran on one thread: portfolio=true makes use of a second."
+    return ""
 
 
 def _nothing(formulation: Formulation) -> Prediction:
