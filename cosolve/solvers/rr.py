@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,10 +100,27 @@ def _search(arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed:
     return Outcome(status, stats={"iterations": state.iteration})
 
 
-def polish(arrays: RoutingArrays, starts: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
-    """The cheapest of the local optima that descents from several solutions end in; places per route."""
+def polish(
+    arrays: RoutingArrays, starts: Sequence[Sequence[np.ndarray]], should_stop: Callable[[], bool]
+) -> list[np.ndarray]:
+    """
+    The cheapest of the local optima that descents from several solutions end in; places per route.
+
+    Parameters
+    ----------
+    arrays
+        The instance.
+    starts
+        Solutions that keep all limits, places per route; the first has its descent in any case.
+    should_stop
+        Asked before each of the others.
+    """
     data = _data(arrays)
-    best = min((descend(data, *_flat(visits)) for visits in starts), key=lambda state: state.best)
+    best = descend(data, *_flat(starts[0]))
+    for visits in starts[1:]:
+        if should_stop():
+            break
+        best = min(best, descend(data, *_flat(visits)), key=lambda state: state.best)
     nodes, offsets = best.best_routes()
     return np.split(nodes, offsets[1:-1])
 

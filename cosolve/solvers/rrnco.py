@@ -201,7 +201,7 @@ def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: 
     # A descent keeps the limits only where its start does.
     starts = [found.visits for found in predictions if judge(job.instance, found.solution).feasible]
     if starts:
-        monitor.report(job.arrays.routes(polish(job.arrays, starts)))
+        monitor.report(job.arrays.routes(polish(job.arrays, starts, monitor.should_stop)))
 
 
 def _search(instance: Instance, start: Solution, monitor: Monitor, rng: np.random.Generator) -> Outcome:

@@ -17,7 +17,7 @@ from cosolve.instances.distances import Distances
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
 from cosolve.instances.vrptw import ACVRPTWInstance
 from cosolve.models import checkpoints
-from cosolve.models.rrnco import predictor
+from cosolve.models.rrnco import inference, predictor
 from cosolve.solvers import neural
 
 SMALL = [cosolve.generate("atsp", "road", seed=s, n=20, points=200) for s in range(6)]
@@ -145,6 +145,25 @@ def test_an_instance_outside_of_the_training_data_is_solved_with_a_warning():
     assert "outside of what rrnco-atsp-20 was trained on" in result.message
     assert "customers 40" in result.message
     assert "asymmetry 0" in result.message
+
+
+def test_a_long_decoding_has_one_solution_early(monkeypatch):
+    """Where time is up before all symmetries and starts are decoded, one of them is better than nothing."""
+    stopped = []
+
+    def propose(*arguments, starts, **rest):
+        if starts == 1:
+            return inference.propose(*arguments, starts=starts, **rest)
+        stopped.append(starts)
+        return None
+
+    monkeypatch.setattr(predictor, "propose", propose)
+    instance = cosolve.generate("acvrptw", "road", n=30, seed=2, points=60)
+    for limit, solved in ((0, True), (10**12, False)):
+        monkeypatch.setitem(predictor._LONG, "cpu", limit)
+        result = cosolve.solve(instance, "rrnco")
+        assert (result.solution is not None) == solved
+    assert len(stopped) == 2
 
 
 def test_large_instances_are_decoded_in_parts_or_not_at_all(monkeypatch):

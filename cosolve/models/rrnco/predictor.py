@@ -26,6 +26,9 @@ from cosolve.models.rrnco.network import Network
 #: device; one takes up to 100 bytes. No more solutions than nodes are decoded from a copy, with a row of scores each.
 MAX_SCORES = {"cpu": 1_000_000, "cuda": 100_000_000}
 
+#: Scores of nodes in all whose decoding takes some seconds, for each kind of device.
+_LONG = {"cpu": 30_000_000, "cuda": 10_000_000_000}
+
 #: Nodes of the largest instance that is decoded.
 MAX_NODES = 2000
 
@@ -170,9 +173,14 @@ def predict(
     where = next(network.parameters()).device
     batch = Batch.of([job.arrays for job in jobs], is_tour=jobs[0].is_tour).to(where)
     generator = torch.Generator(where).manual_seed(seed) if samples else None
-    together = max(1, MAX_SCORES[where.type] // (batch.num_nodes**2 * len(jobs)))
+    n = batch.num_nodes
+    together = max(1, MAX_SCORES[where.type] // (n**2 * len(jobs)))
     parts = []
     with autocast(where, precision):
+        if len(jobs) * symmetries * max(1, samples) * min(starts or n, n) * n * n > _LONG[where.type]:
+            # One solution each, in case there is no time for more.
+            quick = propose(network, batch, symmetries=[0], starts=1, should_stop=should_stop)
+            parts += [] if quick is None else [quick]
         for first in range(0, symmetries * max(1, samples), together):
             some = [k % symmetries for k in range(first, min(first + together, symmetries * max(1, samples)))]
             found = propose(
