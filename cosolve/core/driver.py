@@ -101,6 +101,7 @@ def solve(
     if not availability.ok:
         raise SolverUnavailableError(f"solver {adapter.name!r} is not available: {availability.reason}")
     chosen = make_options(adapter.options_type, options)
+    adapter.check(chosen)
     adapter.warm_up(instance)
     monitor = Monitor(instance, stop, on_incumbent=on_incumbent, on_bound=on_bound, on_rejected=on_rejected)
     if initial is not None and not monitor.report(initial):
@@ -182,6 +183,7 @@ def solve_batch(
     if not availability.ok:
         raise SolverUnavailableError(f"solver {adapter.name!r} is not available: {availability.reason}")
     chosen = make_options(adapter.options_type, options)
+    adapter.check(chosen)
     for instance in instances:
         adapter.warm_up(instance)
     monitors = [Monitor(instance, stop, **calls) for instance, calls in zip(instances, callbacks, strict=True)]

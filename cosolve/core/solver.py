@@ -113,6 +113,16 @@ class Solver(ABC):
     def available(self) -> Availability:
         """Whether it can run here; never imports more than it must."""
 
+    def check(self, options: Any) -> None:  # noqa: B027  (most options name nothing outside of them)
+        """
+        Look whether the files, checkpoints and devices that options name are there, before anything begins.
+
+        Raises
+        ------
+        OSError, ValueError
+            If one is not.
+        """
+
     def warm_up(self, instance: Instance) -> None:  # noqa: B027  (most have nothing to prepare)
         """
         Compile or load what the first run on a machine would otherwise spend its time limit on.

@@ -146,6 +146,10 @@ class DecodingSolver(Solver, Generic[J, P]):
                 return Availability(False, reason=f"{package} is not installed: pip install 'cosolve[neural]'")
         return Availability(True, importlib.metadata.version("torch"))
 
+    def check(self, options: Any) -> None:
+        """See :func:`check_network`."""
+        check_network(options)
+
     def warm_up(self, instance: Instance) -> None:
         """Import PyTorch and run once: the first tensors of a process cost as much as many instances."""
         _warm_up(type(self), instance.problem)
@@ -175,9 +179,8 @@ class DecodingSolver(Solver, Generic[J, P]):
     ) -> list[Decoded[P]]:
         """Decode for at most a share of the time limit, and report the best feasible prediction of each job."""
         from cosolve.models import checkpoints
-        from cosolve.models.devices import cpu_threads, device_of
+        from cosolve.models.devices import cpu_threads
 
-        device_of(options.device)
         decoded: list[Decoded[P]] = []
         groups: dict[Path, list[int]] = {}
         for i, job in enumerate(jobs):
@@ -216,6 +219,16 @@ def _report(monitor: Monitor, predictions: Sequence[P]) -> Sequence[P]:
         if monitor.report(prediction.solution, prediction.objective) or monitor.rejected is refused:
             return predictions[k:]
     return []
+
+
+def check_network(options: Any) -> None:
+    """Whether the device and the checkpoint that options name are there; an error if not, see :meth:`Solver.check`."""
+    from cosolve.models import checkpoints
+    from cosolve.models.devices import device_of
+
+    device_of(options.device)
+    if options.checkpoint:
+        checkpoints.find(options.checkpoint)
 
 
 @cache

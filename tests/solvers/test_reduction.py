@@ -19,7 +19,7 @@ from cosolve.solvers.formulations import formulate
 from cosolve.solvers.reduction.ladder import climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
 from cosolve.solvers.reduction.reduce import Reduction, activity_bounds, reduce
-from cosolve.solvers.reduction.solver import ReductionOptions, ReductionSolver
+from cosolve.solvers.reduction.solver import RandomRows, ReductionOptions, ReductionSolver
 from tests.solvers.milps import INF, brute_force, milp, random_milp
 
 NONE = np.empty(0, np.int64)
@@ -226,13 +226,33 @@ def test_widening_frees_twice_as_many_columns_or_half_of_them():
     assert sizes == [88, 76, 52, 26, 13, 6, 3, 1, 0]
 
 
-def test_a_portfolio_ends_both_parts_if_one_fails():
+@pytest.mark.parametrize(
+    ("solver", "options"),
+    [
+        ("random-rows", {"reference": "nowhere"}),
+        ("ctc", {"checkpoint": "nowhere"}),
+        ("rrnco", {"checkpoint": "nowhere"}),
+    ],
+)
+def test_files_that_options_name_must_be_there(solver, options):
+    """A mistyped name is no failure of the solver: nothing begins."""
+    pytest.importorskip("torch")
+    instance = generate("atsp", "road", n=5, points=9) if solver == "rrnco" else binary_milp(1)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        cosolve.solve(instance, solver, options=options)
+
+
+def test_a_portfolio_ends_both_parts_if_one_fails(monkeypatch):
     """The original must not go on in the background once the run has failed."""
+
+    def fail(self, *arguments):
+        raise RuntimeError("no prediction")
+
     instance = generate("milp", "set-cover", seed=3, rows=200, columns=400)
-    options = {"portfolio": True, "reference": "missing.sol"}
-    result = cosolve.solve(instance, "random-rows", time_limit=60, threads=2, options=options)
+    monkeypatch.setattr(RandomRows, "predict", fail)
+    result = cosolve.solve(instance, "random-rows", time_limit=60, threads=2, options={"portfolio": True})
     assert result.status is Status.ERROR
-    assert "missing.sol" in result.message
+    assert "no prediction" in result.message
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("cosolve-original")]
 
 

@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from cosolve.instances.generators.milp import steiner_triple_cover
 from cosolve.models.ctc.rows import row_types
 from cosolve.solvers.formulations import Formulation, formulate
 from cosolve.solvers.mip import FormulationSolver, solve_trivial, start_values
+from cosolve.solvers.neural import check_network
 from cosolve.solvers.packages import availability
 from cosolve.solvers.reduction.ladder import Backend, Ladder, climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
@@ -296,6 +298,10 @@ class Ctc(ReductionSolver):
         found = super().available()
         return replace(found, version=importlib.metadata.version("torch")) if found.ok else found
 
+    def check(self, options: LearnedOptions) -> None:
+        """See :func:`check_network`."""
+        check_network(options)
+
     def warm_up(self, instance: Instance) -> None:
         """Import PyTorch and predict once: the first tensors of a process cost as much as many instances."""
         super().warm_up(instance)
@@ -356,12 +362,22 @@ class Rows(Ctc):
         return prediction, replace(limits, columns=0.0), about
 
 
-class RandomRows(ReductionSolver):
+class _ReferenceSolver(ReductionSolver):
+    """Base of those that may be given a solution."""
+
+    options_type = ReferenceOptions
+
+    def check(self, options: ReferenceOptions) -> None:
+        """The reference is there; what it holds is for its reader to say."""
+        if options.reference:
+            Path(options.reference).open("rb").close()
+
+
+class RandomRows(_ReferenceSolver):
     """Rows by chance: what a prediction must be better than."""
 
     name = "random-rows"
     title = "random rows as equalities, with repair (MILP; for comparison)"
-    options_type = ReferenceOptions
 
     def predict(
         self, formulation: Formulation, monitor: Monitor, backend: Backend, seed: int, options: ReferenceOptions
@@ -371,12 +387,11 @@ class RandomRows(ReductionSolver):
         return by_chance(formulation, np.random.default_rng(seed), reference), _limits(options), Outcome()
 
 
-class OracleRows(ReductionSolver):
+class OracleRows(_ReferenceSolver):
     """Rows tight in a known solution: what a prediction can't be better than."""
 
     name = "oracle-rows"
     title = "rows tight in a known solution as equalities, with repair (MILP; for comparison)"
-    options_type = ReferenceOptions
 
     def predict(
         self, formulation: Formulation, monitor: Monitor, backend: Backend, seed: int, options: ReferenceOptions
