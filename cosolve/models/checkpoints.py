@@ -7,8 +7,7 @@ Checkpoints: folders that hold a network's weights, what it is, and how it came 
                          least and greatest value of a few facts about the instances it was trained on
 ``card.md``              training data, hardware, seconds and results, for people
 ``metrics.jsonl``        one line for each measurement during training
-``state.safetensors``, ``state.json``
-                         only while training goes on: what it takes to resume
+``state.safetensors``    only while training goes on: what it takes to resume
 ======================  ==============================================================================================
 
 Nothing is ever unpickled.
@@ -36,13 +35,12 @@ from cosolve.instances.files import replacing
 T = TypeVar("T")
 P = ParamSpec("P")
 
-WEIGHTS, CONFIG, CARD, METRICS, STATE, STATE_FACTS = (
+WEIGHTS, CONFIG, CARD, METRICS, STATE = (
     "weights.safetensors",
     "config.toml",
     "card.md",
     "metrics.jsonl",
     "state.safetensors",
-    "state.json",
 )
 
 

@@ -105,14 +105,10 @@ class Run:
         tensors = checkpoints.read_tensors(path)
         weights = {name[8:]: tensor for name, tensor in tensors.items() if name.startswith("network.")}
         checkpoints.load_parameters(self.network, weights, path)
-        facts_path = self.folder / checkpoints.STATE_FACTS
         try:
-            facts = json.loads(facts_path.read_text(encoding="utf-8"))
-            self.step, self.seconds = int(facts["step"]), float(facts["seconds"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InvalidFileError(f"not the facts of a run: {error!r}", facts_path) from None
-        if self.step != int(tensors["run.step"]):
-            raise InvalidFileError(f"is of step {self.step}, {path.name} of another.", facts_path)
+            self.step, self.seconds = int(tensors["run.step"]), float(tensors["run.seconds"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise InvalidFileError(f"not the state of a run: {error}.", path) from None
         for name, parameter in self._parameters.items():
             if f"{_MOMENTS[1]}.{name}" in tensors:
                 self.optimiser.state[parameter] = {
@@ -157,11 +153,13 @@ class Run:
         self._save_state(line["seconds"])
 
     def _save_state(self, seconds: float) -> None:
-        tensors: dict[str, Tensor] = {"run.step": torch.tensor(self.step)}
+        # All in one file: a run that is killed between two would have no state.
+        tensors: dict[str, Tensor] = {
+            "run.step": torch.tensor(self.step),
+            "run.seconds": torch.tensor(seconds, dtype=torch.float64),
+        }
         tensors |= {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for name, parameter in self._parameters.items():
             moments = self.optimiser.state.get(parameter, {})
             tensors |= {f"{key}.{name}": moments[key] for key in _MOMENTS if key in moments}
         checkpoints.write_tensors(self.folder / checkpoints.STATE, tensors)
-        with replacing(self.folder / checkpoints.STATE_FACTS) as temporary:
-            temporary.write_text(json.dumps({"step": self.step, "seconds": seconds}) + "\n", encoding="utf-8")

@@ -250,6 +250,8 @@ def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(config, known, tmp_pat
     last = train(kept, tmp_path / "parts", resume=True)
     assert last["step"] == 6
     whole, parts = (load_file(tmp_path / name / checkpoints.STATE) for name in ("whole", "parts"))
+    assert whole.pop("run.seconds") > 0
+    assert parts.pop("run.seconds") > 0
     for name, tensor in whole.items():
         if name != "network.calibration":
             torch.testing.assert_close(tensor, parts[name], msg=name)

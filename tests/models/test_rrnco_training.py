@@ -45,6 +45,8 @@ def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(tmp_path):
     train(CONFIG, tmp_path / "parts", max_steps=2)
     last = train(CONFIG, tmp_path / "parts", resume=True)
     whole, parts = (load_file(tmp_path / name / checkpoints.STATE) for name in ("whole", "parts"))
+    assert whole.pop("run.seconds") > 0
+    assert parts.pop("run.seconds") > 0
     assert whole.keys() == parts.keys()
     for name, tensor in whole.items():
         assert torch.equal(tensor, parts[name]), name
