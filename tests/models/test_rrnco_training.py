@@ -30,6 +30,7 @@ CONFIG = RrncoConfig(
         reinforce_steps=2,
         imitation_batch=8,
         reinforce_batch=8,
+        reinforce_copies=2,
         imitation_starts=2,
         reinforce_starts=4,
         validation_every=2,
@@ -88,6 +89,32 @@ def test_only_the_cheapest_solution_gets_the_weight_of_the_leader():
     ]
     assert losses[1] > losses[0]
     assert losses[2] - losses[0] == pytest.approx(3 * (losses[1] - losses[0]), rel=1e-4)
+
+
+def test_copies_share_first_nodes_baselines_and_a_leader(monkeypatch):
+    """Costs of two instances in three copies: advantages cancel over the copies of a start, and one solution leads."""
+    data = draw(replace(CONFIG.data, size=6), 5, 2)
+    batch = data.batch.take(torch.tensor([0, 0, 0, 1, 1, 1])).reflect(torch.tensor([0, 3, 5, 1, 2, 7]))
+    seen = {}
+
+    def likelihood(network, batch, embedding, rollout, rows):
+        seen["first"] = rollout.choices[:, :, 0]
+        seen.setdefault("chosen", torch.zeros(6, 4, requires_grad=True))
+        return seen["chosen"][rows]
+
+    monkeypatch.setattr(losses, "_log_probability", likelihood)
+    torch.manual_seed(0)
+    net = Network(CONFIG.model, "atsp")
+    gradients = []
+    for weight in (1.0, 5.0):
+        seen.pop("chosen", None)
+        loss, _ = reinforce_loss(net, batch, 4, torch.Generator().manual_seed(1), weight, copies=3)
+        loss.backward()
+        gradients.append(-seen["chosen"].grad * 24)
+    assert (seen["first"].view(2, 3, 4) == seen["first"].view(2, 3, 4)[:, :1]).all()
+    assert gradients[0].view(2, 3, 4).sum(dim=1).abs().max() < 1e-5
+    leads = gradients[1] / gradients[0] > 2
+    assert leads.view(2, -1).sum(dim=1).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("problem", ["atsp", "acvrp", "acvrptw"])

@@ -120,8 +120,12 @@ class TrainingConfig:
     imitation_starts, reinforce_starts
         Solutions followed or sampled of each instance, each from another first node; their mean cost is the baseline
         of the second phase, so there at least 2.
+    reinforce_copies
+        Symmetric copies, 1 to 8, that each instance of the second phase has in its batch. From 2 on the baseline is the
+        mean cost over the copies for each first node, half of the noise of costs being that of the first nodes.
     leader_weight
-        Factor of the advantage of the cheapest sampled solution, at least 1, which is the published training.
+        Factor of the advantage of an instance's cheapest sampled solution, over all copies; at least 1, which is the
+        published training.
     imitation_rate, reinforce_rate
         Learning rates of Adam at the start of a phase.
     final_rate
@@ -144,6 +148,7 @@ class TrainingConfig:
     reinforce_batch: int = 256
     imitation_starts: int = 4
     reinforce_starts: int = 100
+    reinforce_copies: int = 1
     leader_weight: float = 1.0
     imitation_rate: float = 1e-3
     reinforce_rate: float = 4e-4
@@ -160,6 +165,12 @@ class TrainingConfig:
         at_least(self, 1, "imitation_batch", "reinforce_batch", "imitation_starts")
         at_least(self, 1, "validation_every", "validation_size")
         at_least(self, 2, "reinforce_starts")
+        at_least(self, 1, "reinforce_copies")
+        if self.reinforce_copies > 8 or self.reinforce_batch % self.reinforce_copies:
+            raise ValueError(
+                f"reinforce_copies must be at most 8 and divide reinforce_batch {self.reinforce_batch}, "
+                f"got {self.reinforce_copies}."
+            )
         at_least(self, 1, "leader_weight")
         one_of(self, "precision", ("float32", "bfloat16"))
         positive(self, "imitation_rate", "reinforce_rate")

@@ -54,7 +54,12 @@ def _right_choices(batch: Batch, rollout: Rollout, state: State) -> Tensor:
 
 
 def reinforce_loss(
-    network: Network, batch: Batch, num_starts: int, generator: torch.Generator, leader_weight: float = 1.0
+    network: Network,
+    batch: Batch,
+    num_starts: int,
+    generator: torch.Generator,
+    leader_weight: float = 1.0,
+    copies: int = 1,
 ) -> tuple[Tensor, dict[str, float]]:
     """
     Policy gradient of sampled solutions from different first nodes, with their mean cost as baseline [1]_.
@@ -66,6 +71,9 @@ def reinforce_loss(
     leader_weight
         Factor of the advantage of each instance's cheapest solution: more than 1 trains for the best of the solutions
         rather than for their mean [2]_.
+    copies
+        Neighbouring instances of the batch that are one instance under different symmetries: they have the same first
+        nodes, a baseline for each of those, and one cheapest solution.
 
     References
     ----------
@@ -75,15 +83,17 @@ def reinforce_loss(
            arXiv:2405.13947.
     """
     embedding = network.encode(batch)
-    first = random_starts(batch, num_starts, generator)
+    first = random_starts(batch, num_starts, generator)[::copies].repeat_interleave(copies, dim=0)
     with torch.no_grad():
         rollout = decode(network, batch, embedding.detach(), first, generator)
         assert rollout is not None
         cost = environment.cost(batch, rollout.choices) / batch.length_unit[:, 0]
     slices = torch.arange(len(cost), device=cost.device).split(_together(rollout, batch.num_nodes))
     chosen = torch.cat([_log_probability(network, batch, embedding, rollout, rows) for rows in slices])
-    advantage = (cost.mean(dim=1, keepdim=True) - cost).float()
-    leads = torch.zeros_like(advantage).scatter_(1, cost.argmin(dim=1, keepdim=True), 1.0)
+    grouped = cost.unflatten(0, (-1, copies))
+    advantage = (grouped.mean(dim=1 if copies > 1 else 2, keepdim=True) - grouped).flatten(0, 1).float()
+    best = grouped.flatten(1).argmin(dim=1, keepdim=True)
+    leads = torch.zeros_like(grouped).flatten(1).scatter_(1, best, 1.0).view_as(advantage)
     loss = -(advantage * (1.0 + (leader_weight - 1.0) * leads) * chosen).mean()
     metrics = {
         "loss": float(loss.detach()),

@@ -88,7 +88,9 @@ def train(
         fixed = validation(config.data, settings.validation_size)
         samplers = {
             True: sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True),
-            False: sampler(config.data, settings.seed, 1, settings.reinforce_batch, labelled=False),
+            False: sampler(
+                config.data, settings.seed, 1, settings.reinforce_batch // settings.reinforce_copies, labelled=False
+            ),
         }
         coverage = ranges(fixed, config.data)
         last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
@@ -106,7 +108,9 @@ def train(
                 group["lr"] = learning_rate(settings, run.step)
             data, rows = samplers[imitating].rows(step)
             rng = np.random.default_rng([settings.seed, run.step])
-            symmetry = torch.from_numpy(rng.integers(len(SYMMETRIES), size=len(rows)))
+            copies = 1 if imitating else settings.reinforce_copies
+            symmetry = torch.from_numpy(_symmetries(rng, len(rows), copies))
+            rows = rows.repeat_interleave(copies)
             batch = data.batch.take(rows).reflect(symmetry).to(where)
             with autocast(where, settings.precision):
                 if imitating:
@@ -115,7 +119,7 @@ def train(
                 else:
                     generator.manual_seed(derived_seed(settings.seed, 2, run.step))
                     loss, metrics = reinforce_loss(
-                        network, batch, settings.reinforce_starts, generator, settings.leader_weight
+                        network, batch, settings.reinforce_starts, generator, settings.leader_weight, copies
                     )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -129,6 +133,13 @@ def train(
         if not run.lines or run.lines[-1]["step"] != run.step:
             measure({"phase": "end of a slice"})
     return run.lines[-1]
+
+
+def _symmetries(rng: np.random.Generator, count: int, copies: int) -> np.ndarray:
+    """Different symmetries for the copies of each instance, (count * copies,)."""
+    if copies == 1:
+        return rng.integers(len(SYMMETRIES), size=count)
+    return rng.random((count, len(SYMMETRIES))).argsort(axis=1)[:, :copies].flatten()
 
 
 TRAINER = Trainer("rrnco", "tours and routes on road networks", RrncoConfig, train)
