@@ -42,7 +42,7 @@ FAMILIES = {
         "load-balancing",
         {
             "train": {"workers": 100, "workloads": 6, "allowed": 45.0},
-            "step": {"workers": 200, "workloads": 15, "allowed": 55.0},
+            "step": {"workers": 200, "workloads": 12, "allowed": 55.0},
         },
     ),
 }
