@@ -17,14 +17,11 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.cvrp import VehicleRoutingInstance
 from cosolve.solvers.greedy.cvrp import first_out_of_reach
-from cosolve.solvers.neural import DecodingOptions, DecodingSolver
+from cosolve.solvers.neural import Decoded, DecodingOptions, DecodingSolver
 from cosolve.solvers.rr import RuinRecreate, polish
 
 if TYPE_CHECKING:
     from cosolve.models.rrnco.predictor import Job, Prediction
-
-#: Share of the time after which "rrnco+" stops to decode.
-_DECODING = 0.1
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,9 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
     features = Feature.BATCH | Feature.GPU | Feature.SEED | Feature.THREADS | Feature.DETERMINISTIC
     options_type: ClassVar[type[Any]] = RrncoOptions
 
+    #: Share of the time after which it stops to decode.
+    decoding: ClassVar[float] = 1.0
+
     def network(self, folder: Path, options: Any) -> Any:
         """See :meth:`DecodingSolver.network`."""
         from cosolve.models.rrnco.predictor import network_of
@@ -116,28 +116,21 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         options: Any,
     ) -> list[Outcome]:
         """See :meth:`Solver.solve_batch`; whoever is out of reach needs no network to tell."""
+        from cosolve.models.rrnco.predictor import Job
+
         outcomes = [Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")] * len(instances)
         some = [i for i, instance in enumerate(instances) if not _is_out_of_reach(instance)]
-        found = self._solve_all(
-            [instances[i] for i in some], [monitors[i] for i in some], seed=seed, threads=threads, options=options
-        )
-        for i, outcome in zip(some, found, strict=True):
+        jobs, watched = [Job(instances[i]) for i in some], [monitors[i] for i in some]
+        decoded = self.decode(jobs, watched, seed=seed, threads=threads, options=options, share=self.decoding)
+        for i, outcome in zip(some, self._finish(jobs, decoded, watched, seed, options), strict=True):
             outcomes[i] = outcome
         return outcomes
 
-    def _solve_all(
-        self,
-        instances: Sequence[Instance],
-        monitors: Sequence[Monitor],
-        *,
-        seed: int,
-        threads: int,
+    def _finish(
+        self, jobs: Sequence[Job], decoded: Sequence[Decoded[Prediction]], monitors: Sequence[Monitor], seed: int,
         options: Any,
-    ) -> list[Outcome]:
-        from cosolve.models.rrnco.predictor import Job
-
-        jobs = [Job(instance) for instance in instances]
-        decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options)
+    ) -> list[Outcome]:  # fmt: skip
+        """What follows the decoding."""
         for job, found, monitor in zip(jobs, decoded, monitors, strict=True):
             if options.polish and found.predictions:
                 _polish(job, found.predictions, monitor, np.random.default_rng(seed))
@@ -152,34 +145,26 @@ class RrncoPlus(Rrnco):
     features = Rrnco.features | Feature.TRAJECTORY | Feature.WARM_START
     limits = frozenset({Limit.ITERATION})
     options_type = RrncoPlusOptions
+    decoding = 0.1
 
-    def _solve_all(
-        self,
-        instances: Sequence[Instance],
-        monitors: Sequence[Monitor],
-        *,
-        seed: int,
-        threads: int,
+    def _finish(
+        self, jobs: Sequence[Job], decoded: Sequence[Decoded[Prediction]], monitors: Sequence[Monitor], seed: int,
         options: Any,
-    ) -> list[Outcome]:
+    ) -> list[Outcome]:  # fmt: skip
         """What is left of the time after decoding is shared out evenly."""
-        from cosolve.models.rrnco.predictor import Job
-
-        jobs = [Job(instance) for instance in instances]
-        decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options, share=_DECODING)
-        streams = np.random.default_rng(seed).spawn(len(instances))
+        streams = np.random.default_rng(seed).spawn(len(jobs))
         outcomes = []
-        for i, (found, monitor) in enumerate(zip(decoded, monitors, strict=True)):
-            share = monitor.time_left() / (len(instances) - i)
+        for i, (job, found, monitor) in enumerate(zip(jobs, decoded, monitors, strict=True)):
+            share = monitor.time_left() / (len(jobs) - i)
             stage = StageMonitor(monitor, share, monitor.stop.iterations)
             if found.predictions and not stage.should_stop():
-                _polish(jobs[i], found.predictions, stage, streams[i])
+                _polish(job, found.predictions, stage, streams[i])
             # The given solution, if that was better, or a decoded one.
-            start = _greedy(instances[i], monitor, streams[i]) if monitor.best is None else monitor.best.solution
+            start = _greedy(job.instance, monitor, streams[i]) if monitor.best is None else monitor.best.solution
             if start is None or stage.should_stop():
                 outcomes.append(found.outcome)
                 continue
-            searched = _search(instances[i], start, stage, streams[i])
+            searched = _search(job.instance, start, stage, streams[i])
             if searched.stats.get("iterations", 0) >= (monitor.stop.iterations or np.inf):
                 monitor.interrupt(Limit.ITERATION)
             outcomes.append(replace(found.outcome, stats={**found.outcome.stats, **searched.stats}))
