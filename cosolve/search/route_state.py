@@ -114,6 +114,10 @@ class State(NamedTuple):
         """Cost of the best solution found, prices of what it lacks included."""
         return float(self.floats[BEST])
 
+    def current_routes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes and offsets of the current solution."""
+        return unchain(self.links[NEXT], self.links.shape[1] - self.routes.shape[1])
+
     def best_routes(self) -> tuple[np.ndarray, np.ndarray]:
         """Nodes and offsets of the best solution."""
         return unchain(self.links[BEST_NEXT], self.links.shape[1] - self.routes.shape[1])
@@ -372,6 +376,19 @@ def adopt(data: Data, state: State, nodes: np.ndarray, offsets: np.ndarray) -> N
     chain(state.links[BEST_NEXT], nodes, offsets, len(data.distance))
     load_best(*data, *state)
     state.floats[BEST] = state.floats[COST]
+
+
+def replace_current(data: Data, state: State, nodes: np.ndarray, offsets: np.ndarray) -> None:
+    """Make these routes, which keep all limits, the current solution; the best stays."""
+    best = state.links[BEST_NEXT].copy()
+    chain(state.links[BEST_NEXT], nodes, offsets, len(data.distance))
+    load_best(*data, *state)
+    state.links[BEST_NEXT] = best
+    # Not one route need be where the best has it.
+    num_routes = state.routes.shape[1]
+    state.routes[CHANGED] = np.arange(num_routes)
+    state.routes[IS_CHANGED] = 1
+    state.ints[NUM_CHANGED] = num_routes
 
 
 def is_complete(data: Data, state: State) -> bool:

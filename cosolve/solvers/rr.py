@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,10 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.cvrp import Routes, VehicleRoutingInstance
 from cosolve.instances.routing_arrays import RoutingArrays, routing_arrays
+from cosolve.search import route_state as row
 from cosolve.search.route_moves import descend, settle
-from cosolve.search.route_state import Data, State, is_complete, prepare, with_nearest
+from cosolve.search.route_parts import ROUTES_OF_A_PART, run_parts
+from cosolve.search.route_state import Data, State, adopt, is_complete, prepare, with_nearest
 from cosolve.search.ruin import run, start
 from cosolve.solvers.compiled import CompiledSolver
 from cosolve.solvers.greedy.cvrp import first_out_of_reach
@@ -41,13 +45,14 @@ class RuinRecreate(CompiledSolver):
     Slack induction by string removals on matrices, from given or greedy routes, until the limit.
 
     Now and then a descent by exchanges (:mod:`cosolve.search.route_moves`) sets the best solution right. Takes
-    instances of up to :data:`MAX_NODES` nodes; "local-search" is the same idea for more, without matrices.
+    instances of up to :data:`MAX_NODES` nodes; "local-search" is the same idea for more, without matrices. Several threads
+    search parts of the routes (:mod:`cosolve.search.route_parts`), or walk each for itself where routes are few.
     """
 
     name = "rr"
     title = "cosolve's own ruin and recreate for vehicle routing"
     problems = frozenset({"cvrp", "acvrp", "vrptw", "acvrptw"})
-    features = Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
+    features = Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.THREADS | Feature.DETERMINISTIC
     limits = frozenset({Limit.ITERATION})
     warm_up_iterations = 5000
 
@@ -81,23 +86,91 @@ class RuinRecreate(CompiledSolver):
         if instance.size < 2 or monitor.should_stop():
             return Outcome()
         assert first is None or isinstance(first, Routes)
-        return _search(routing_arrays(instance), first, monitor, seed)
+        return _search(routing_arrays(instance), first, monitor, seed, threads)
 
 
-def _search(arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed: int) -> Outcome:
+def _search(arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed: int, threads: int) -> Outcome:
+    """Search until the limit: on several threads in parts where there are enough routes, else in walks of their own."""
     limit = math.inf if monitor.stop.iterations is None else monitor.stop.iterations
-    data, state = _begin(arrays, [] if first is None else arrays.visits(first), seed)
-    reported = state.best if first is not None else math.inf
-    near, settled = with_nearest(data, NUM_DESCENT_NEIGHBOURS), math.inf
-    while not monitor.should_stop() and state.iteration < limit:
-        settled = _advance(data, near, state, int(min(SLICE, limit - state.iteration)), settled)
-        if state.best < reported and is_complete(data, state):
-            monitor.report(_routes(arrays, state), state.best)
-            reported = state.best
-    if state.iteration >= limit:
+    visits = [] if first is None else arrays.visits(first)
+    parts = max(1, min(threads, len(visits) // ROUTES_OF_A_PART))
+    num_walks = threads if parts == 1 else 1
+    data = _data(arrays)
+    with ThreadPoolExecutor(threads) as pool:
+        walks = [_Walk(data, visits, seed + k, parts, pool) for k in range(num_walks)]
+        done = 0
+        reported = walks[0].state.best if first is not None else math.inf
+        while not monitor.should_stop() and done < limit:
+            most = max(1.0, (limit - done) / num_walks)
+            if num_walks == 1:
+                walks[0].advance(most)
+            else:
+                list(pool.map(_Walk.advance, walks, repeat(most)))
+                _share(walks)
+            done = sum(walk.state.iteration for walk in walks)
+            best = min(walks, key=lambda walk: walk.state.best).state
+            if best.best < reported and is_complete(data, best):
+                monitor.report(_routes(arrays, best), best.best)
+                reported = best.best
+    if done >= limit:
         monitor.interrupt(Limit.ITERATION)
     status = Status.FEASIBLE if reported < math.inf else Status.NO_SOLUTION
-    return Outcome(status, stats={"iterations": state.iteration})
+    return Outcome(status, stats={"iterations": done})
+
+
+class _Walk:
+    """
+    Ruin and recreate with descents from each new best solution.
+
+    Parameters
+    ----------
+    data
+        The instance.
+    visits
+        Places per route to begin with, not of all customers where none are known.
+    seed
+        Of all random streams.
+    parts
+        That may be searched at once, see :func:`run_parts`.
+    pool
+        Threads for them.
+    """
+
+    def __init__(self, data: Data, visits: Sequence[np.ndarray], seed: int, parts: int, pool: Executor) -> None:
+        self.data = data
+        self.state = start(data, *_flat(visits), seed)
+        self._near = with_nearest(data, NUM_DESCENT_NEIGHBOURS)
+        self._parts = parts
+        self._pool = pool
+        self._rng = np.random.default_rng(seed)
+        self._settled = math.inf
+
+    def advance(self, most: float) -> None:
+        """
+        Some iterations, then descend from the best solution unless it is the last one settled.
+
+        Parameters
+        ----------
+        most
+            Iterations to do, at most; never beyond the end of a cycle.
+        """
+        data, state = self.data, self.state
+        if not run_parts(data, state, most, self._parts, self._pool, self._rng):
+            left = int(state.ints[row.CYCLE_END]) - state.iteration
+            run(data, state, int(min(SLICE, most, left or math.inf)))
+        if state.best < self._settled:
+            settle(self._near, state)
+            self._settled = state.best
+
+
+def _share(walks: Sequence[_Walk]) -> None:
+    """Whoever is at the end of a cycle goes on from the best solution of all."""
+    best = min((walk.state for walk in walks), key=lambda state: state.best)
+    nodes, offsets = best.best_routes()
+    for walk in walks:
+        state = walk.state
+        if state.iteration == state.ints[row.CYCLE_END] and best.best < state.best:
+            adopt(walk.data, state, nodes, offsets)
 
 
 def polish(
@@ -125,36 +198,6 @@ def polish(
     return np.split(nodes, offsets[1:-1])
 
 
-def improve(arrays: RoutingArrays, visits: Sequence[np.ndarray], *, iterations: int, seed: int = 0) -> list[np.ndarray]:
-    """
-    The best routes found from given ones.
-
-    Parameters
-    ----------
-    arrays
-        The instance.
-    visits
-        Places per route; they keep all limits.
-    iterations
-        Of ruin and recreate, about 10 microseconds each.
-    seed
-        Of the search.
-    """
-    if arrays.num_customers < 2:
-        return list(visits)
-    data, state = _begin(arrays, visits, seed)
-    near, settled = with_nearest(data, NUM_DESCENT_NEIGHBOURS), math.inf
-    while state.iteration < iterations:
-        settled = _advance(data, near, state, min(SLICE, iterations - state.iteration), settled)
-    nodes, offsets = state.best_routes()
-    return np.split(nodes, offsets[1:-1])
-
-
-def _begin(arrays: RoutingArrays, visits: Sequence[np.ndarray], seed: int) -> tuple[Data, State]:
-    data = _data(arrays)
-    return data, start(data, *_flat(visits), seed)
-
-
 def _data(arrays: RoutingArrays) -> Data:
     return prepare(
         arrays.distance, arrays.duration, arrays.demand, arrays.capacity, arrays.opens, arrays.closes, arrays.service,
@@ -164,21 +207,6 @@ def _data(arrays: RoutingArrays) -> Data:
 
 def _flat(visits: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([np.empty(0, np.int64), *visits]), np.cumsum([0, *map(len, visits)])
-
-
-def _advance(data: Data, near: Data, state: State, iterations: int, settled: float) -> float:
-    """
-    Ruin and recreate, then descend from the best solution unless it is the last one settled; its cost.
-
-    Parameters
-    ----------
-    near
-        The instance as the descent sees it.
-    """
-    run(data, state, iterations)
-    if state.best < settled:
-        settle(near, state)
-    return state.best
 
 
 def _routes(arrays: RoutingArrays, state: State) -> Routes:

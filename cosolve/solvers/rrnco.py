@@ -122,13 +122,13 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         some = [i for i, instance in enumerate(instances) if not _is_out_of_reach(instance)]
         jobs, watched = [Job(instances[i]) for i in some], [monitors[i] for i in some]
         decoded = self.decode(jobs, watched, seed=seed, threads=threads, options=options, share=self.decoding)
-        for i, outcome in zip(some, self._finish(jobs, decoded, watched, seed, options), strict=True):
+        for i, outcome in zip(some, self._finish(jobs, decoded, watched, seed, threads, options), strict=True):
             outcomes[i] = outcome
         return outcomes
 
     def _finish(
         self, jobs: Sequence[Job], decoded: Sequence[Decoded[Prediction]], monitors: Sequence[Monitor], seed: int,
-        options: Any,
+        threads: int, options: Any,
     ) -> list[Outcome]:  # fmt: skip
         """What follows the decoding."""
         for job, found, monitor in zip(jobs, decoded, monitors, strict=True):
@@ -149,7 +149,7 @@ class RrncoPlus(Rrnco):
 
     def _finish(
         self, jobs: Sequence[Job], decoded: Sequence[Decoded[Prediction]], monitors: Sequence[Monitor], seed: int,
-        options: Any,
+        threads: int, options: Any,
     ) -> list[Outcome]:  # fmt: skip
         """What is left of the time after decoding is shared out evenly."""
         streams = np.random.default_rng(seed).spawn(len(jobs))
@@ -164,7 +164,7 @@ class RrncoPlus(Rrnco):
             if start is None or stage.should_stop():
                 outcomes.append(found.outcome)
                 continue
-            searched = _search(job.instance, start, stage, streams[i])
+            searched = _search(job.instance, start, stage, streams[i], threads)
             if searched.stats.get("iterations", 0) >= (monitor.stop.iterations or np.inf):
                 monitor.interrupt(Limit.ITERATION)
             outcomes.append(replace(found.outcome, stats={**found.outcome.stats, **searched.stats}))
@@ -179,7 +179,7 @@ def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: 
     """Descend: from all routes that the network found, or from its best tour."""
     if job.is_tour:
         # Searches descend before they count.
-        _search(job.instance, predictions[0].solution, StageMonitor(monitor, iterations=1), rng)
+        _search(job.instance, predictions[0].solution, StageMonitor(monitor, iterations=1), rng, 1)
         return
     if job.arrays.num_customers < 2:
         return
@@ -189,11 +189,11 @@ def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: 
         monitor.report(job.arrays.routes(polish(job.arrays, starts, monitor.should_stop)))
 
 
-def _search(instance: Instance, start: Solution, monitor: Monitor, rng: np.random.Generator) -> Outcome:
+def _search(instance: Instance, start: Solution, monitor: Monitor, rng: np.random.Generator, threads: int) -> Outcome:
     """Our own search from a solution on, until the monitor's limit."""
     if isinstance(instance, VehicleRoutingInstance):
         seed = int(rng.integers(2**31))
-        return RuinRecreate().solve(instance, monitor, seed=seed, threads=1, initial=start, options=None)
+        return RuinRecreate().solve(instance, monitor, seed=seed, threads=threads, initial=start, options=None)
     module = importlib.import_module(f"cosolve.solvers.local_search.{instance.problem}")
     outcome: Outcome = module.search(instance, start, monitor, rng)
     return outcome

@@ -12,8 +12,6 @@ from cosolve.instances.routing_arrays import routing_arrays
 from cosolve.search import route_state as row
 from cosolve.search.route_state import adopt, is_complete, prepare
 from cosolve.search.ruin import run, start
-from cosolve.solvers import rr
-from cosolve.solvers.rr import improve
 
 NOTHING = np.empty(0, np.int64), np.zeros(1, np.int64)
 
@@ -193,32 +191,3 @@ def test_adopted_routes_are_the_best_from_then_on():
     assert state.best == pytest.approx(other.best)
     run(data, state, 2000)
     assert state.best <= other.best * (1 + 1e-9)
-
-
-@pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])
-def test_improving_never_worsens_and_keeps_feasible(problem):
-    instance = drawn(problem)
-    arrays = routing_arrays(instance)
-    first = cosolve.solve(instance, "greedy", time_limit=10)
-    better = arrays.routes(improve(arrays, arrays.visits(first.solution), iterations=3000))
-    verdict = judge(instance, better)
-    assert verdict.feasible
-    assert verdict.objective < first.objective
-
-
-def test_descents_within_the_search_look_at_the_nearest_only(monkeypatch):
-    """With all neighbours of the search half of its time went there; and they are cut out once, not each time."""
-    arrays, seen = routing_arrays(drawn("acvrp", n=80)), []
-    settle = rr.settle
-
-    def watched(data, state):
-        seen.append(data.neighbours)
-        settle(data, state)
-
-    monkeypatch.setattr(rr, "settle", watched)
-    improve(arrays, [[c] for c in range(1, 81)], iterations=5000)
-    assert len(seen) > 1
-    assert all(one is seen[0] for one in seen)
-    assert seen[0].shape == (81, rr.NUM_DESCENT_NEIGHBOURS)
-    assert seen[0].flags.c_contiguous
-    assert (seen[0] == rr._data(arrays).neighbours[:, : rr.NUM_DESCENT_NEIGHBOURS]).all()
