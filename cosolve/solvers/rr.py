@@ -44,9 +44,9 @@ class RuinRecreate(CompiledSolver):
     """
     Slack induction by string removals on matrices, from given or greedy routes, until the limit.
 
-    Now and then a descent by exchanges (:mod:`cosolve.search.route_moves`) sets the best solution right. Takes
-    instances of up to :data:`MAX_NODES` nodes; "local-search" is the same idea for more, without matrices. Several threads
-    search parts of the routes (:mod:`cosolve.search.route_parts`), or walk each for itself where routes are few.
+    Now and then a descent by exchanges (:mod:`cosolve.search.route_moves`) sets the best solution right. Several
+    threads search parts of the routes (:mod:`cosolve.search.route_parts`), or walk each for itself where routes are
+    few. Takes instances of up to :data:`MAX_NODES` nodes; "local-search" is the same idea for more, without matrices.
     """
 
     name = "rr"
