@@ -31,7 +31,7 @@ class DecodingOptions:
     decode
         "greedy" for the choices of greatest probability, or "sampling".
     samples
-        Solutions sampled in place of each greedy one, >= 1.
+        With "sampling", solutions sampled in place of each greedy one, >= 1; ``None`` for :attr:`default_samples`.
     augmentation
         Symmetries of the plane that each instance is decoded under, 1 to 8.
     precision
@@ -43,23 +43,29 @@ class DecodingOptions:
     checkpoint: str = ""
     device: str = "cpu"
     decode: str = "greedy"
-    samples: int = 16
+    samples: int | None = None
     augmentation: int = 8
     precision: str = "float32"
     compile: bool = False
 
+    default_samples: ClassVar[int] = 16
+
     @property
     def sampled(self) -> int:
         """Samples in place of each greedy solution; 0 for that one itself."""
-        return self.samples if self.decode == "sampling" else 0
+        if self.decode == "greedy":
+            return 0
+        return self.default_samples if self.samples is None else self.samples
 
     def __post_init__(self) -> None:
         if self.decode not in ("greedy", "sampling"):
             raise ValueError(f"decode must be greedy or sampling, got {self.decode!r}.")
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision must be float32 or bfloat16, got {self.precision!r}.")
-        if self.samples < 1:
+        if self.samples is not None and self.samples < 1:
             raise ValueError(f"samples must be >= 1, got {self.samples}.")
+        if self.samples is not None and self.decode == "greedy":
+            raise ValueError("samples are drawn with decode=sampling only; decode is greedy.")
         if not 1 <= self.augmentation <= 8:
             raise ValueError(f"augmentation must be in 1..8, got {self.augmentation}.")
 

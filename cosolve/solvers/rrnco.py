@@ -25,23 +25,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RrncoOptions(DecodingOptions):
+class RoutesOptions(DecodingOptions):
     """
-    Options of "rrnco": those of :class:`DecodingOptions`, and
+    Options of both: those of :class:`DecodingOptions`, where ``samples`` are those of each start, and
 
     Parameters
     ----------
-    samples
-        Solutions sampled from each start under each symmetry.
     starts
         First nodes that solutions are decoded from under each symmetry, at most; >= 1.
-    polish
-        Whether a short local search improves the best solution.
     """
 
-    samples: int = 1
     starts: int = 100
-    polish: bool = False
+    default_samples: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,8 +45,22 @@ class RrncoOptions(DecodingOptions):
 
 
 @dataclass(frozen=True)
-class RrncoPlusOptions(RrncoOptions):
-    """Options of "rrnco+": those of "rrnco"; fewer solutions are decoded, as the search makes more of the time."""
+class RrncoOptions(RoutesOptions):
+    """
+    Options of "rrnco": those of :class:`RoutesOptions`, and
+
+    Parameters
+    ----------
+    polish
+        Whether a short local search improves the best solution.
+    """
+
+    polish: bool = False
+
+
+@dataclass(frozen=True)
+class RrncoPlusOptions(RoutesOptions):
+    """Options of "rrnco+": those of :class:`RoutesOptions`; few are decoded, as the search makes more of the time."""
 
     augmentation: int = 2
     starts: int = 20

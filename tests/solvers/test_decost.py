@@ -141,6 +141,7 @@ def test_the_search_goes_on_from_a_given_route(optima):
         ({"decode": "beam"}, "decode must be greedy or sampling"),
         ({"augmentation": 9}, "augmentation must be in 1..8"),
         ({"samples": 0}, "samples must be >= 1"),
+        ({"samples": 4}, "decode=sampling"),
         ({"precision": "float16"}, "precision must be"),
     ],
 )

@@ -116,14 +116,13 @@ def test_a_refused_prediction_makes_room_for_the_next():
 
 
 @pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])
-@pytest.mark.parametrize("options", [{}, {"polish": True}])
-def test_nobody_to_serve_costs_nothing(problem, options):
+@pytest.mark.parametrize(("name", "options"), [("rrnco", {}), ("rrnco", {"polish": True}), ("rrnco+", {})])
+def test_nobody_to_serve_costs_nothing(problem, name, options):
     """There is no first customer to decode from."""
     instance = cosolve.generate(problem, "road", n=0, points=30)
-    for name in ("rrnco", "rrnco+"):
-        result = cosolve.solve(instance, name, options=options, time_limit=5)
-        assert result.objective == 0
-        assert result.solution == Routes(routes=())
+    result = cosolve.solve(instance, name, options=options, time_limit=5)
+    assert result.objective == 0
+    assert result.solution == Routes(routes=())
 
 
 def test_samples_follow_the_seed():
@@ -203,3 +202,8 @@ def test_options_out_of_range_are_refused(options, message):
     """Before anything is loaded."""
     with pytest.raises(ValueError, match=message):
         cosolve.solve(SMALL[0], "rrnco", options=options)
+
+
+def test_what_rrnco_plus_always_does_is_no_option_of_it():
+    with pytest.raises(ValueError, match="unknown option 'polish'"):
+        cosolve.solve(cosolve.generate("atsp", "road", n=10, seed=0), "rrnco+", options={"polish": False})
