@@ -31,6 +31,11 @@ _ROUND, _ROUND_PER_CUSTOMER, _LEAST = 5000, 20, 1000
 ROUTES_OF_A_PART = 8
 
 
+def can_split(state: State) -> bool:
+    """Whether the current solution has routes for two parts."""
+    return int(state.ints[row.NUM_ROUTES]) >= 2 * ROUTES_OF_A_PART
+
+
 def run_parts(data: Data, state: State, most: float, threads: int, pool: Executor, rng: np.random.Generator) -> bool:
     """
     A round of parts side by side, in place of :func:`cosolve.search.ruin.run`.

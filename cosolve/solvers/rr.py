@@ -20,8 +20,9 @@ from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.cvrp import Routes, VehicleRoutingInstance
 from cosolve.instances.routing_arrays import RoutingArrays, routing_arrays
 from cosolve.search import route_state as row
+from cosolve.search.random import stream
 from cosolve.search.route_moves import descend, settle
-from cosolve.search.route_parts import ROUTES_OF_A_PART, run_parts
+from cosolve.search.route_parts import can_split, run_parts
 from cosolve.search.route_state import Data, State, adopt, is_complete, prepare, with_nearest
 from cosolve.search.ruin import run, start
 from cosolve.solvers.compiled import CompiledSolver
@@ -90,25 +91,24 @@ class RuinRecreate(CompiledSolver):
 
 
 def _search(arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed: int, threads: int) -> Outcome:
-    """Search until the limit: on several threads in parts where there are enough routes, else in walks of their own."""
+    """Search until the limit: on several threads in parts as long as there are routes enough, else in walks."""
     limit = math.inf if monitor.stop.iterations is None else monitor.stop.iterations
-    visits = [] if first is None else arrays.visits(first)
-    parts = max(1, min(threads, len(visits) // ROUTES_OF_A_PART))
-    num_walks = threads if parts == 1 else 1
-    data = _data(arrays)
+    data, done = _data(arrays), 0
+    walks = [_Walk(data, start(data, *_flat([] if first is None else arrays.visits(first)), seed), seed)]
+    reported = walks[0].state.best if first is not None else math.inf
     with ThreadPoolExecutor(threads) as pool:
-        walks = [_Walk(data, visits, seed + k, parts, pool) for k in range(num_walks)]
-        done = 0
-        reported = walks[0].state.best if first is not None else math.inf
         while not monitor.should_stop() and done < limit:
-            most = max(1.0, (limit - done) / num_walks)
-            if num_walks == 1:
-                walks[0].advance(most)
+            if len(walks) == 1 < threads and not can_split(walks[0].state):
+                walks += [walks[0].copy(seed + k) for k in range(1, threads)]
+            left = limit - done
+            if len(walks) == 1:
+                done += walks[0].advance(left, threads, pool)
+            elif left < len(walks):
+                done += walks[0].advance(left)
             else:
-                list(pool.map(_Walk.advance, walks, repeat(most)))
+                done += sum(pool.map(_Walk.advance, walks, repeat(left / len(walks))))
                 _share(walks)
-            done = sum(walk.state.iteration for walk in walks)
-            best = min(walks, key=lambda walk: walk.state.best).state
+            best = min((walk.state for walk in walks), key=lambda state: state.best)
             if best.best < reported and is_complete(data, best):
                 monitor.report(_routes(arrays, best), best.best)
                 reported = best.best
@@ -126,41 +126,44 @@ class _Walk:
     ----------
     data
         The instance.
-    visits
-        Places per route to begin with, not of all customers where none are known.
+    state
+        Where it begins.
     seed
-        Of all random streams.
-    parts
-        That may be searched at once, see :func:`run_parts`.
-    pool
-        Threads for them.
+        Of what the state's own random stream does not decide.
     """
 
-    def __init__(self, data: Data, visits: Sequence[np.ndarray], seed: int, parts: int, pool: Executor) -> None:
+    def __init__(self, data: Data, state: State, seed: int) -> None:
         self.data = data
-        self.state = start(data, *_flat(visits), seed)
+        self.state = state
         self._near = with_nearest(data, NUM_DESCENT_NEIGHBOURS)
-        self._parts = parts
-        self._pool = pool
         self._rng = np.random.default_rng(seed)
         self._settled = math.inf
 
-    def advance(self, most: float) -> None:
+    def copy(self, seed: int) -> _Walk:
+        """Another walk from here on."""
+        state = State(*(array.copy() for array in self.state))._replace(random=stream(seed))
+        return _Walk(self.data, state, seed)
+
+    def advance(self, most: float, threads: int = 1, pool: Executor | None = None) -> int:
         """
-        Some iterations, then descend from the best solution unless it is the last one settled.
+        Some iterations, then descend from the best solution unless it is the last one settled; how many they were.
 
         Parameters
         ----------
         most
             Iterations to do, at most; never beyond the end of a cycle.
+        threads, pool
+            For the parts of :func:`run_parts`, if more than one.
         """
         data, state = self.data, self.state
-        if not run_parts(data, state, most, self._parts, self._pool, self._rng):
+        before = state.iteration
+        if pool is None or not run_parts(data, state, most, threads, pool, self._rng):
             left = int(state.ints[row.CYCLE_END]) - state.iteration
             run(data, state, int(min(SLICE, most, left or math.inf)))
         if state.best < self._settled:
             settle(self._near, state)
             self._settled = state.best
+        return state.iteration - before
 
 
 def _share(walks: Sequence[_Walk]) -> None:
