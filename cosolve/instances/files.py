@@ -17,6 +17,7 @@ from typing import Any
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError, UnsupportedProblemError
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.problem import problems
+from cosolve.core.values import check_value, convert_value, kinds_of
 from cosolve.instances.formats.base import Format, SolutionFormat, formats, solution_formats
 from cosolve.instances.formats.source import Source
 
@@ -42,7 +43,8 @@ def read(
     format
         Format name, needed only where the content fits several.
     options
-        Passed to the format's reader (``capacity=8000`` for OR-Library capa files).
+        Passed to the format's reader (``capacity=8000`` for OR-Library capa files); texts are converted to the type
+        that the reader declares, ``capacity="8000"``.
 
     Returns
     -------
@@ -54,6 +56,8 @@ def read(
         With file and line, if the file is malformed, unknown or fits several kinds.
     UnsupportedProblemError
         If ``problem`` or ``format`` is unknown.
+    ValueError
+        If an option is unknown to the format or of another type.
     FileNotFoundError, OSError
         As the operating system says.
     """
@@ -62,18 +66,34 @@ def read(
         problems.get(problem)
     source = Source.open(path)
     chosen, key = _recognise(source, problem, format)
-    unknown = sorted(set(options) - set(chosen.options))
-    if unknown:
-        allowed = ", ".join(chosen.options) or "none"
-        raise ValueError(f"format {chosen.name!r} has no option {unknown[0]!r}; allowed: {allowed}.")
+    typed = _typed(chosen, options)
     try:
-        instance = chosen.read(source, key, **options)
+        instance = chosen.read(source, key, **typed)
     except (ValueError, OverflowError, MemoryError) as error:
         # A reader that passes impossible data to an instance's own checks has no line to name.
         if isinstance(error, InvalidInstanceError):
             raise
         raise InvalidInstanceError(str(error) or type(error).__name__, path) from error
     return instance
+
+
+def _typed(chosen: Format, options: dict[str, Any]) -> dict[str, Any]:
+    """Options as the reader declares them: texts, which are all that a command line has, converted, others checked."""
+    unknown = sorted(set(options) - set(chosen.options))
+    if unknown:
+        allowed = ", ".join(chosen.options) or "none"
+        raise ValueError(f"format {chosen.name!r} has no option {unknown[0]!r}; allowed: {allowed}.")
+    types = chosen.option_types()
+    typed = {}
+    for key, value in options.items():
+        name = f"option {key} of format {chosen.name!r}"
+        kinds = [kind for kind in kinds_of(types[key]) if kind is not type(None)]
+        if not isinstance(value, str):
+            check_value(value, types[key], name)
+            typed[key] = value
+        else:  # a column may be called "no", "1e3" or "none": what may be a text stays one
+            typed[key] = value if str in kinds else convert_value(value, kinds[0], name)
+    return typed
 
 
 def _recognise(source: Source, problem: str | None, format: str | None) -> tuple[Format, str]:

@@ -205,6 +205,28 @@ def test_solver_options_are_typed_and_the_flag_wins(cli, folder, scripted):
     assert "must be true or false" in solve(cli, "square.tsp", "--option", "deep=maybe").err
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("deep = 'false'", "o.toml: option deep must be true or false, got 'false'"),
+        ("depth = 1.5", "o.toml: option depth must be an integer, got 1.5"),
+        ("depth = true", "o.toml: option depth must be an integer, got True"),
+        ("rate = 'fast'", "o.toml: option rate must be a number or none, got 'fast'"),
+        ("word = 3", "o.toml: option word must be a text, got 3"),
+        ("dept = 3", "o.toml: solver 'scripted' has no option 'dept'; it has: depth, rate, deep, word"),
+    ],
+)
+def test_options_in_a_file_are_checked_too(cli, folder, scripted, line, message):
+    """The text "false" switched things on."""
+    scripted(options_type=Options)
+    Path("o.toml").write_text(f"{line}\n")
+    answer = solve(cli, "square.tsp", "--options-file", "o.toml")
+    assert answer.code == 2
+    assert message in answer.err
+    Path("o.toml").write_text("rate = 1\n")  # an integer is a number
+    assert solve(cli, "square.tsp", "--options-file", "o.toml", "--quiet").code == 0
+
+
 def test_files_are_found_in_the_data_folders(cli, folder, scripted, monkeypatch):
     """COSOLVE_DATA is a search path for relative names."""
     data = folder / "data" / "tsp"

@@ -14,7 +14,8 @@ import pytest
 import cosolve
 from cosolve.cli.info import conflicts
 from cosolve.cli.progress import sparkline
-from cosolve.cli.values import guess, split_pairs
+from cosolve.cli.values import split_pairs
+from cosolve.core.values import guess
 from cosolve.instances.distances import Distances
 from cosolve.instances.formats.base import Format, formats
 from cosolve.instances.generators import Generator, generators
@@ -305,7 +306,7 @@ def test_module_answers_help_and_version_without_loading_solvers():
 
 
 def test_values_are_guessed_and_pairs_split():
-    """Readers' options have no declared types."""
+    """Options of a plug-in may have no declared types."""
     assert [guess(text) for text in ("3", "3.5", "1e3", "true", "off", "x")] == [3, 3.5, 1000.0, True, False, "x"]
     assert split_pairs(["a-b=1", "c=x=y"], "--set") == {"a_b": "1", "c": "x=y"}
     with pytest.raises(ValueError, match="given twice"):
@@ -325,3 +326,38 @@ def test_arguments_of_read_are_no_options_of_a_reader(cli, words, key):
     answer = cli(*words, "--set", f"{key}=tsp")
     assert answer.code == 2
     assert f"--set {key}: this is no option of a reader" in answer.err
+
+
+def test_a_column_is_taken_by_its_name_whatever_it_looks_like(cli, folder):
+    """--set target=NO was false, which is 0: the first column, without a word."""
+    Path("air.csv").write_text("CO,NO,1.50,x\n1,2,3,4\n5,6,7,8\n")
+    for name in ("NO", "1.50"):
+        answer = cli("validate", "air.csv", "--json", "--set", f"target={name}")
+        assert json.loads(answer.out)["meta"]["target"] == name
+
+
+@pytest.mark.parametrize(
+    ("file", "format", "pair", "message"),
+    [
+        ("t.toptw", "toptw", "decimals=1.5", "decimals of format 'toptw' must be an integer, got '1.5'"),
+        ("t.toptw", "toptw", "decimals=true", "must be an integer, got 'true'"),
+        ("x.csv", "csv", "max_depth=2.5", "max_depth of format 'csv' must be an integer, got '2.5'"),
+        ("x.csv", "csv", "header=2", "header of format 'csv' must be true or false, got '2'"),
+        ("x.csv", "csv", "alpha=much", "alpha of format 'csv' must be a number, got 'much'"),
+        ("x.csv", "csv", "drop=1.5", "there is no column '1.5'"),
+        ("x.npz", "npz", "index=true", "index of format 'npz' must be an integer, got 'true'"),
+        ("capa.txt", "cflp-orlib", "capacity=abc", "capacity of format 'cflp-orlib' must be a number, got 'abc'"),
+        ("x.fjs", "fjs", "base=x", "base of format 'fjs' must be an integer, got 'x'"),
+    ],
+)
+def test_options_of_readers_have_types(cli, folder, file, format, pair, message):
+    """They ended in Python's errors with exit code 1, or were taken for something else."""
+    Path("x.csv").write_text("a,b,y\n1,2,3\n4,5,6\n")
+    Path("capa.txt").write_text("2 1\ncapacity 5\ncapacity 6\n3\n1 2\n")
+    Path("x.fjs").write_text("1 1 1\n1 1 1 5\n")
+    Path("t.toptw").write_text("1 0 1 0\n0 0\n0 0 0 0 0 0 0 0 9\n")
+    np.savez("x.npz", distance=np.zeros((2, 3, 3)))
+    answer = cli("validate", file, "--format", format, "--set", pair)
+    assert answer.code == 2
+    assert message in answer.err
+    assert len(answer.err.strip().splitlines()) == 1

@@ -182,3 +182,14 @@ def test_files_are_compressed_if_their_name_says_so(tmp_path, square, suffix):
     tour = Tour(order=np.arange(4))
     cosolve.write_solution(square, tour, tmp_path / f"x.tour{suffix}")
     assert cosolve.read_solution(tmp_path / f"x.tour{suffix}", square) == tour
+
+
+def test_options_are_checked_before_the_reader_runs(tmp_path):
+    """A truth value is no index, and of a text only the reader's declaration says what it means."""
+    path = tmp_path / "x.fjs"
+    path.write_text("1 1 1\n1 1 0 5\n")
+    assert cosolve.read(path, base="0") == cosolve.read(path, base=0) == cosolve.read(path, base=np.int64(0))
+    assert cosolve.read(path, base=None) == cosolve.read(path)
+    for base in (True, 0.5, [0]):
+        with pytest.raises(ValueError, match="option base of format 'fjs' must be an integer or none, got"):
+            cosolve.read(path, base=base)
