@@ -173,7 +173,7 @@ def _read_head(source: Source, most: int) -> tuple[int, int, int, dict[str, obje
         meta["flexibility"] = float(flexibility[2])
     if any(comments):
         meta["comment"] = "\n".join(comment for comment in comments if comment)
-    return num_jobs, num_machines, position + len(line) + 1, meta
+    return num_jobs, num_machines, source.line_end(position) + 1, meta
 
 
 def _read_rows(source: Source, body: int, num_jobs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cosolve.instances.formats._milp_draft import decoded
 from cosolve.instances.formats.base import SolutionFormat
 from cosolve.instances.formats.source import Source
 from cosolve.instances.milp import MILPInstance, Values
@@ -26,7 +25,7 @@ def read(source: Source, instance: MILPInstance) -> Values:
 
     A file of HiGHS is read from "# Columns" to "# Rows". Columns of an instance without names are "x0", "x1", ...
     """
-    lines = list(enumerate(decoded(source).splitlines(), 1))
+    lines = list(enumerate(source.text().splitlines(), 1))
     starts = [k for k, (_, line) in enumerate(lines) if line.startswith("# Columns")]
     if starts:
         stops = [k for k, (_, line) in enumerate(lines) if line.startswith("# Rows") and k > starts[0]]

@@ -219,3 +219,10 @@ def test_published_tables_are_read(data):
         assert cosolve.read(data / "regression" / path, problem="regtree", format="csv").X.shape == shape
     seoul = {"target": "Rented Bike Count", "drop": "Date,Seasons,Holiday,Functioning Day"}
     assert cosolve.read(data / "regression/uci_raw/SeoulBikeData.csv", **seoul).X.shape == (8760, 9)
+
+
+def test_names_with_letters_of_all_kinds(tmp_path):
+    """The second bytes of "à" and "Å" are a blank and a line end of Latin-1."""
+    table = "voilà,Å,y\n1,2,3\n4,5,6\n"
+    assert read(tmp_path, table).feature_names == ("voilà", "Å")
+    assert read(tmp_path, f"# regtree target=Å\n{table}").y.tolist() == [2, 5]
