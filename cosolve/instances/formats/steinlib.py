@@ -2,7 +2,8 @@
 SteinLib .stp files, the PACE 2018 .gr files without header, and edge lists of Steiner trees.
 
 A file is a sequence of ``SECTION name`` ... ``END`` blocks, then ``EOF``; keywords ignore case, ``#`` starts a comment.
-Graph and Terminals are read, Coordinates and Presolve are kept in ``meta``, others (Comment apart) are skipped.
+Graph and Terminals are read, Comment, Coordinates and Presolve are kept in ``meta``, a final solution and a tree
+decomposition are skipped. All others (MaximumDegrees, NodeWeights, HopConstraint, ...) make it another problem.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _MAGIC = "33d32945"
 
 #: Characters of a line whose weight is not cut off by this limit, but refused.
 _LONGEST = 2000
+
+#: Sections that change nothing about the problem; the last two are skipped.
+_HARMLESS = ("comment", "coordinates", "presolve", "finalsolution", "tree")
 
 #: What the edge kernel may object to, by its code.
 _FAULTS = {
@@ -79,6 +83,8 @@ class _Reader:
                 section = words[1].lower()
                 if section == "graph":
                     position = self.graph(position, start)
+                elif section != "terminals" and section not in _HARMLESS:
+                    self.source.fail(f"section {words[1][:40]}: not the plain Steiner tree problem, not read.", start)
                 else:
                     position = self.other(section, position, start)
             else:
