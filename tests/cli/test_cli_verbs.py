@@ -346,6 +346,15 @@ def test_a_column_is_taken_by_its_name_whatever_it_looks_like(cli, folder):
         ("x.csv", "csv", "alpha=much", "alpha of format 'csv' must be a number, got 'much'"),
         ("x.csv", "csv", "drop=1.5", "there is no column '1.5'"),
         ("x.npz", "npz", "index=true", "index of format 'npz' must be an integer, got 'true'"),
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(folder, closed):
+    """Python sets them to None, and the first print or table would end in an AttributeError."""
+    for words in ("info problems", "solve square.tsp --solver greedy --out x.tour"):
+        done = subprocess.run(f"{sys.executable} -m cosolve {words} {closed}", shell=True, check=False)
+        assert done.returncode == 0
+    assert Path("x.tour").is_file()
+
+
         ("capa.txt", "cflp-orlib", "capacity=abc", "capacity of format 'cflp-orlib' must be a number, got 'abc'"),
         ("x.fjs", "fjs", "base=x", "base of format 'fjs' must be an integer, got 'x'"),
     ],
