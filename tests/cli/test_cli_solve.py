@@ -394,3 +394,9 @@ def test_a_limit_given_twice_is_refused(cli, tmp_path):
     answer = cli("solve", "x.csv", "--max-depth", 2, "--set", "max_depth=3")
     assert answer.code == 2
     assert "--max-depth and --set max_depth are both given" in answer.err
+
+
+def test_a_slash_makes_a_folder(cli, folder, scripted):
+    """It was dropped, and the solution of a single instance written to a file of that name."""
+    assert solve(cli, "square.tsp", "--quiet", "--out", "answers/").code == 0
+    assert os.listdir("answers") == ["square.tour"]

@@ -309,6 +309,15 @@ def test_values_are_guessed_and_pairs_split():
     """Options of a plug-in may have no declared types."""
     assert [guess(text) for text in ("3", "3.5", "1e3", "true", "off", "x")] == [3, 3.5, 1000.0, True, False, "x"]
     assert split_pairs(["a-b=1", "c=x=y"], "--set") == {"a_b": "1", "c": "x=y"}
+    assert answer.out == ""
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("--count", 2)])
+def test_a_slash_makes_a_folder(cli, folder, families, arguments):
+    """It was dropped, and a single instance written to a file of that name."""
+    assert cli("generate", "tsp", "--distribution", "line", *arguments, "--out", "new/").code == 0
+    assert "manifest.json" in os.listdir("new")
     with pytest.raises(ValueError, match="given twice"):
         split_pairs(["a=1", "a=2"], "--set")
 
