@@ -28,6 +28,10 @@ _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+#: Suffixes that formats claim and that say nothing all the same.
+_VAGUE = (".txt", ".dat")
+
+
 def read(
     path: str | os.PathLike[str], *, problem: str | None = None, format: str | None = None, **options: Any
 ) -> Instance:
@@ -134,7 +138,7 @@ def write(instance: Instance, path: str | os.PathLike[str], *, format: str | Non
         Any instance.
     path
         Target; unless ``format`` is given, the first format of its suffix that can hold the instance, or of
-        all formats if none has that suffix. Compressed if it ends in .gz, .bz2 or .xz.
+        all formats if the suffix is that of no format. Compressed if it ends in .gz, .bz2 or .xz.
 
     Returns
     -------
@@ -144,7 +148,8 @@ def write(instance: Instance, path: str | os.PathLike[str], *, format: str | Non
     Raises
     ------
     ValueError
-        If no format writes this problem under that suffix, or the format can't hold this instance.
+        If no format writes this problem, the suffix is that of formats that don't, or the format can't hold this
+        instance.
     """
     path = Path(path)
     refused: ValueError | None = None
@@ -169,16 +174,24 @@ def writing_formats(problem: str, path: str | os.PathLike[str], format: str | No
     Raises
     ------
     ValueError
-        If no format writes this problem, or not the one that was asked for; the message lists those that do.
+        If no format writes this problem, not the one that was asked for, or not those of the suffix; the message
+        lists those that do.
     """
     if format is not None:
         formats.get(format)
-    writers = [f for f in map(formats.get, formats.names()) if problem in f.problems and f.write]
+    every = [formats.get(name) for name in formats.names()]
+    writers = [f for f in every if problem in f.problems and f.write]
     suffix = _suffix(Path(path))
     if format is not None:
         chosen = [f for f in writers if f.name == format]
     else:
         chosen = [f for f in writers if problem in f.suffixes.get(suffix, ())] or writers
+    claimed = [f.name for f in every if suffix in f.suffixes and suffix not in _VAGUE and format is None]
+    if claimed and writers and not any(problem in f.suffixes.get(suffix, ()) for f in chosen):
+        raise ValueError(
+            f"suffix {suffix} is that of {', '.join(claimed)}, which can't be written for {problem}; say which format "
+            f"is meant with format= (convert --to, generate --format): {', '.join(f.name for f in writers)}."
+        )
     if not chosen:
         which = "no format writes" if format is None else f"format {format!r} does not write"
         allowed = ", ".join(f.name for f in writers) or "none"

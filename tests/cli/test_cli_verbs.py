@@ -190,6 +190,9 @@ def test_convert_refuses_a_format_that_loses_data(cli, folder, monkeypatch):
         (["square.tsp", "no/folder/x.tsp", "--from", "tsplib"], "does not exist"),
         (["nosuch.tsp", "x.tsp"], "no such file"),
     ],
+        (["square.tsp", "z.mps", "--from", "tsplib"], "suffix .mps is that of mps, which can't be written for tsp"),
+        (["square.tsp", "z.json.gz", "--from", "tsplib"], "(convert --to, generate --format): tsplib."),
+        (["square.tsp", "z.tsp", "--from", "tsplib", "--format", "vrplib"], "contradict each other"),
 )
 def test_convert_refuses_in_one_line(cli, folder, arguments, message):
     """And writes nothing."""

@@ -218,3 +218,14 @@ def test_the_sign_of_a_zero_does_not_matter(tmp_path, instance):
     """Files are written without it: what was read back had another digest."""
     cosolve.write(instance, tmp_path / "x")
     assert cosolve.read(tmp_path / "x", problem=instance.problem) == instance
+
+
+def test_the_suffix_of_another_format_is_refused(tmp_path, square):
+    """A tour problem in bench.mps is read by nobody; vague suffixes and those of no format say nothing."""
+    for name in ("x.mps", "x.csv.gz", "x.npz"):
+        with pytest.raises(ValueError, match="which can't be written for tsp; say which format is meant"):
+            cosolve.write(square, tmp_path / name)
+    for name in ("x.txt", "x.dat", "x", "x.0", "E1k.0.gz"):
+        assert cosolve.write(square, tmp_path / name) == "tsplib"
+    assert cosolve.write(square, tmp_path / "x.mps", format="tsplib") == "tsplib"
+    assert sorted(os.listdir(tmp_path)) == ["E1k.0.gz", "x", "x.0", "x.dat", "x.mps", "x.txt"]
