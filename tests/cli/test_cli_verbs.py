@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -189,10 +190,10 @@ def test_convert_refuses_a_format_that_loses_data(cli, folder, monkeypatch):
         (["square.tsp", "x", "--from", "tsplib", "--to", "nosuch"], "unknown format"),
         (["square.tsp", "no/folder/x.tsp", "--from", "tsplib"], "does not exist"),
         (["nosuch.tsp", "x.tsp"], "no such file"),
-    ],
         (["square.tsp", "z.mps", "--from", "tsplib"], "suffix .mps is that of mps, which can't be written for tsp"),
         (["square.tsp", "z.json.gz", "--from", "tsplib"], "(convert --to, generate --format): tsplib."),
         (["square.tsp", "z.tsp", "--from", "tsplib", "--format", "vrplib"], "contradict each other"),
+    ],
 )
 def test_convert_refuses_in_one_line(cli, folder, arguments, message):
     """And writes nothing."""
@@ -202,6 +203,34 @@ def test_convert_refuses_in_one_line(cli, folder, arguments, message):
     assert message in answer.err
     assert len(answer.err.strip().splitlines()) == 1
     assert sorted(os.listdir()) == before
+
+
+def test_convert_takes_the_flag_that_messages_name(cli, folder):
+    """The error about a file that fits several formats says --format."""
+    assert cli("convert", "square.tsp", "copy.tsp", "--format", "tsplib").code == 0
+    assert cli("convert", "--instance", "square.tsp", "good.tour", "x.json", "--format", "tsplib").code == 0
+    assert cli("convert", "--instance", "square.tsp", "good.tour", "x.json", "--format", "metis").code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [("square.tsp", "link.tsp"), ("--instance", "square.tsp", "good.tour", "link.tsp")]
+)
+def test_convert_follows_a_link_to_another_file_system(cli, folder, monkeypatch, arguments):
+    """A draft beside the link can't be renamed to where the link points."""
+    Path("there").mkdir()
+    Path("link.tsp").symlink_to("there/x.tsp")
+    rename = os.replace
+
+    def replace(source, target):
+        if ("there" in Path(source).parts) != ("there" in Path(target).parts):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(source))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    answer = cli("convert", *arguments)
+    assert answer.code == 0, answer.err
+    assert os.listdir("there") == ["x.tsp"]
+    assert Path("link.tsp").is_symlink()
 
 
 # -- generate ---------------------------------------------------------------------------------------------------
@@ -280,6 +309,15 @@ def test_generate_refuses_to_write_one_instance_many_times(cli, folder, families
     answer = cli("generate", "tsp", "--distribution", "fixed", "--count", 2, "--out", "new")
     assert answer.code == 2
     assert "does not depend on the seed" in answer.err
+    assert answer.out == ""
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("--count", 2)])
+def test_a_slash_makes_a_folder(cli, folder, families, arguments):
+    """It was dropped, and a single instance written to a file of that name."""
+    assert cli("generate", "tsp", "--distribution", "line", *arguments, "--out", "new/").code == 0
+    assert "manifest.json" in os.listdir("new")
 
 
 # -- all of them ------------------------------------------------------------------------------------------------
@@ -308,19 +346,19 @@ def test_module_answers_help_and_version_without_loading_solvers():
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(folder, closed):
+    """Python sets them to None, and the first print or table would end in an AttributeError."""
+    for words in ("info problems", "solve square.tsp --solver greedy --out x.tour"):
+        done = subprocess.run(f"{sys.executable} -m cosolve {words} {closed}", shell=True, check=False)
+        assert done.returncode == 0
+    assert Path("x.tour").is_file()
+
+
 def test_values_are_guessed_and_pairs_split():
     """Options of a plug-in may have no declared types."""
     assert [guess(text) for text in ("3", "3.5", "1e3", "true", "off", "x")] == [3, 3.5, 1000.0, True, False, "x"]
     assert split_pairs(["a-b=1", "c=x=y"], "--set") == {"a_b": "1", "c": "x=y"}
-    assert answer.out == ""
-    assert not Path("new").exists()
-
-
-@pytest.mark.parametrize("arguments", [(), ("--count", 2)])
-def test_a_slash_makes_a_folder(cli, folder, families, arguments):
-    """It was dropped, and a single instance written to a file of that name."""
-    assert cli("generate", "tsp", "--distribution", "line", *arguments, "--out", "new/").code == 0
-    assert "manifest.json" in os.listdir("new")
     with pytest.raises(ValueError, match="given twice"):
         split_pairs(["a=1", "a=2"], "--set")
 
@@ -358,15 +396,6 @@ def test_a_column_is_taken_by_its_name_whatever_it_looks_like(cli, folder):
         ("x.csv", "csv", "alpha=much", "alpha of format 'csv' must be a number, got 'much'"),
         ("x.csv", "csv", "drop=1.5", "there is no column '1.5'"),
         ("x.npz", "npz", "index=true", "index of format 'npz' must be an integer, got 'true'"),
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_closed_streams_are_no_error(folder, closed):
-    """Python sets them to None, and the first print or table would end in an AttributeError."""
-    for words in ("info problems", "solve square.tsp --solver greedy --out x.tour"):
-        done = subprocess.run(f"{sys.executable} -m cosolve {words} {closed}", shell=True, check=False)
-        assert done.returncode == 0
-    assert Path("x.tour").is_file()
-
-
         ("capa.txt", "cflp-orlib", "capacity=abc", "capacity of format 'cflp-orlib' must be a number, got 'abc'"),
         ("x.fjs", "fjs", "base=x", "base of format 'fjs' must be an integer, got 'x'"),
     ],
