@@ -49,7 +49,9 @@ def solve(
     iterations: Annotated[int | None, typer.Option(help="Stop after this many iterations of the solver.")] = None,
     nodes: Annotated[int | None, typer.Option(help="Stop after this many nodes of the search tree.")] = None,
     target: Annotated[float | None, typer.Option(help="Stop at an objective at least this good.")] = None,
-    solutions: Annotated[int | None, typer.Option(help="Stop after this many improving solutions.")] = None,
+    solutions: Annotated[
+        int | None, typer.Option(help="Stop after this many improving solutions, --initial apart.")
+    ] = None,
     problem: Annotated[str | None, typer.Option(help="Problem, where a file fits several (mis or mds).")] = None,
     format: Annotated[str | None, typer.Option(help="Format, where a file fits several.")] = None,
     set_: Annotated[

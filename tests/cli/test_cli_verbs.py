@@ -350,7 +350,7 @@ def test_module_answers_help_and_version_without_loading_solvers():
 def test_closed_streams_are_no_error(folder, closed):
     """Python sets them to None, and the first print or table would end in an AttributeError."""
     for words in ("info problems", "solve square.tsp --solver greedy --out x.tour"):
-        done = subprocess.run(f"{sys.executable} -m cosolve {words} {closed}", shell=True, check=False)
+        done = subprocess.run(f"'{sys.executable}' -m cosolve {words} {closed}", shell=True, check=False)
         assert done.returncode == 0
     assert Path("x.tour").is_file()
 
