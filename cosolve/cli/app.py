@@ -60,6 +60,9 @@ def run(arguments: Sequence[str]) -> int:
     int
         Exit code.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the shell (>&-): what is printed has to go somewhere
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for the rest of the process)
     debug = bool(os.environ.get("COSOLVE_DEBUG"))
     logger = logging.getLogger("cosolve")
     # What users must know stands in results and error lines; without a handler Python would print tracebacks.

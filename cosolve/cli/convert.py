@@ -17,7 +17,7 @@ _EPILOG = """
 \b
 Examples:
   cosolve convert graph.col graph.metis --problem mis
-  cosolve convert bench.txt bench.json --from cpmp-orlib
+  cosolve convert ft06.txt ft06.fjs --format jsplib
   cosolve convert --instance berlin52.tsp berlin52.opt.tour best.json
 
 The result is read back and compared before it takes the place of OUT: what a format can't hold is refused,
@@ -38,7 +38,12 @@ def convert(
     ] = None,
     problem: Annotated[str | None, typer.Option(help="Problem, where a file fits several (mis or mds).")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Format of IN; else by its content.")] = None,
-    to: Annotated[str | None, typer.Option("--to", help="Format of OUT; else by its suffix.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Format of the instance file, where it fits several: of FILE, else as --from.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Format of OUT; else by its suffix, if a format claims that.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the instance's reader.")
     ] = None,
@@ -53,10 +58,12 @@ def convert(
     path, bundled_problem = locate(instance or source)
     problem = problem or bundled_problem
     if instance is None:
-        data = cosolve.read(path, problem=problem, format=from_, **options)
+        if None not in (from_, format) and from_ != format:
+            raise UsageError(f"--from {from_} and --format {format} contradict each other.")
+        data = cosolve.read(path, problem=problem, format=from_ or format, **options)
         written = _write_instance(data, target, to)
     else:
-        data = cosolve.read(path, problem=problem, **options)
+        data = cosolve.read(path, problem=problem, format=format, **options)
         written = _write_solution(data, resolve(source), target, from_, to)
     if not quiet:
         print(f"{target}: {written}")
@@ -70,7 +77,7 @@ def _write_instance(instance: object, target: Path, to: str | None) -> str:
     text = f"{instance.problem} {instance.name}, size {instance.size}, format "
     if _is_special(target):
         return text + cosolve.write(instance, target, format=to)
-    with tempfile.TemporaryDirectory(prefix=".convert.", dir=target.parent) as folder:
+    with _folder_beside(target) as folder:
         draft = Path(folder) / target.name
         chosen = cosolve.write(instance, draft, format=to)
         if cosolve.read(draft, problem=instance.problem, format=chosen) != instance:
@@ -92,13 +99,18 @@ def _write_solution(instance: object, source: Path, target: Path, from_: str | N
     if _is_special(target):
         cosolve.write_solution(instance, solution, target, objective=objective, format=to)
         return text
-    with tempfile.TemporaryDirectory(prefix=".convert.", dir=target.parent) as folder:
+    with _folder_beside(target) as folder:
         draft = Path(folder) / target.name
         cosolve.write_solution(instance, solution, draft, objective=objective, format=to)
         if cosolve.judge(instance, cosolve.read_solution(draft, instance, format=to)) != verdict:
             raise UsageError("the wanted format can't hold this solution: not written.")
         os.replace(draft, os.path.realpath(target))
     return text
+
+
+def _folder_beside(target: Path) -> tempfile.TemporaryDirectory[str]:
+    """A temporary folder where the file is or will be, which a symbolic link may have in another file system."""
+    return tempfile.TemporaryDirectory(prefix=".convert.", dir=Path(os.path.realpath(target)).parent)
 
 
 def _is_special(target: Path) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json as json_module
 import os
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cosolve.cli.errors import DONE, UsageError
-from cosolve.cli.paths import check_writable
+from cosolve.cli.paths import check_writable, is_folder
 
 if TYPE_CHECKING:
     from cosolve.core.instance import Instance
@@ -51,7 +52,9 @@ def generate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed.", min=0)] = 0,
     count: Annotated[int, typer.Option(help="Number of instances.", min=1)] = 1,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write, or a folder.")] = Path("."),
+    out: Annotated[
+        str, typer.Option(metavar="FILE", help="File to write, or a folder (there, or with a slash behind it).")
+    ] = ".",
     format: Annotated[str | None, typer.Option(help="Format to write; else by the suffix of FILE.")] = None,
     manifest: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Manifest; manifest.json in the folder if --out is one.")
@@ -70,22 +73,24 @@ def generate(
         if count > 1:
             raise UsageError("--name means one instance: --count must be 1.")
     parameters = typed(pairs, family.parameters, key)
-    in_folder = count > 1 or out.is_dir() or str(out).endswith(os.sep)
+    in_folder, target = count > 1 or is_folder(out), Path(out)
     if not in_folder:
-        check_writable(out)
+        check_writable(target)
     if manifest is not None:
         check_writable(manifest)
     elif in_folder:
-        manifest = out / "manifest.json"
+        manifest = target / "manifest.json"
 
     entries: list[dict[str, Any]] = []
-    for index, child in enumerate(_seeds(seed, count)):
-        instance = family.generate(seed=child, **parameters)
-        if entries and instance.digest == entries[-1]["digest"]:
-            raise UsageError(f"{key} with these parameters does not depend on the seed: --count must be 1.")
+    seeds = _seeds(seed, count)
+    instances = (family.generate(seed=child, **parameters) for child in seeds)
+    first = list(islice(instances, 2))  # before anything is written
+    if len({instance.digest for instance in first}) < len(first):
+        raise UsageError(f"{key} with these parameters does not depend on the seed: --count must be 1.")
+    for index, (child, instance) in enumerate(zip(seeds, chain(first, instances), strict=True)):
         if in_folder:
-            out.mkdir(parents=True, exist_ok=True)
-        path = _write(instance, out, in_folder, format, index if count > 1 else None, family.distribution)
+            target.mkdir(parents=True, exist_ok=True)
+        path = _write(instance, target, in_folder, format, index if count > 1 else None, family.distribution)
         entries.append(_entry(instance, path, manifest, child))
         if not quiet:
             print(f"{path}: {instance.problem} {instance.name}, size {instance.size}")

@@ -62,6 +62,11 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"{path}: not writable.")
 
 
+def is_folder(name: str) -> bool:
+    """Whether a path is a folder or is to be one: a slash at its end, which a ``Path`` would forget, says so."""
+    return name.endswith(("/", os.sep)) or Path(name).is_dir()
+
+
 def stem(path: Path) -> str:
     """File name without compression and format suffix."""
     import numpy as np

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cosolve.cli.errors import DONE, FAILED, INTERRUPTED, UsageError, report
-from cosolve.cli.paths import check_writable, locate, resolve, stem
+from cosolve.cli.paths import check_writable, is_folder, locate, resolve, stem
 
 if TYPE_CHECKING:
     from cosolve.core.result import SolveResult
@@ -49,7 +49,9 @@ def solve(
     iterations: Annotated[int | None, typer.Option(help="Stop after this many iterations of the solver.")] = None,
     nodes: Annotated[int | None, typer.Option(help="Stop after this many nodes of the search tree.")] = None,
     target: Annotated[float | None, typer.Option(help="Stop at an objective at least this good.")] = None,
-    solutions: Annotated[int | None, typer.Option(help="Stop after this many improving solutions.")] = None,
+    solutions: Annotated[
+        int | None, typer.Option(help="Stop after this many improving solutions, --initial apart.")
+    ] = None,
     problem: Annotated[str | None, typer.Option(help="Problem, where a file fits several (mis or mds).")] = None,
     format: Annotated[str | None, typer.Option(help="Format, where a file fits several.")] = None,
     set_: Annotated[
@@ -67,7 +69,8 @@ def solve(
     options_file: Annotated[Path | None, typer.Option(metavar="TOML", help="Options of the solver in a file.")] = None,
     initial: Annotated[Path | None, typer.Option(metavar="FILE", help="Solution file to start from.")] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Solution file to write; a folder for several files.")
+        str | None,
+        typer.Option(metavar="FILE", help="Solution file to write; a folder for several files, or with a slash."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print each result as one line of JSON, nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -103,7 +106,7 @@ def solve(
         },
         options=solver_options(solvers.get(name).options_type, name, options_file, option or []),
         initial=initial,
-        into_folder=out is not None and (len(files) > 1 or out.is_dir()),
+        into_folder=out is not None and (len(files) > 1 or is_folder(out)),
         show_progress=progress and not quiet,
     )
     targets = _targets(files, out)
@@ -158,7 +161,7 @@ class _Done:
     code: int
 
 
-def _targets(files: list[str], out: Path | None) -> list[Path | None]:
+def _targets(files: list[str], out: str | None) -> list[Path | None]:
     """
     Where each solution goes, known before anything is solved.
 
@@ -166,15 +169,16 @@ def _targets(files: list[str], out: Path | None) -> list[Path | None]:
     """
     if out is None:
         return [None] * len(files)
-    if len(files) == 1 and not out.is_dir():
-        check_writable(out)
-        return [out]
-    out.mkdir(parents=True, exist_ok=True)
+    target = Path(out)
+    if len(files) == 1 and not is_folder(out):
+        check_writable(target)
+        return [target]
+    target.mkdir(parents=True, exist_ok=True)
     names = [stem(Path(file)) for file in files]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"two FILEs would both write their solution to {out / name}: solve them one by one.")
-    return [out / name for name in names]
+            raise UsageError(f"two FILEs would both write their solution to {target / name}: solve them one by one.")
+    return [target / name for name in names]
 
 
 def _solve_one(file: str, target: Path | None, request: _Request) -> _Done:

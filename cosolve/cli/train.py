@@ -87,7 +87,7 @@ def train(
 
 def _config(kind: type[Any], file: Path | None, pairs: list[str], kept: Path | None) -> Any:
     """Config of the kept run or of the file or the default one, with the single values on top."""
-    from cosolve.cli.values import convert_value
+    from cosolve.core.values import convert_value
     from cosolve.models import checkpoints
 
     if file is not None and kept is not None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cosolve.cli.errors import UsageError
-
-_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+from cosolve.core.values import check_value, convert_value
 
 
 def split_pairs(pairs: Sequence[str], flag: str) -> dict[str, str]:
@@ -36,88 +33,21 @@ def split_pairs(pairs: Sequence[str], flag: str) -> dict[str, str]:
     return result
 
 
-def guess(text: str) -> Any:
-    """Integer, number, truth value or text, whichever fits first."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return _WORDS.get(text.lower(), text)
-
-
 def reader_options(pairs: Sequence[str]) -> dict[str, Any]:
     """
-    Options of a file's reader from ``--set`` arguments.
+    Options of a file's reader from ``--set`` arguments, as text: ``cosolve.read`` knows the format and its types.
 
     Raises
     ------
     UsageError
         If one is malformed, or no option of a reader but an argument of its own.
     """
-    options = {key: guess(text) for key, text in split_pairs(pairs, "--set").items()}
+    options: dict[str, Any] = dict(split_pairs(pairs, "--set"))
     for key in ("path", "problem", "format"):
         if key in options:
             instead = "FILE" if key == "path" else f"--{key}"
             raise UsageError(f"--set {key}: this is no option of a reader; use {instead}.")
     return options
-
-
-def convert_value(text: str, hint: Any, name: str) -> Any:
-    """
-    Value of a declared type.
-
-    Parameters
-    ----------
-    text
-        What the user wrote.
-    hint
-        ``int``, ``float``, ``bool``, ``str``, an enum, a ``Literal``, one of these or ``None``, or a tuple or
-        list of one of them (comma separated); anything else is guessed.
-    name
-        Of the option, for messages.
-
-    Raises
-    ------
-    UsageError
-        If the text is no such value; the message says what is.
-    """
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        if text.lower() in ("none", "null") and type(None) in arguments:
-            return None
-        kinds = [a for a in arguments if a is not type(None)]
-        for kind in kinds[:-1]:
-            try:
-                return convert_value(text, kind, name)
-            except UsageError:
-                pass
-        return convert_value(text, kinds[-1], name)
-    if origin is typing.Literal:
-        for allowed in arguments:
-            if str(allowed) == text:
-                return allowed
-        raise UsageError(f"{name} must be one of {', '.join(map(str, arguments))}, got {text!r}.")
-    if origin in (tuple, list):
-        kind = arguments[0] if arguments else str
-        return origin(convert_value(part.strip(), kind, name) for part in text.split(",") if part.strip())
-    if hint is bool:
-        value = {**_WORDS, "1": True, "0": False}.get(text.lower())
-        if value is None:
-            raise UsageError(f"{name} must be true or false, got {text!r}.")
-        return value
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        for member in hint:
-            if text.lower() in (str(member.value).lower(), member.name.lower()):
-                return member
-        raise UsageError(f"{name} must be one of {', '.join(str(m.value) for m in hint)}, got {text!r}.")
-    if hint in (int, float):
-        try:
-            return hint(text)
-        except ValueError:
-            kind = "an integer" if hint is int else "a number"
-            raise UsageError(f"{name} must be {kind}, got {text!r}.") from None
-    return text if hint is str else guess(text)
 
 
 def solver_options(options_type: type[Any], solver: str, file: Path | None, pairs: Sequence[str]) -> dict[str, Any]:
@@ -133,15 +63,22 @@ def solver_options(options_type: type[Any], solver: str, file: Path | None, pair
 
     Raises
     ------
-    UsageError
+    ValueError
         If the file is not TOML, an option is unknown or a value has the wrong type.
     """
-    options = _from_toml(file, solver) if file is not None else {}
     hints = typing.get_type_hints(options_type)
     names = [f.name for f in dataclasses.fields(options_type)]
-    for key, text in split_pairs(pairs, "--option").items():
+
+    def check_name(key: str, where: str = "") -> None:
         if key not in names:
-            raise UsageError(f"solver {solver!r} has no option {key!r}; it has: {', '.join(names) or 'none'}.")
+            raise UsageError(f"{where}solver {solver!r} has no option {key!r}; it has: {', '.join(names) or 'none'}.")
+
+    options = _from_toml(file, solver) if file is not None else {}
+    for key, value in options.items():
+        check_name(key, f"{file}: ")
+        check_value(value, hints[key], f"{file}: option {key}")
+    for key, text in split_pairs(pairs, "--option").items():
+        check_name(key)
         options[key] = convert_value(text, hints[key], f"--option {key}")
     return options
 
@@ -165,7 +102,7 @@ def typed(pairs: Mapping[str, str], table: Mapping[str, tuple[type, object, str]
 
     Raises
     ------
-    UsageError
+    ValueError
         If one is unknown, has the wrong type, or one that must be given is missing.
     """
     for key in pairs:

@@ -40,6 +40,11 @@ def frozen_array(values: Any, dtype: Any = None, *, ndim: int | None = None, wha
     return array
 
 
+def plain_zeros(array: np.ndarray) -> np.ndarray:
+    """The array itself, or a frozen copy with 0.0 for every -0.0, which is equal but gives another digest."""
+    return frozen_array(array + 0.0) if (np.signbit(array) & (array == 0)).any() else array
+
+
 def _check_integers(raw: np.ndarray, limits: np.iinfo, what: str) -> None:
     # A plain conversion would cut fractions off, wrap large values around and read digits out of strings.
     if raw.dtype.kind not in "iubf":

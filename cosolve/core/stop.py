@@ -24,7 +24,7 @@ class Stop:
     target
         Stop as soon as the objective is at least as good as this.
     solutions
-        Stop after this many improving feasible solutions.
+        Stop after this many improving feasible solutions; the one given as a start is none of them.
     """
 
     time_limit: float = math.inf

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array
+from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 
@@ -48,7 +48,7 @@ class CFLPInstance(Instance):
 
     def __post_init__(self) -> None:
         for name, ndim in (("capacity", 1), ("fixed_cost", 1), ("demand", 1), ("cost", 2)):
-            values = frozen_array(getattr(self, name), np.float64, ndim=ndim, what=name)
+            values = plain_zeros(frozen_array(getattr(self, name), np.float64, ndim=ndim, what=name))
             object.__setattr__(self, name, values)
             # Two passes without a temporary: the matrix may hold four million numbers.
             if values.size and not (values.min() >= 0 and values.max() < np.inf):

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array
+from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
 from cosolve.core.jit import jit
 from cosolve.core.metric import Metric, distance
 from cosolve.core.problem import JudgeMode, Problem
@@ -58,8 +58,11 @@ class CPMPInstance(Instance):
         if n < 1:
             raise ValueError("an instance needs at least 1 node, got 0.")
         self.distances.require_complete("a cpmp")
+        coords, matrix = plain_zeros(self.distances.coords), plain_zeros(self.distances.matrix)
+        if coords is not self.distances.coords or matrix is not self.distances.matrix:
+            object.__setattr__(self, "distances", Distances(self.distances.metric, coords, matrix))
         for name in ("capacity", "demand"):
-            values = frozen_array(getattr(self, name), np.float64, ndim=1, what=name)
+            values = plain_zeros(frozen_array(getattr(self, name), np.float64, ndim=1, what=name))
             object.__setattr__(self, name, values)
             if len(values) != n:
                 raise ValueError(f"{name} must have one entry per node ({n}), got {len(values)}.")

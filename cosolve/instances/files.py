@@ -17,6 +17,7 @@ from typing import Any
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError, UnsupportedProblemError
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.problem import problems
+from cosolve.core.values import check_value, convert_value, kinds_of
 from cosolve.instances.formats.base import Format, SolutionFormat, formats, solution_formats
 from cosolve.instances.formats.source import Source
 
@@ -25,6 +26,10 @@ _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
 }
+
+
+#: Suffixes that formats claim and that say nothing all the same.
+_VAGUE = (".txt", ".dat")
 
 
 def read(
@@ -42,7 +47,8 @@ def read(
     format
         Format name, needed only where the content fits several.
     options
-        Passed to the format's reader (``capacity=8000`` for OR-Library capa files).
+        Passed to the format's reader (``capacity=8000`` for OR-Library capa files); texts are converted to the type
+        that the reader declares, ``capacity="8000"``.
 
     Returns
     -------
@@ -54,6 +60,8 @@ def read(
         With file and line, if the file is malformed, unknown or fits several kinds.
     UnsupportedProblemError
         If ``problem`` or ``format`` is unknown.
+    ValueError
+        If an option is unknown to the format or of another type.
     FileNotFoundError, OSError
         As the operating system says.
     """
@@ -62,18 +70,34 @@ def read(
         problems.get(problem)
     source = Source.open(path)
     chosen, key = _recognise(source, problem, format)
-    unknown = sorted(set(options) - set(chosen.options))
-    if unknown:
-        allowed = ", ".join(chosen.options) or "none"
-        raise ValueError(f"format {chosen.name!r} has no option {unknown[0]!r}; allowed: {allowed}.")
+    typed = _typed(chosen, options)
     try:
-        instance = chosen.read(source, key, **options)
+        instance = chosen.read(source, key, **typed)
     except (ValueError, OverflowError, MemoryError) as error:
         # A reader that passes impossible data to an instance's own checks has no line to name.
         if isinstance(error, InvalidInstanceError):
             raise
         raise InvalidInstanceError(str(error) or type(error).__name__, path) from error
     return instance
+
+
+def _typed(chosen: Format, options: dict[str, Any]) -> dict[str, Any]:
+    """Options as the reader declares them: texts, which are all that a command line has, converted, others checked."""
+    unknown = sorted(set(options) - set(chosen.options))
+    if unknown:
+        allowed = ", ".join(chosen.options) or "none"
+        raise ValueError(f"format {chosen.name!r} has no option {unknown[0]!r}; allowed: {allowed}.")
+    types = chosen.option_types()
+    typed = {}
+    for key, value in options.items():
+        name = f"option {key} of format {chosen.name!r}"
+        kinds = [kind for kind in kinds_of(types[key]) if kind is not type(None)]
+        if not isinstance(value, str):
+            check_value(value, types[key], name)
+            typed[key] = value
+        else:  # a column may be called "no", "1e3" or "none": what may be a text stays one
+            typed[key] = value if str in kinds else convert_value(value, kinds[0], name)
+    return typed
 
 
 def _recognise(source: Source, problem: str | None, format: str | None) -> tuple[Format, str]:
@@ -114,7 +138,7 @@ def write(instance: Instance, path: str | os.PathLike[str], *, format: str | Non
         Any instance.
     path
         Target; unless ``format`` is given, the first format of its suffix that can hold the instance, or of
-        all formats if none has that suffix. Compressed if it ends in .gz, .bz2 or .xz.
+        all formats if the suffix is that of no format. Compressed if it ends in .gz, .bz2 or .xz.
 
     Returns
     -------
@@ -124,7 +148,8 @@ def write(instance: Instance, path: str | os.PathLike[str], *, format: str | Non
     Raises
     ------
     ValueError
-        If no format writes this problem under that suffix, or the format can't hold this instance.
+        If no format writes this problem, the suffix is that of formats that don't, or the format can't hold this
+        instance.
     """
     path = Path(path)
     refused: ValueError | None = None
@@ -149,16 +174,24 @@ def writing_formats(problem: str, path: str | os.PathLike[str], format: str | No
     Raises
     ------
     ValueError
-        If no format writes this problem, or not the one that was asked for; the message lists those that do.
+        If no format writes this problem, not the one that was asked for, or not those of the suffix; the message
+        lists those that do.
     """
     if format is not None:
         formats.get(format)
-    writers = [f for f in map(formats.get, formats.names()) if problem in f.problems and f.write]
+    every = [formats.get(name) for name in formats.names()]
+    writers = [f for f in every if problem in f.problems and f.write]
     suffix = _suffix(Path(path))
     if format is not None:
         chosen = [f for f in writers if f.name == format]
     else:
         chosen = [f for f in writers if problem in f.suffixes.get(suffix, ())] or writers
+    claimed = [f.name for f in every if suffix in f.suffixes and suffix not in _VAGUE and format is None]
+    if claimed and writers and not any(problem in f.suffixes.get(suffix, ()) for f in chosen):
+        raise ValueError(
+            f"suffix {suffix} is that of {', '.join(claimed)}, which can't be written for {problem}; say which format "
+            f"is meant with format= (convert --to, generate --format): {', '.join(f.name for f in writers)}."
+        )
     if not chosen:
         which = "no format writes" if format is None else f"format {format!r} does not write"
         allowed = ", ".join(f.name for f in writers) or "none"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array
+from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -76,9 +76,7 @@ class MILPInstance(Instance):
             array = frozen_array(getattr(self, name), np.float64, ndim=1, what=name)
             if np.isnan(array).any():
                 raise ValueError(f"{name} must not hold NaN.")
-            if (np.signbit(array) & (array == 0)).any():
-                array = frozen_array(array + 0.0)  # -0.0 equals 0.0, but has other bytes for the digest
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, plain_zeros(array))
         object.__setattr__(self, "is_integer", frozen_array(self.is_integer, np.bool_, ndim=1, what="is_integer"))
         object.__setattr__(self, "indices", frozen_array(self.indices, np.int32, ndim=1, what="indices"))
         object.__setattr__(self, "indptr", frozen_array(self.indptr, np.int64, ndim=1, what="indptr"))

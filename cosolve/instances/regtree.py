@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array
+from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -63,7 +63,7 @@ class RegressionTreeInstance(Instance):
     max_splits: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "X", frozen_array(self.X, np.float64, ndim=2, what="X"))
+        object.__setattr__(self, "X", plain_zeros(frozen_array(self.X, np.float64, ndim=2, what="X")))
         n, p = self.X.shape
         if n < 1 or p < 1:
             raise ValueError(f"X must have at least 1 row and 1 column, got {n} x {p}.")
@@ -72,7 +72,7 @@ class RegressionTreeInstance(Instance):
         for name in ("y", "weights"):
             if getattr(self, name) is None and name == "weights":
                 continue
-            values = frozen_array(getattr(self, name), np.float64, ndim=1, what=name)
+            values = plain_zeros(frozen_array(getattr(self, name), np.float64, ndim=1, what=name))
             object.__setattr__(self, name, values)
             if len(values) != n:
                 raise ValueError(f"{name} must have one entry per sample ({n}), got {len(values)}.")
@@ -91,7 +91,7 @@ class RegressionTreeInstance(Instance):
             object.__setattr__(self, name, int(value))
         if self.min_samples_leaf > n:
             raise ValueError(f"min_samples_leaf must be in 1..{n}, got {self.min_samples_leaf}.")
-        object.__setattr__(self, "alpha", float(self.alpha))
+        object.__setattr__(self, "alpha", float(self.alpha) + 0.0)
         if not (math.isfinite(self.alpha) and self.alpha >= 0):
             raise ValueError(f"alpha must be a finite number >= 0, got {self.alpha}.")
         with np.errstate(over="ignore", invalid="ignore"):

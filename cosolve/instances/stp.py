@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array
+from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.union_find import find
@@ -73,7 +73,8 @@ class STPInstance(Instance):
             raise ValueError(f"terminal {terminals[int(np.argmax(repeated))]} is given twice.")
         edges, weights = _canonical(n, edges, weights)
         object.__setattr__(self, "edges", frozen_array(edges, np.int64, ndim=2, what="edges"))
-        object.__setattr__(self, "weights", frozen_array(weights, np.float64, ndim=1, what="weights"))
+        weights = plain_zeros(frozen_array(weights, np.float64, ndim=1, what="weights"))
+        object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "terminals", terminals)
 
     @property

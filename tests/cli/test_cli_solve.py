@@ -205,6 +205,28 @@ def test_solver_options_are_typed_and_the_flag_wins(cli, folder, scripted):
     assert "must be true or false" in solve(cli, "square.tsp", "--option", "deep=maybe").err
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("deep = 'false'", "o.toml: option deep must be true or false, got 'false'"),
+        ("depth = 1.5", "o.toml: option depth must be an integer, got 1.5"),
+        ("depth = true", "o.toml: option depth must be an integer, got True"),
+        ("rate = 'fast'", "o.toml: option rate must be a number or none, got 'fast'"),
+        ("word = 3", "o.toml: option word must be a text, got 3"),
+        ("dept = 3", "o.toml: solver 'scripted' has no option 'dept'; it has: depth, rate, deep, word"),
+    ],
+)
+def test_options_in_a_file_are_checked_too(cli, folder, scripted, line, message):
+    """The text "false" switched things on."""
+    scripted(options_type=Options)
+    Path("o.toml").write_text(f"{line}\n")
+    answer = solve(cli, "square.tsp", "--options-file", "o.toml")
+    assert answer.code == 2
+    assert message in answer.err
+    Path("o.toml").write_text("rate = 1\n")  # an integer is a number
+    assert solve(cli, "square.tsp", "--options-file", "o.toml", "--quiet").code == 0
+
+
 def test_files_are_found_in_the_data_folders(cli, folder, scripted, monkeypatch):
     """COSOLVE_DATA is a search path for relative names."""
     data = folder / "data" / "tsp"
@@ -372,3 +394,9 @@ def test_a_limit_given_twice_is_refused(cli, tmp_path):
     answer = cli("solve", "x.csv", "--max-depth", 2, "--set", "max_depth=3")
     assert answer.code == 2
     assert "--max-depth and --set max_depth are both given" in answer.err
+
+
+def test_a_slash_makes_a_folder(cli, folder, scripted):
+    """It was dropped, and the solution of a single instance written to a file of that name."""
+    assert solve(cli, "square.tsp", "--quiet", "--out", "answers/").code == 0
+    assert os.listdir("answers") == ["square.tour"]

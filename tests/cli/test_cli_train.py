@@ -59,6 +59,7 @@ def test_three_commands_from_instances_to_a_learned_solver(cli, tmp_path):
         (("decost", "--out", "x", "--set", "layers=2"), 2, "TABLE.KEY=VALUE"),
         (("decost", "--out", "x", "--set", "model.service=some"), 2, "service must be one of softmax, sigmoid, zero"),
         (("ctc", "--out", "x", "--instances", "nowhere"), 2, "to learn from"),
+        (("ctc", "--out", "x"), 2, "must name a folder of MILP files (--instances FOLDER)"),
         (("ctc", "--out", "x", "--set", "model.heads=3"), 2, "width must be a multiple of heads 3"),
         (("decost", "--out", "x", "--device", "abacus"), 2, "device must be cpu, cuda or cuda:N"),
     ],

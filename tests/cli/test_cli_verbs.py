@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 import cosolve
 from cosolve.cli.info import conflicts
 from cosolve.cli.progress import sparkline
-from cosolve.cli.values import guess, split_pairs
+from cosolve.cli.values import split_pairs
+from cosolve.core.values import guess
 from cosolve.instances.distances import Distances
 from cosolve.instances.formats.base import Format, formats
 from cosolve.instances.generators import Generator, generators
@@ -188,6 +190,9 @@ def test_convert_refuses_a_format_that_loses_data(cli, folder, monkeypatch):
         (["square.tsp", "x", "--from", "tsplib", "--to", "nosuch"], "unknown format"),
         (["square.tsp", "no/folder/x.tsp", "--from", "tsplib"], "does not exist"),
         (["nosuch.tsp", "x.tsp"], "no such file"),
+        (["square.tsp", "z.mps", "--from", "tsplib"], "suffix .mps is that of mps, which can't be written for tsp"),
+        (["square.tsp", "z.json.gz", "--from", "tsplib"], "(convert --to, generate --format): tsplib."),
+        (["square.tsp", "z.tsp", "--from", "tsplib", "--format", "vrplib"], "contradict each other"),
     ],
 )
 def test_convert_refuses_in_one_line(cli, folder, arguments, message):
@@ -198,6 +203,34 @@ def test_convert_refuses_in_one_line(cli, folder, arguments, message):
     assert message in answer.err
     assert len(answer.err.strip().splitlines()) == 1
     assert sorted(os.listdir()) == before
+
+
+def test_convert_takes_the_flag_that_messages_name(cli, folder):
+    """The error about a file that fits several formats says --format."""
+    assert cli("convert", "square.tsp", "copy.tsp", "--format", "tsplib").code == 0
+    assert cli("convert", "--instance", "square.tsp", "good.tour", "x.json", "--format", "tsplib").code == 0
+    assert cli("convert", "--instance", "square.tsp", "good.tour", "x.json", "--format", "metis").code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [("square.tsp", "link.tsp"), ("--instance", "square.tsp", "good.tour", "link.tsp")]
+)
+def test_convert_follows_a_link_to_another_file_system(cli, folder, monkeypatch, arguments):
+    """A draft beside the link can't be renamed to where the link points."""
+    Path("there").mkdir()
+    Path("link.tsp").symlink_to("there/x.tsp")
+    rename = os.replace
+
+    def replace(source, target):
+        if ("there" in Path(source).parts) != ("there" in Path(target).parts):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(source))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    answer = cli("convert", *arguments)
+    assert answer.code == 0, answer.err
+    assert os.listdir("there") == ["x.tsp"]
+    assert Path("link.tsp").is_symlink()
 
 
 # -- generate ---------------------------------------------------------------------------------------------------
@@ -276,6 +309,15 @@ def test_generate_refuses_to_write_one_instance_many_times(cli, folder, families
     answer = cli("generate", "tsp", "--distribution", "fixed", "--count", 2, "--out", "new")
     assert answer.code == 2
     assert "does not depend on the seed" in answer.err
+    assert answer.out == ""
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("--count", 2)])
+def test_a_slash_makes_a_folder(cli, folder, families, arguments):
+    """It was dropped, and a single instance written to a file of that name."""
+    assert cli("generate", "tsp", "--distribution", "line", *arguments, "--out", "new/").code == 0
+    assert "manifest.json" in os.listdir("new")
 
 
 # -- all of them ------------------------------------------------------------------------------------------------
@@ -304,8 +346,17 @@ def test_module_answers_help_and_version_without_loading_solvers():
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(folder, closed):
+    """Python sets them to None, and the first print or table would end in an AttributeError."""
+    for words in ("info problems", "solve square.tsp --solver greedy --out x.tour"):
+        done = subprocess.run(f"'{sys.executable}' -m cosolve {words} {closed}", shell=True, check=False)
+        assert done.returncode == 0
+    assert Path("x.tour").is_file()
+
+
 def test_values_are_guessed_and_pairs_split():
-    """Readers' options have no declared types."""
+    """Options of a plug-in may have no declared types."""
     assert [guess(text) for text in ("3", "3.5", "1e3", "true", "off", "x")] == [3, 3.5, 1000.0, True, False, "x"]
     assert split_pairs(["a-b=1", "c=x=y"], "--set") == {"a_b": "1", "c": "x=y"}
     with pytest.raises(ValueError, match="given twice"):
@@ -325,3 +376,38 @@ def test_arguments_of_read_are_no_options_of_a_reader(cli, words, key):
     answer = cli(*words, "--set", f"{key}=tsp")
     assert answer.code == 2
     assert f"--set {key}: this is no option of a reader" in answer.err
+
+
+def test_a_column_is_taken_by_its_name_whatever_it_looks_like(cli, folder):
+    """--set target=NO was false, which is 0: the first column, without a word."""
+    Path("air.csv").write_text("CO,NO,1.50,x\n1,2,3,4\n5,6,7,8\n")
+    for name in ("NO", "1.50"):
+        answer = cli("validate", "air.csv", "--json", "--set", f"target={name}")
+        assert json.loads(answer.out)["meta"]["target"] == name
+
+
+@pytest.mark.parametrize(
+    ("file", "format", "pair", "message"),
+    [
+        ("t.toptw", "toptw", "decimals=1.5", "decimals of format 'toptw' must be an integer, got '1.5'"),
+        ("t.toptw", "toptw", "decimals=true", "must be an integer, got 'true'"),
+        ("x.csv", "csv", "max_depth=2.5", "max_depth of format 'csv' must be an integer, got '2.5'"),
+        ("x.csv", "csv", "header=2", "header of format 'csv' must be true or false, got '2'"),
+        ("x.csv", "csv", "alpha=much", "alpha of format 'csv' must be a number, got 'much'"),
+        ("x.csv", "csv", "drop=1.5", "there is no column '1.5'"),
+        ("x.npz", "npz", "index=true", "index of format 'npz' must be an integer, got 'true'"),
+        ("capa.txt", "cflp-orlib", "capacity=abc", "capacity of format 'cflp-orlib' must be a number, got 'abc'"),
+        ("x.fjs", "fjs", "base=x", "base of format 'fjs' must be an integer, got 'x'"),
+    ],
+)
+def test_options_of_readers_have_types(cli, folder, file, format, pair, message):
+    """They ended in Python's errors with exit code 1, or were taken for something else."""
+    Path("x.csv").write_text("a,b,y\n1,2,3\n4,5,6\n")
+    Path("capa.txt").write_text("2 1\ncapacity 5\ncapacity 6\n3\n1 2\n")
+    Path("x.fjs").write_text("1 1 1\n1 1 1 5\n")
+    Path("t.toptw").write_text("1 0 1 0\n0 0\n0 0 0 0 0 0 0 0 9\n")
+    np.savez("x.npz", distance=np.zeros((2, 3, 3)))
+    answer = cli("validate", file, "--format", format, "--set", pair)
+    assert answer.code == 2
+    assert message in answer.err
+    assert len(answer.err.strip().splitlines()) == 1

@@ -113,6 +113,21 @@ def test_initial_solution_is_the_first_incumbent(square, scripted):
     assert len(result.trajectory) == 1
 
 
+def test_initial_solution_is_none_of_those_to_stop_after(square, scripted):
+    """With solutions=1 a run ended before it began."""
+
+    def play(monitor):
+        assert not monitor.should_stop()
+        monitor.report(tour(BAD))  # no better than the start
+        assert not monitor.should_stop()
+        monitor.report(tour(GOOD))
+        assert monitor.should_stop()
+
+    scripted(play, features=Feature.WARM_START)
+    result = cosolve.solve(square, "scripted", initial=tour(BAD), solutions=1)
+    assert (result.objective, result.limit) == (40, Limit.SOLUTION)
+
+
 @pytest.mark.parametrize(
     ("claim", "reports", "status", "objective", "bound", "note"),
     [

@@ -79,7 +79,7 @@ def test_malformed_files_are_refused(text, read, tmp_path):
 def test_capa_asks_for_its_capacity(data):
     """The word 'capacity' stands in place of a number in OR-Library's capa."""
     source = Source.open(data / "cflp/orlib/capa.txt")
-    with pytest.raises(InvalidInstanceError, match="capacity=8000"):
+    with pytest.raises(InvalidInstanceError, match="--set capacity=8000"):
         files.read_orlib(source, "cflp")
     assert (files.read_orlib(source, "cflp", capacity=8000).capacity == 8000).all()
 

@@ -14,8 +14,13 @@ import pytest
 
 import cosolve
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError, UnsupportedProblemError
+from cosolve.core.metric import Metric
+from cosolve.instances.cflp import CFLPInstance
+from cosolve.instances.cpmp import CPMPInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.files import replacing, writing_formats
+from cosolve.instances.regtree import RegressionTreeInstance
+from cosolve.instances.stp import STPInstance
 from cosolve.instances.tsp import Tour, TSPInstance
 
 
@@ -182,3 +187,45 @@ def test_files_are_compressed_if_their_name_says_so(tmp_path, square, suffix):
     tour = Tour(order=np.arange(4))
     cosolve.write_solution(square, tour, tmp_path / f"x.tour{suffix}")
     assert cosolve.read_solution(tmp_path / f"x.tour{suffix}", square) == tour
+
+
+def test_options_are_checked_before_the_reader_runs(tmp_path):
+    """A truth value is no index, and of a text only the reader's declaration says what it means."""
+    path = tmp_path / "x.fjs"
+    path.write_text("1 1 1\n1 1 0 5\n")
+    assert cosolve.read(path, base="0") == cosolve.read(path, base=0) == cosolve.read(path, base=np.int64(0))
+    assert cosolve.read(path, base=None) == cosolve.read(path)
+    for base in (True, 0.5, [0]):
+        with pytest.raises(ValueError, match="option base of format 'fjs' must be an integer or none, got"):
+            cosolve.read(path, base=base)
+
+
+def _with_negative_zeros() -> list[cosolve.Instance]:
+    some = np.array([[1.0, -0.0], [3.0, 4.0]])
+    return [
+        CFLPInstance(capacity=some[1], fixed_cost=some[0], demand=some[0], cost=some),
+        CPMPInstance(
+            distances=Distances.from_coords(some, Metric.EXACT_2D), capacity=some[1], demand=some[0], p=1, name="c"
+        ),
+        CPMPInstance(distances=Distances.from_matrix(some), capacity=some[1], demand=some[0], p=1),
+        RegressionTreeInstance(X=some, y=some[0], alpha=-0.0),
+        STPInstance(num_nodes=2, edges=[[0, 1]], weights=[-0.0], terminals=[0, 1]),
+    ]
+
+
+@pytest.mark.parametrize("instance", _with_negative_zeros(), ids=lambda instance: instance.problem)
+def test_the_sign_of_a_zero_does_not_matter(tmp_path, instance):
+    """Files are written without it: what was read back had another digest."""
+    cosolve.write(instance, tmp_path / "x")
+    assert cosolve.read(tmp_path / "x", problem=instance.problem) == instance
+
+
+def test_the_suffix_of_another_format_is_refused(tmp_path, square):
+    """A tour problem in bench.mps is read by nobody; vague suffixes and those of no format say nothing."""
+    for name in ("x.mps", "x.csv.gz", "x.npz"):
+        with pytest.raises(ValueError, match="which can't be written for tsp; say which format is meant"):
+            cosolve.write(square, tmp_path / name)
+    for name in ("x.txt", "x.dat", "x", "x.0", "E1k.0.gz"):
+        assert cosolve.write(square, tmp_path / name) == "tsplib"
+    assert cosolve.write(square, tmp_path / "x.mps", format="tsplib") == "tsplib"
+    assert sorted(os.listdir(tmp_path)) == ["E1k.0.gz", "x", "x.0", "x.dat", "x.mps", "x.txt"]

@@ -189,8 +189,8 @@ def test_reader_takes_numbers_of_all_kinds(tmp_path):
         ("T 3", "T x", 20),
         ("T 3", "TP 3 4", 20),
         ("T 3\nEND\nEOF\n", "", 17),
-        ("SECTION Graph", "SECTION Other", None),
-        ("SECTION Terminals", "SECTION Other", None),
+        ("SECTION Graph", "SECTION Other", 5),
+        ("SECTION Terminals", "SECTION Other", 17),
         ("Terminals 2\nT 1\nT 3\n", "", 17),
         ("EOF", "what", 22),
     ],
@@ -204,6 +204,26 @@ def test_malformed_files_are_refused_with_their_line(tmp_path, old, new, line):
         read(path)
     if line is not None:
         assert error.value.line == line
+
+
+@pytest.mark.parametrize("name", ["MaximumDegrees", "NodeWeights", "HopConstraint", "Obstacles"])
+def test_sections_of_another_problem_are_refused(tmp_path, name):
+    """Skipped without a word, they left a Steiner tree problem with another optimum."""
+    path = tmp_path / "x.stp"
+    path.write_text(TINY.replace("EOF", f"SECTION {name}\nMD 2\nEND\nEOF"))
+    with pytest.raises(InvalidInstanceError, match=f"section {name}: not the plain Steiner tree problem") as error:
+        read(path)
+    assert error.value.line == 22
+
+
+def test_sections_that_change_nothing_are_skipped(tmp_path):
+    """SteinLib has final solutions, PACE tree decompositions."""
+    path = tmp_path / "x.stp"
+    path.write_text(TINY)
+    plain = read(path)
+    more = "SECTION Finalsolution\nE 1 2\nEND\nSECTION Tree Decomposition\ns td 1 4 4\nb 1 1 2 3 4\nEND\nEOF"
+    path.write_text(TINY.replace("EOF", more))
+    assert read(path) == plain
 
 
 @given(st.integers(0, TINY.index("END\nEOF") - 1))

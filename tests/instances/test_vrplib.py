@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -292,3 +293,25 @@ def test_written_files_read_back_equal(tmp_path_factory, coords, metric, name, m
     path = tmp_path_factory.mktemp("w") / "x.vrp"
     write(instance, path)
     assert read(Source.open(path), "cvrp") == instance
+
+
+@pytest.mark.parametrize("name", ["CMT1", "tai75a", "Golden_9", "Li_21"])
+def test_rounded_distances_stay_rounded_whatever_the_file_is_called(tmp_path, name):
+    """What is written goes to a temporary name first, which is that of no unrounded set."""
+    instance = parse(tmp_path, TINY)
+    cosolve.write(instance, tmp_path / f"{name}.vrp")
+    assert cosolve.read(tmp_path / f"{name}.vrp") == instance
+    cosolve.write(instance, tmp_path / "plain.vrp")
+    (tmp_path / "plain.vrp").rename(tmp_path / f"{name}.vrp")
+    assert cosolve.read(tmp_path / f"{name}.vrp") == instance
+
+
+def test_names_stay_as_they_are_however_often_a_file_is_copied(tmp_path):
+    """Read as Latin-1 and written as UTF-8, a name doubled its strange letters with every copy."""
+    instance = dataclasses.replace(parse(tmp_path, TINY), name="Zürich à 東")
+    for _ in range(3):
+        cosolve.write(instance, tmp_path / "x.vrp")
+        instance = cosolve.read(tmp_path / "x.vrp")
+    assert instance.name == "Zürich à 東"
+    (tmp_path / "old.vrp").write_bytes((tmp_path / "x.vrp").read_text("utf-8").replace("à 東", "").encode("latin-1"))
+    assert cosolve.read(tmp_path / "old.vrp").name == "Zürich"

@@ -17,15 +17,6 @@ INFINITY = 1e20
 OBJECTIVE = -1
 
 
-def decoded(source: Source) -> str:
-    """The whole file as text without loss: two names must never become one."""
-    content = bytes(source.data)
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
-
-
 class Draft:
     """
     Rows, columns and entries with the lines that they stand in.

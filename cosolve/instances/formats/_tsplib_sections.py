@@ -117,7 +117,7 @@ def scan(source: Source) -> Header:
         source.fail("expected a keyword line (KEYWORD : value) at the beginning.", first)
     while position < len(data):
         _, line = next(source.lines(position))
-        body = position + len(line)
+        body = source.line_end(position)
         key, colon, value = line.partition(":")
         key = key.strip().upper()
         first_word = key.split()[0] if key else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.instance import Instance, Solution
@@ -34,7 +34,8 @@ class Format:
     write
         ``write(instance, path)``, or ``None`` for a format that is only read. The path is a temporary one.
     options
-        Names of the keyword options of ``read`` with one line each.
+        Names of the keyword options of ``read`` with one line each. The types that ``read`` declares for them are
+        what users may give, see :meth:`option_types`.
     """
 
     name: str
@@ -45,6 +46,14 @@ class Format:
     read: Callable[..., Instance]
     write: Callable[[Any, Path], None] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+
+    def option_types(self) -> dict[str, Any]:
+        """Type of each option as the signature of ``read`` declares it; ``Any`` for one without."""
+        try:
+            hints = get_type_hints(self.read)
+        except (NameError, TypeError):  # a plug-in's names known to type checkers only, or no plain function
+            hints = {}
+        return {name: hints.get(name, Any) for name in self.options}
 
 
 @dataclass(frozen=True)

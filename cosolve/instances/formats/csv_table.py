@@ -18,7 +18,7 @@ import numpy as np
 
 from cosolve.instances.formats._table_scan import scan
 from cosolve.instances.formats.base import Format
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, decoded
 from cosolve.instances.regtree import RegressionTreeInstance
 
 _MARK = "# regtree"
@@ -120,7 +120,7 @@ def read(
         source.fail(f"header must be true or false, got {header!r}.")
     has_names = _is_header(rows) if header is None else bool(header)
     num_columns = len(rows[0])
-    names = [_text(cell) for cell in rows[0]] if has_names else [f"x{j}" for j in range(num_columns)]
+    names = list(rows[0]) if has_names else [f"x{j}" for j in range(num_columns)]
     if len(set(names)) < num_columns:
         again = next(name for name in names if names.count(name) > 1)
         source.fail(f"two columns are named {again[:60]!r}.", start)
@@ -202,7 +202,7 @@ def _column_names(names: list[str]) -> list[str]:
 
 def _comment(source: Source) -> dict[str, Any]:
     """What the comment of the first line sets."""
-    first = source.head.split("\n", 1)[0]
+    first = _text(source.head.split("\n", 1)[0])
     if not first.startswith(_MARK):
         return {}
     said: dict[str, Any] = {}
@@ -235,7 +235,7 @@ def _preview(source: Source, separator: str | None = None) -> tuple[list[list[st
         del lines[-1]  # it may be cut
     if lines[0].startswith(_MARK):
         del lines[0]
-    lines = [line.rstrip("\r") for line in lines if line.strip()][:_PREVIEW]
+    lines = [_text(line).rstrip("\r") for line in lines if line.strip()][:_PREVIEW]
     if separator is not None:
         separator = {"tab": "\t", "blank": " "}.get(separator, separator)
         if separator not in (*_SEPARATORS, " "):
@@ -270,12 +270,9 @@ def _cells(line: str, separator: str) -> list[str]:
     return [cell for cell in cells if cell] if separator == " " else cells
 
 
-def _text(cell: str) -> str:
-    """A cell of a source's head, which is bytes as Latin-1, in the file's own encoding."""
-    try:
-        return cell.encode("latin-1").decode("utf-8")
-    except UnicodeDecodeError:
-        return cell
+def _text(line: str) -> str:
+    """A line of a source's head, which is bytes as Latin-1, in the file's own encoding."""
+    return decoded(line.encode("latin-1"))
 
 
 def _is_number(cell: str) -> bool:

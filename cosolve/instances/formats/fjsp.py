@@ -173,7 +173,7 @@ def _read_head(source: Source, most: int) -> tuple[int, int, int, dict[str, obje
         meta["flexibility"] = float(flexibility[2])
     if any(comments):
         meta["comment"] = "\n".join(comment for comment in comments if comment)
-    return num_jobs, num_machines, position + len(line) + 1, meta
+    return num_jobs, num_machines, source.line_end(position) + 1, meta
 
 
 def _read_rows(source: Source, body: int, num_jobs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -305,13 +305,16 @@ def write_jsplib(instance: FJSPInstance, path: Path) -> None:
     Raises
     ------
     ValueError
-        If an operation has several machines, or a job not as many operations as there are machines.
+        If an operation has several machines, a job not as many operations as there are machines, or no operation
+        needs machine 0: read back, the machines would count from 1.
     """
     if not instance.is_job_shop or (np.diff(instance.job_ptr) != instance.num_machines).any():
         raise ValueError(
             "format 'jsplib' holds one machine per operation and one operation per job and machine; "
             "write this instance as 'fjs'."
         )
+    if instance.num_ops and not (instance.alt_machine == 0).any():
+        raise ValueError("format 'jsplib' holds machine 0 with an operation only; write this instance as 'fjs'.")
     pairs = np.column_stack((instance.alt_machine, instance.alt_time)).reshape(instance.num_jobs, -1)
     with path.open("w") as file:
         file.write(f"{instance.num_jobs} {instance.num_machines}\n")

@@ -148,7 +148,7 @@ def read_matrix_market(source: Source, problem: str) -> GraphInstance:
 
     Values, zeros included, and the direction of entries mean nothing here.
     """
-    banner = source.head.splitlines()[0].lower().split()
+    banner = source.head_lines[0].lower().split()
     if len(banner) != 5 or banner[1:3] != ["matrix", "coordinate"]:
         source.fail("expected '%%MatrixMarket matrix coordinate FIELD SYMMETRY'.", 0)
     extra = {"pattern": 0, "integer": 1, "real": 1, "double": 1, "complex": 2}.get(banner[3])

@@ -13,7 +13,6 @@ from cosolve.instances.formats._milp_draft import (
     OBJECTIVE,
     Draft,
     check_written,
-    decoded,
     fresh,
     written_names,
 )
@@ -82,7 +81,7 @@ class _Reader:
         self._binary: dict[int, int] = {}
 
     def read(self) -> MILPInstance:
-        text = decoded(self._source)
+        text = self._source.text()
         title = re.match(r"\s*\\\s*Problem(?: name)?:[ \t]*([^\n]*)", text, re.IGNORECASE)
         text = re.sub(r"\\[^\n]*", "", text)
         headers = list(_HEADER.finditer(text))

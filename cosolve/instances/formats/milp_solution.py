@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from cosolve.instances.formats._milp_draft import decoded
 from cosolve.instances.formats.base import SolutionFormat
 from cosolve.instances.formats.source import Source
 from cosolve.instances.milp import MILPInstance, Values
@@ -16,41 +17,65 @@ _REMARKS = ("#", "=obj=")
 _SENTENCES = ("solution status:", "objective value:", "no solution available")
 
 
+_GAP = re.compile(r"\s+")
+
+
 def _names(instance: MILPInstance) -> list[str]:
     return list(instance.col_names) or [f"x{column}" for column in range(instance.size)]
 
 
 def read(source: Source, instance: MILPInstance) -> Values:
     """
-    Read lines of name and value; whatever follows on a line is ignored, and columns left out are 0.
+    Read lines of name and value; whatever follows on a line is ignored, and columns left out are 0. Of names with
+    blanks (fixed MPS has them) the longest that a line begins with, with a number behind it, is meant.
 
     A file of HiGHS is read from "# Columns" to "# Rows". Columns of an instance without names are "x0", "x1", ...
     """
-    lines = list(enumerate(decoded(source).splitlines(), 1))
+    lines = list(enumerate(source.text().splitlines(), 1))
     starts = [k for k, (_, line) in enumerate(lines) if line.startswith("# Columns")]
     if starts:
         stops = [k for k, (_, line) in enumerate(lines) if line.startswith("# Rows") and k > starts[0]]
         lines = lines[starts[0] : stops[0] if stops else None]
     columns = {name: column for column, name in enumerate(_names(instance))}
+    num_words = max((len(name.split()) for name in columns), default=1)
     values = np.zeros(instance.size)
     seen = np.zeros(instance.size, dtype=np.bool_)
     for number, line in lines:
         words = line.split()
         if not words or line.lower().startswith(_SENTENCES):
             continue
-        column = columns.get(words[0])
+        name, value = _split(line.strip(), columns, num_words) if num_words > 1 else (words[0], words[1:2])
+        column = columns.get(name)
         if column is None and line.lower().startswith(_REMARKS):
             continue
         if column is None:
-            source.fail(f"the instance has no column {words[0][:80]!r}.", line=number)
+            source.fail(f"the instance has no column {name[:80]!r}.", line=number)
         if seen[column]:
-            source.fail(f"column {words[0]!r} comes twice.", line=number)
+            source.fail(f"column {name!r} comes twice.", line=number)
         seen[column] = True
         try:
-            values[column] = float(words[1])
+            values[column] = float(value[0])
         except (IndexError, ValueError):
             source.fail(f"expected a name and a number, got {line.strip()[:80]!r}.", line=number)
     return Values(values=values)
+
+
+def _split(line: str, columns: dict[str, int], num_words: int) -> tuple[str, list[str]]:
+    """Name and what follows, the value first."""
+    ends = [gap.start() for gap in islice(_GAP.finditer(line), num_words)]
+    for end in reversed(ends):
+        if line[:end] in columns and _is_number(line[end:].split(maxsplit=1)[0]):
+            return line[:end], line[end:].split()
+    words = line.split()
+    return words[0], words[1:]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def write(instance: MILPInstance, solution: Values, objective: float | None, path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from cosolve.core.errors import InvalidInstanceError
-from cosolve.instances.formats._milp_draft import OBJECTIVE, Draft, check_written, decoded, fresh, written_names
+from cosolve.instances.formats._milp_draft import OBJECTIVE, Draft, check_written, fresh, written_names
 from cosolve.instances.formats.base import Format
 from cosolve.instances.formats.source import Source
 from cosolve.instances.milp import MILPInstance
@@ -65,7 +65,7 @@ def read(source: Source, problem: str) -> MILPInstance:
     constant. Integer columns without bounds are binary; a negative upper bound without a lower one makes that
     minus infinity, as in CPLEX, Gurobi and GLPK.
     """
-    lines = decoded(source).split("\n")
+    lines = source.text().split("\n")
     free, fixed = _Reader(source, _free_words), _Reader(source, _fixed_words)
     try:
         return free.read(lines)

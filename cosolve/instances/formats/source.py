@@ -42,6 +42,14 @@ def is_archive(data: np.ndarray | bytes) -> bool:
     return bytes(data[:4]) == _ARCHIVE_MARK
 
 
+def decoded(content: bytes) -> str:
+    """Bytes as UTF-8, which is what writers use, or failing that as Latin-1, which loses nothing either."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
 class Source:
     """
     Content of one text file (or NumPy archive), and the errors that name it.
@@ -112,33 +120,42 @@ class Source:
 
     @cached_property
     def head(self) -> str:
-        """The first 64 KiB as text."""
+        """The first 64 KiB as text, a character for each byte."""
         return bytes(self.data[:65536]).decode("latin-1")
 
     @cached_property
     def head_lines(self) -> list[str]:
-        """Non-blank lines of the head, stripped; the last may be cut."""
-        return [line.strip() for line in self.head.splitlines() if line.strip()]
+        """Non-blank lines of the head, decoded and stripped; the last may be cut."""
+        # Latin-1 text has more line ends than the file: 0x85 is one, and part of many letters in UTF-8.
+        lines = (decoded(line).strip() for line in bytes(self.data[:65536]).split(b"\n"))
+        return [line for line in lines if line]
 
     def text(self) -> str:
-        """The whole file as text; only for formats of moderate size."""
-        return bytes(self.data).decode("utf-8", errors="replace")
+        """The whole file as text, without loss: two names must never become one. Only for formats of moderate size."""
+        return decoded(bytes(self.data))
 
     def lines(self, start: int = 0) -> Iterator[tuple[int, str]]:
-        """Pairs (byte position of the line's start, line without its end) from a byte position on."""
-        position, size = start, len(self.data)
-        while position < size:
-            # Chunked search: lines are short, but one may be a whole matrix.
-            end, step = position, 256
-            while end < size:
-                hits = np.flatnonzero(self.data[end : end + step] == 10)
-                if len(hits):
-                    end += int(hits[0])
-                    break
-                end = min(size, end + step)
-                step *= 2
-            yield position, bytes(self.data[position:end]).decode("latin-1").rstrip("\r")
+        """
+        Pairs (byte position of the line's start, line without its end) from a byte position on.
+
+        A line is UTF-8, or failing that Latin-1: its length is not its number of bytes, see :meth:`line_end`.
+        """
+        position = start
+        while position < len(self.data):
+            end = self.line_end(position)
+            yield position, decoded(bytes(self.data[position:end])).rstrip("\r")
             position = end + 1
+
+    def line_end(self, position: int) -> int:
+        """Byte position of the newline that ends the line of a byte position, or of the end of the file."""
+        # Chunked search: lines are short, but one may be a whole matrix.
+        end, step, size = position, 256, len(self.data)
+        while end < size:
+            hits = np.flatnonzero(self.data[end : end + step] == 10)
+            if len(hits):
+                return end + int(hits[0])
+            end, step = min(size, end + step), step * 2
+        return end
 
     def line_number(self, position: int) -> int:
         """1-based number of the line that holds a byte position."""

@@ -2,7 +2,8 @@
 SteinLib .stp files, the PACE 2018 .gr files without header, and edge lists of Steiner trees.
 
 A file is a sequence of ``SECTION name`` ... ``END`` blocks, then ``EOF``; keywords ignore case, ``#`` starts a comment.
-Graph and Terminals are read, Coordinates and Presolve are kept in ``meta``, others (Comment apart) are skipped.
+Graph and Terminals are read, Comment, Coordinates and Presolve are kept in ``meta``, a final solution and a tree
+decomposition are skipped. All others (MaximumDegrees, NodeWeights, HopConstraint, ...) make it another problem.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _MAGIC = "33d32945"
 
 #: Characters of a line whose weight is not cut off by this limit, but refused.
 _LONGEST = 2000
+
+#: Sections that change nothing about the problem; the last two are skipped.
+_HARMLESS = ("comment", "coordinates", "presolve", "finalsolution", "tree")
 
 #: What the edge kernel may object to, by its code.
 _FAULTS = {
@@ -67,7 +71,7 @@ class _Reader:
         while position < len(self.source.data):
             start, text = next(self.source.lines(position))
             words = text.split("#")[0].split()
-            position = start + len(_raw_line(self.source.data, start)) + 1
+            position = self.source.line_end(start) + 1
             if not words:
                 continue
             keyword = words[0].lower()
@@ -79,6 +83,8 @@ class _Reader:
                 section = words[1].lower()
                 if section == "graph":
                     position = self.graph(position, start)
+                elif section != "terminals" and section not in _HARMLESS:
+                    self.source.fail(f"section {words[1][:40]}: not the plain Steiner tree problem, not read.", start)
                 else:
                     position = self.other(section, position, start)
             else:
@@ -189,7 +195,7 @@ class _Reader:
             self.terminals = terminals
         if coords and sorted(coords) == list(range(self.num_nodes)) and len(set(map(len, coords.values()))) == 1:
             self.coords = frozen_array([coords[node] for node in range(self.num_nodes)], np.float64)
-        return start + len(_raw_line(source.data, start)) + 1
+        return source.line_end(start) + 1
 
     def comment(self, keyword: str, text: str) -> None:
         value = text.split(None, 1)[1].strip().strip('"') if len(text.split(None, 1)) > 1 else ""
@@ -202,7 +208,7 @@ class _Reader:
         for start, text in self.source.lines(position):
             words = text.split("#")[0].split()
             if words:
-                return start, words, start + len(_raw_line(self.source.data, start)) + 1
+                return start, words, self.source.line_end(start) + 1
         self.source.fail(f"the file ends inside section {section}.", begin)
 
     def count(self, words: list[str], start: int) -> int:
@@ -241,16 +247,6 @@ class _Reader:
             name=self.name,
             meta=self.meta,
         )
-
-
-def _raw_line(data: np.ndarray, start: int) -> bytes:
-    end, step = start, 256
-    while end < len(data):
-        hits = np.flatnonzero(data[end : end + step] == 10)
-        if len(hits):
-            return bytes(data[start : end + int(hits[0])])
-        end, step = min(len(data), end + step), step * 2
-    return bytes(data[start:end])
 
 
 def _text(data: np.ndarray, start: int, length: int = 80) -> str:
@@ -354,7 +350,7 @@ def _parse_edges(
 
 def write(instance: STPInstance, path: Path) -> None:
     """Write a SteinLib file; weights keep every digit."""
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.write("33D32945 STP File, STP Format Version 1.0\n\nSECTION Comment\n")
         file.write(f'Name    "{instance.name}"\n')
         for key in ("creator", "remark", "date"):

@@ -311,7 +311,6 @@ def write(instance: VehicleRoutingInstance, path: Path) -> None:
     n = distances.num_nodes
     is_matrix = distances.metric == Metric.MATRIX
     is_full = is_matrix and instance.problem.startswith("a")
-    is_timed = isinstance(instance, VRPTWInstance)
     if not distances.is_complete:
         raise ValueError("format vrplib holds finite distances only; format npz holds infinite ones too.")
     if isinstance(instance, VRPTWInstance) and not _is_same(distances, instance.durations):
@@ -322,8 +321,8 @@ def write(instance: VehicleRoutingInstance, path: Path) -> None:
     lines.append(f"EDGE_WEIGHT_TYPE : {'EXPLICIT' if is_matrix else distances.metric.name}")
     if is_matrix:
         lines.append(f"EDGE_WEIGHT_FORMAT : {'FULL_MATRIX' if is_full else 'LOWER_ROW'}")
-    elif distances.metric == Metric.EUC_2D and _usual_rounding(is_timed, instance.name, path.stem) != "nint":
-        lines.append("ROUNDING : nint")
+    elif distances.metric == Metric.EUC_2D:
+        lines.append("ROUNDING : nint")  # always: a file may get the name of an unrounded set later
     if isinstance(vehicles := instance.meta.get("vehicles"), int):
         lines.append(f"VEHICLES : {vehicles}")
     lines.append(f"CAPACITY : {_number(instance.capacity)}")

@@ -76,12 +76,15 @@ def train(
     Raises
     ------
     ValueError
-        If ``out`` holds a run already and ``resume`` is not set, or the other way round; or there are too few labels.
+        If no instances are named, ``out`` holds a run already and ``resume`` is not set, or the other way round; or
+        there are too few labels.
     FileNotFoundError
         If there are no instances.
     InvalidFileError
         If the state or the labels are damaged or of another config.
     """
+    if not config.data.instances:
+        raise ValueError("data.instances must name a folder of MILP files (--instances FOLDER), got none.")
     begin, settings, where = perf_counter(), config.training, device_of(device)
     tell = on_metrics or (lambda line: None)
     labels = label(

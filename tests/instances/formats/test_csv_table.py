@@ -79,8 +79,16 @@ def test_first_row_is_names_if_it_can_not_be_data(tmp_path, first, names):
 def test_the_guess_about_the_header_can_be_overruled(tmp_path):
     assert read(tmp_path, "1,2,3\n4,5,6\n", header=False).size == 2
     assert read(tmp_path, "1.5,2,3\n4,5,6\n", header=True).feature_names == ("1.5", "2")
-    with pytest.raises(InvalidInstanceError, match="header must be true or false"):
+    with pytest.raises(ValueError, match="header of format 'csv' must be true or false, got 'maybe'"):
         read(tmp_path, TABLE, header="maybe")
+
+
+@pytest.mark.parametrize("name", ["NO", "yes", "1.50", "1e3", "none"])
+def test_a_column_may_be_called_like_a_value(tmp_path, name):
+    """Of --set target=NO the command line made false, which is column 0; nitric oxide is a usual target."""
+    instance = read(tmp_path, f"a,{name},c\n1,2,3\n4,5,6\n", header=True, target=name)
+    assert instance.y.tolist() == [2, 5]
+    assert read(tmp_path, f"a,{name},c\n1,2,3\n4,5,6\n", header=True, drop=name).feature_names == ("a",)
 
 
 def test_columns_are_chosen_by_name_or_position(tmp_path):
@@ -211,3 +219,10 @@ def test_published_tables_are_read(data):
         assert cosolve.read(data / "regression" / path, problem="regtree", format="csv").X.shape == shape
     seoul = {"target": "Rented Bike Count", "drop": "Date,Seasons,Holiday,Functioning Day"}
     assert cosolve.read(data / "regression/uci_raw/SeoulBikeData.csv", **seoul).X.shape == (8760, 9)
+
+
+def test_names_with_letters_of_all_kinds(tmp_path):
+    """The second bytes of "à" and "Å" are a blank and a line end of Latin-1."""
+    table = "voilà,Å,y\n1,2,3\n4,5,6\n"
+    assert read(tmp_path, table).feature_names == ("voilà", "Å")
+    assert read(tmp_path, f"# regtree target=Å\n{table}").y.tolist() == [2, 5]

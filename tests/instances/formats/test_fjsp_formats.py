@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 import cosolve
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError
-from cosolve.instances.fjsp import Schedule
+from cosolve.instances.fjsp import FJSPInstance, Schedule
 from cosolve.instances.formats.base import formats
 from cosolve.instances.formats.source import Source
 from cosolve.testing.contract import check_format, check_solution_format
@@ -123,6 +123,18 @@ def test_what_is_written_reads_back_the_same(tmp_path, instance):
     path = tmp_path / "x.fjs"
     cosolve.write(instance, path, format="fjs")
     assert cosolve.read(path, format="fjs") == instance
+
+
+def test_a_job_shop_without_machine_0_is_no_jsplib_file(tmp_path):
+    """Read back, its machines would have moved by one."""
+    fields = {"job_ptr": [0, 2], "alt_ptr": [0, 1, 2], "alt_machine": [1, 1], "alt_time": [3, 4], "num_machines": 2}
+    instance = FJSPInstance(
+        **{key: np.array(value) if key != "num_machines" else value for key, value in fields.items()}
+    )
+    with pytest.raises(ValueError, match="machine 0"):
+        cosolve.write(instance, tmp_path / "x.jsp")
+    cosolve.write(instance, tmp_path / "x.fjs")
+    assert cosolve.read(tmp_path / "x.fjs", format="fjs", base=1) == instance
 
 
 def test_both_formats_keep_the_contract(tmp_path):

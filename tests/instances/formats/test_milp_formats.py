@@ -651,3 +651,17 @@ def test_reading_a_large_file_takes_seconds(tmp_path: Path):
         began = time.process_time()
         assert cosolve.read(tmp_path / f"x{suffix}") == instance
         assert time.process_time() - began < 5
+
+
+def test_names_with_blanks_are_read_back(tmp_path, named):
+    """Fixed MPS has them: what solve wrote could not be validated."""
+    instance = replace(named, col_names=("X", "X 1", "A  2 b"))
+    solution = Values(values=np.array([3.0, 1.0, 2.5]))
+    path = tmp_path / "x.sol"
+    cosolve.write_solution(instance, solution, path, objective=3.5)
+    assert cosolve.read_solution(path, instance) == solution
+    path.write_text("X 1\t4 \t(obj:1)\nX  2\n")
+    assert cosolve.read_solution(path, instance).values.tolist() == [2, 4, 0]
+    path.write_text("X 2 3\nA  2 c 5\n")
+    with pytest.raises(InvalidSolutionError, match="no column 'A'"):
+        cosolve.read_solution(path, instance)

@@ -214,3 +214,21 @@ def test_missing_file_and_folder_are_the_operating_systems_errors(tmp_path):
             Source.open(tmp_path / name)
     with pytest.raises(OSError):
         Source.open(tmp_path)
+
+
+def test_lines_of_the_head_end_where_lines_end():
+    """0x85 is a line end of Latin-1 and the second byte of a UTF-8 letter: a comment fell apart in two lines."""
+    text = "c Å x\n\r\n p edge 3 2\r\ne 1 2"
+    assert source(text).head_lines == ["c Å x", "p edge 3 2", "e 1 2"]
+    assert source(text.encode("latin-1")).head_lines == ["c Å x", "p edge 3 2", "e 1 2"]
+    assert source(b"c \x85\x0b1 2\n").head_lines == [b"c \x85\x0b1 2".decode("latin-1")]
+
+
+def test_lines_are_utf8_or_latin1_and_count_bytes():
+    """A position counted in letters would put the numbers that follow elsewhere."""
+    raw = "# é à\n# ü\r\n1 2\n".encode()
+    it = source(raw)
+    assert list(it.lines()) == [(0, "# é à"), (8, "# ü"), (14, "1 2")]
+    assert [it.line_end(k) for k in (0, 3, 8, 14, 18)] == [7, 7, 13, 17, 18]
+    latin = "# é à\n1 2".encode("latin-1")
+    assert list(source(latin).lines()) == [(0, "# é à"), (6, "1 2")]
