@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.core.gap import ZERO
 from cosolve.evaluation.records import Record
 
 
@@ -52,10 +53,12 @@ class Curves:
 
 def relative_gaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """:func:`cosolve.core.gap.relative_gap` of each pair, NaN for a missing value."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gaps = np.abs(a - b) / np.maximum(np.abs(a), np.abs(b))
-        is_one = ~(np.isfinite(a) & np.isfinite(b)) | (a < 0) & (b > 0) | (b < 0) & (a > 0)
-    return np.where(is_one, 1.0, np.where(a == b, 0.0, gaps))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        distances = np.abs(a - b)
+        gaps = distances / np.maximum(np.abs(a), np.abs(b))
+        is_missing = ~(np.isfinite(a) & np.isfinite(b))
+        is_opposite = (a < 0) & (b > 0) | (b < 0) & (a > 0)
+    return np.where(is_missing, 1.0, np.where(distances <= ZERO, 0.0, np.where(is_opposite, 1.0, gaps)))
 
 
 def primal_gaps(objective: np.ndarray, reference: np.ndarray, is_max: np.ndarray) -> np.ndarray:

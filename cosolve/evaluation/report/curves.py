@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.core.gap import relative_gap
 from cosolve.evaluation.metrics import Curve, curve_values, mean_curve
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.scores import gap_curve, instance_keys
@@ -77,9 +78,9 @@ def trace(record: Record, most: int) -> list[list[float | None]]:
         return []
     base = record.reference.value
     curve = gap_curve(record)
-    bounds = [(p.time, _relative(p.bound, base)) for p in record.trajectory if p.bound is not None]
+    bounds = [(p.time, relative_gap(p.bound, base)) for p in record.trajectory if p.bound is not None]
     if not bounds and record.bound is not None and record.times.solve is not None:
-        bounds = [(record.times.solve, _relative(record.bound, base))]
+        bounds = [(record.times.solve, relative_gap(record.bound, base))]
     gaps = curve[1:] if curve else []  # at time 0 it stands at 1, which is no event
     times = sorted({time for time, _ in (*gaps, *bounds)})
     if len(times) > most:
@@ -96,11 +97,6 @@ def _at(points: Sequence[tuple[float, float]], times: Sequence[float]) -> list[f
     first = points[0][0]
     values = curve_values(list(points), times)
     return [None if time < first else short_number(value) for time, value in zip(times, values)]
-
-
-def _relative(value: float, base: float) -> float:
-    scale = max(abs(value), abs(base))
-    return min(abs(value - base) / scale, 1.0) if scale > 0 else 0.0
 
 
 def step_changes(points: Sequence[tuple[float, float]]) -> list[list[float | None]]:
