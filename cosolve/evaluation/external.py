@@ -23,13 +23,13 @@ from cosolve.core.problem import judge
 from cosolve.core.result import Status
 from cosolve.core.solver import make_options
 from cosolve.evaluation.command import CommandOptions, fields_of, fill, solution_suffix, write_instance
+from cosolve.evaluation.conclusion import Evidence, conclude
 from cosolve.evaluation.launcher import BASELINE, Account, Request
 from cosolve.evaluation.machine import describe
 from cosolve.evaluation.plan import Task
 from cosolve.evaluation.records import Failure, Times
 from cosolve.evaluation.site import Ready, Run, Site
 from cosolve.evaluation.solutions import to_arrays
-from cosolve.evaluation.solver_run import Evidence, conclude
 from cosolve.evaluation.suite import FromFile
 
 #: Name of the file with the times of saved solutions, in their folder.
