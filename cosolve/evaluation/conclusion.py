@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from cosolve.core.monitor import is_close
+from cosolve.core.monitor import is_close, proves
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status, TracePoint
 from cosolve.core.solver import solvers
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 #: Most characters of a message that are kept.
 _MAX_MESSAGE = 2000
+
+#: Seconds, and share of the limit, by which a run may return after its limit and its proof still count: a solver that
+#: stops at the limit itself tells its last bound a little later.
+_TARDY, _TARDY_SHARE = 0.1, 0.01
+
+#: What only a proof can say.
+_PROOFS = frozenset({Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED})
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def _checked(answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         Status(answer["status"])
         if answer["limit"] is not None:
             Limit(answer["limit"])
-        numbers = {name: answer[name] for name in ("objective", "claimed", "build", "solve")}
+        numbers = {name: answer.get(name) for name in ("objective", "claimed", "bound", "build", "solve")}
         return {
             **answer,
             **{name: None if value is None else float(value) for name, value in numbers.items()},
@@ -99,8 +106,8 @@ def conclude(ready: Ready, evidence: Evidence, started: datetime) -> Run:
     """
     The record of a run: what was handed over is judged here, whatever the process said of it.
 
-    With the rules of FrontierCO, objectives of the curve and bounds, which are those of the instance itself, would
-    not be comparable with the objective: the record has neither.
+    With the rules of FrontierCO, objectives of the curve, bounds and proofs, which are those of the instance itself,
+    would not be comparable with the objective: the record has none of them.
     """
     from cosolve.evaluation.site import Run
 
@@ -121,9 +128,12 @@ def conclude(ready: Ready, evidence: Evidence, started: datetime) -> Run:
     if failure is None and not _is_last(evidence):
         message = f"what it found after its time limit does not count. {message}"
     is_compat = task.judge != "strict"
-    trajectory = () if is_compat else evidence.trajectory
-    bound = trajectory[-1].bound if trajectory else None
-    status, limit = _status(answer, failure, objective, is_last=_is_last(evidence))
+    bound, is_refuted = _bound(ready, evidence, None if is_compat else objective)
+    if is_refuted and failure is None:
+        failure = Failure.ERROR
+        message = message or "its bound contradicts the verified objective."
+    trajectory = _without_bounds(evidence.trajectory) if is_refuted else evidence.trajectory
+    status, limit = _status(ready, evidence, failure, objective)
     record = task.record(
         ready.identity,
         status=status,
@@ -133,8 +143,8 @@ def conclude(ready: Ready, evidence: Evidence, started: datetime) -> Run:
         version=answer.get("version") or _version(task.entrant.solver),
         objective=objective,
         claimed=answer.get("claimed"),
-        bound=bound,
-        trajectory=trajectory,
+        bound=None if is_compat else bound,
+        trajectory=() if is_compat else trajectory,
         times=Times(
             read=ready.identity.read,
             build=answer.get("build"),
@@ -207,10 +217,48 @@ def _is_last(evidence: Evidence) -> bool:
     return evidence.answer is not None and evidence.answer.get("objective") == known
 
 
+def _is_in_time(ready: Ready, evidence: Evidence) -> bool:
+    """Whether the answer came by the time limit, or as soon after it as stopping takes."""
+    seconds = None if evidence.answer is None else evidence.answer.get("solve")
+    limit = ready.task.stop.time_limit
+    return seconds is not None and seconds <= limit + max(_TARDY, _TARDY_SHARE * limit)
+
+
+def _told_bound(evidence: Evidence) -> float | None:
+    """Last bound that was told in time."""
+    return evidence.trajectory[-1].bound if evidence.trajectory else None
+
+
+def _bound(ready: Ready, evidence: Evidence, objective: float | None) -> tuple[float | None, bool]:
+    """Best bound that stands, and whether what the solver told is refuted by a verified solution."""
+    told, answer = _told_bound(evidence), evidence.answer
+    if told is not None and answer is not None and "bound" in answer and answer["bound"] is None:
+        return None, True  # the driver refuses a bound for no other reason
+    if told is not None and objective is not None:
+        sign = 1.0 if ready.instance.sense == "min" else -1.0
+        if proves(told, objective, ready.instance.is_integral):
+            return objective, False
+        if sign * (told - objective) > 0:
+            return None, True
+    if answer is not None and _is_last(evidence) and _is_in_time(ready, evidence):
+        return answer.get("bound"), False
+    return told, False
+
+
+def _without_bounds(trajectory: tuple[TracePoint, ...]) -> tuple[TracePoint, ...]:
+    """The improvements of the objective alone."""
+    points: list[TracePoint] = []
+    for point in trajectory:
+        if point.objective is not None and (not points or point.objective != points[-1].objective):
+            points.append(replace(point, bound=None))
+    return tuple(points)
+
+
 def _status(
-    answer: Mapping[str, Any], failure: Failure | None, objective: float | None, *, is_last: bool
+    ready: Ready, evidence: Evidence, failure: Failure | None, objective: float | None
 ) -> tuple[Status, Limit | None]:
     """What is known after the run, and why it stopped."""
+    answer = evidence.answer or {}
     found = Status.NO_SOLUTION if objective is None else Status.FEASIBLE
     if failure in (Failure.HANG, Failure.MEMORY):
         return found, Limit.TIME if failure is Failure.HANG else Limit.MEMORY
@@ -219,9 +267,24 @@ def _status(
     limit = None if answer.get("limit") is None else Limit(answer["limit"])
     if failure is not None and failure is not Failure.INVALID:
         return Status.ERROR, limit
-    if not is_last:
+    if not _is_last(evidence):
         return found, limit or Limit.TIME  # what it found after its time does not count
-    return Status(answer["status"]), limit
+    status = Status(answer["status"])
+    if status in _PROOFS and not _is_proven_in_time(ready, evidence, status):
+        return found, limit or Limit.TIME
+    if status in _PROOFS and ready.task.judge != "strict":
+        return found, limit
+    return status, limit
+
+
+def _is_proven_in_time(ready: Ready, evidence: Evidence, status: Status) -> bool:
+    """Whether a proof was there by the limit; of an optimum, the curve says so even if the solver returned late."""
+    if _is_in_time(ready, evidence):
+        return True
+    told, handed = _told_bound(evidence), evidence.handed
+    if status is not Status.OPTIMAL or told is None or handed is None or handed.objective is None:
+        return False
+    return proves(told, handed.objective, ready.instance.is_integral)
 
 
 def _version(solver: str) -> str:

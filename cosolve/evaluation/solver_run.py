@@ -110,6 +110,7 @@ class Teller:
                 "limit": jsonable(result.limit),
                 "objective": result.objective,
                 "claimed": jsonable(result.claimed_objective),
+                "bound": result.bound,
                 "build": result.build_time,
                 "solve": result.runtime,
                 "version": result.version,
