@@ -12,17 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.evaluation.derived import solvers_with_one_seed, with_own_references
 from cosolve.evaluation.metrics import TIME_SHIFT, signed_gap
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.references import Reference
-from cosolve.evaluation.scores import (
-    Metric,
-    instance_keys,
-    score,
-    solvers_with_one_seed,
-    took_place,
-    with_own_references,
-)
+from cosolve.evaluation.scores import Metric, instance_keys, score, took_place
 
 
 class Measure(enum.StrEnum):

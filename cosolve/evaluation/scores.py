@@ -9,11 +9,9 @@ how many.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +28,6 @@ from cosolve.evaluation.metrics import (
     time_to_target,
 )
 from cosolve.evaluation.records import Failure, Record
-from cosolve.evaluation.references import Reference, ReferenceKind
 
 #: Failures of the surroundings: the solver was never asked.
 NOT_RUN = frozenset({Failure.MISSING, Failure.UNREADABLE, Failure.UNAVAILABLE, Failure.UNSUPPORTED})
@@ -318,88 +315,3 @@ class _Codes(dict[Hashable, int]):
 
     def code(self, thing: Hashable) -> int:
         return self.setdefault(thing, len(self))
-
-
-# -- derived records --------------------------------------------------------------------------------------
-
-
-def with_own_references(records: Sequence[Record]) -> list[Record]:
-    """
-    Give instances without a reference the best objective among these records, marked as our own.
-
-    Gaps to it compare these solvers with each other and say nothing about the distance to the optimum.
-    """
-    keys = instance_keys(records)
-    best: dict[Hashable, Record] = {}
-    for key, record in zip(keys, records):
-        if record.is_feasible and record.sense is not None and (key not in best or _is_better(record, best[key])):
-            best[key] = record
-    known = {key for key, record in zip(keys, records) if record.reference is not None}
-    filled = []
-    for key, record in zip(keys, records):
-        if key not in known and key in best:
-            objective = best[key].objective
-            assert objective is not None
-            own = Reference(objective, ReferenceKind.OWN, source=f"best of these runs ({best[key].solver})")
-            record = dataclasses.replace(record, reference=own)
-        filled.append(record)
-    return filled
-
-
-def virtual_best(records: Sequence[Record], *, label: str = "virtual best") -> list[Record]:
-    """
-    The solver that picks the best of all for each instance and seed: what a perfect selector would reach.
-
-    A solver that ran with one seed only stands with that run for each of the others' seeds. Ties go to the run that had
-    its solution first.
-
-    Parameters
-    ----------
-    records
-        Of several solvers.
-    label
-        Name of the virtual solver.
-
-    Returns
-    -------
-    list of Record
-        One per instance and seed that any solver ran, otherwise as it was recorded.
-    """
-    single = solvers_with_one_seed(records)
-    runs: dict[Hashable, list[Record]] = defaultdict(list)
-    for key, record in zip(instance_keys(records), records):
-        if took_place(record):
-            runs[key].append(record)
-    chosen = []
-    for candidates in runs.values():
-        for seed in sorted({record.seed for record in candidates}):
-            best: Record | None = None
-            for record in candidates:
-                if record.seed != seed and record.solver not in single:
-                    continue
-                if best is None or _is_better(record, best):
-                    best = record
-            assert best is not None
-            chosen.append(dataclasses.replace(best, solver=label, seed=seed))
-    return chosen
-
-
-def solvers_with_one_seed(records: Iterable[Record]) -> set[str]:
-    """Labels of the solvers that ran with the same seed throughout: one run of theirs stands for every seed."""
-    seeds: dict[str, set[int]] = defaultdict(set)
-    for record in records:
-        seeds[record.solver].add(record.seed)
-    return {solver for solver, used in seeds.items() if len(used) == 1}
-
-
-def _is_better(a: Record, b: Record) -> bool:
-    if a.objective is None or b.objective is None:
-        return a.objective is not None
-    if a.objective != b.objective:
-        return a.objective < b.objective if a.sense == "min" else a.objective > b.objective
-    return _time_to_best(a) < _time_to_best(b)
-
-
-def _time_to_best(record: Record) -> float:
-    known: Iterable[float | None] = (record.times.best, record.times.solve)
-    return next((time for time in known if time is not None), math.inf)

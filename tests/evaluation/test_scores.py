@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cosolve.core.result import Status
+from cosolve.evaluation.derived import virtual_best, with_own_references
 from cosolve.evaluation.records import Batch, Failure
 from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.scores import (
@@ -21,8 +22,6 @@ from cosolve.evaluation.scores import (
     score,
     score_table,
     took_place,
-    virtual_best,
-    with_own_references,
 )
 from tests.evaluation.runs import run
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cosolve.core.result import Status
+from cosolve.evaluation.derived import virtual_best
 from cosolve.evaluation.records import Batch, Failure
 from cosolve.evaluation.references import Reference, ReferenceKind
-from cosolve.evaluation.scores import virtual_best
 from cosolve.evaluation.statistics import bootstrap_interval
 from cosolve.evaluation.summary import ALL, summarise
 from tests.evaluation.runs import run

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cosolve.evaluation.derived import with_own_references
 from cosolve.evaluation.records import Record
-from cosolve.evaluation.scores import instance_keys, with_own_references
+from cosolve.evaluation.scores import instance_keys
 
 
 @dataclass(frozen=True)
