@@ -43,10 +43,10 @@ class Curves:
         areas = np.bincount(self.run, self.value * np.maximum(stops - starts, 0.0), minlength=self.num_runs)
         return np.where(is_finite, areas, np.nan)
 
-    def first_times(self, target: float) -> np.ndarray:
-        """Time at which each run is at ``target`` or below for the first time, infinite if it never is."""
+    def first_times(self, targets: np.ndarray) -> np.ndarray:
+        """Time at which each run is at its target or below for the first time, infinite if it never is."""
         times = np.full(self.num_runs, np.inf)
-        is_there = self.value <= target
+        is_there = self.value <= targets[self.run]
         np.minimum.at(times, self.run[is_there], self.time[is_there])
         return times
 

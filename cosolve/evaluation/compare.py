@@ -14,6 +14,7 @@ from cosolve.core.result import jsonable
 from cosolve.evaluation.pairing import Measure, Pair, Unpaired, pair_runs
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.statistics import (
+    EXACT_TOLERANCE,
     TIE_TOLERANCE,
     Interval,
     WinTieLoss,
@@ -173,18 +174,22 @@ def _compare(
 ) -> Comparison:
     pairing = pair_runs(a, b, measure)
     differences = np.array([pair.difference for pair in pairing.pairs])
+    # Integers differ by whole units or not at all; a tolerance above the usual one was chosen on purpose.
+    is_exact = measure in (Measure.GAP, Measure.OBJECTIVE) and tolerance <= TIE_TOLERANCE
+    exact = min(tolerance, EXACT_TOLERANCE)
+    tolerances = np.array([exact if is_exact and pair.is_integral else tolerance for pair in pairing.pairs])
     # Time is averaged on the scale of logarithms, where half and double weigh the same.
     sample = np.log1p(differences) if measure is Measure.TIME else differences
     back: Callable[[float], float] = math.expm1 if measure is Measure.TIME else float
     interval = bootstrap_interval(sample, confidence=confidence)
-    p_value = wilcoxon_p(sample, np.zeros(len(sample)), tolerance=tolerance)
+    p_value = wilcoxon_p(sample, np.zeros(len(sample)), tolerance=tolerances)
     return Comparison(
         measure,
         label_a,
         label_b,
         pairing.pairs,
         pairing.unpaired,
-        win_tie_loss(differences, np.zeros(len(differences)), tolerance=tolerance),
+        win_tie_loss(differences, np.zeros(len(differences)), tolerance=tolerances),
         back(float(sample.mean())) if len(sample) else None,
         None if interval is None else Interval(back(interval.low), back(interval.high)),
         p_value,

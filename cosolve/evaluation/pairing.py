@@ -54,6 +54,8 @@ class Pair:
         Means over the runs of gap, seconds, integral or objective; ``None`` for the objective of a run without one.
     difference
         What B adds, as its :class:`Measure` says; above 0 if B is worse.
+    is_integral
+        Whether all objectives are integers.
     """
 
     problem: str
@@ -63,6 +65,7 @@ class Pair:
     a: float | None
     b: float | None
     difference: float
+    is_integral: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,16 @@ def _pair(runs: Sequence[tuple[Record, Record]], measure: Measure) -> Pair:
         mean_a, mean_b = float(np.mean(scores_a)), float(np.mean(scores_b))
         is_time = measure is Measure.TIME
         difference = (mean_b + TIME_SHIFT) / (mean_a + TIME_SHIFT) - 1.0 if is_time else mean_b - mean_a
-    return Pair(first.problem, first.group, first.case, len(runs), _mean(values_a), _mean(values_b), difference)
+    return Pair(
+        first.problem,
+        first.group,
+        first.case,
+        len(runs),
+        _mean(values_a),
+        _mean(values_b),
+        difference,
+        all(run.is_integral for pair in runs for run in pair),
+    )
 
 
 def _objective_difference(a: Record, b: Record) -> float:

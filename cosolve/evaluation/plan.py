@@ -47,17 +47,20 @@ class Identity:
         Of the instance.
     read
         Seconds that it took to read or generate it.
+    is_integral
+        Whether every objective is an integer.
     """
 
     digest: str
     sense: Sense
     size: int
     read: float
+    is_integral: bool = False
 
     @classmethod
     def of(cls, instance: Instance, read: float) -> Identity:
         """Identity of an instance that took ``read`` seconds to load."""
-        return cls(instance.digest, instance.sense, int(instance.size), read)
+        return cls(instance.digest, instance.sense, int(instance.size), read, bool(instance.is_integral))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +168,7 @@ class Task:
         }
         if identity is not None:
             known |= {"sense": identity.sense, "digest": identity.digest, "size": identity.size}
+            known["is_integral"] = identity.is_integral and self.judge == "strict"  # other rules do not round
         elif self.case.problem in problems:
             sense = problems.get(self.case.problem).sense
             known["sense"] = sense if sense in ("min", "max") else None  # milp: each instance has its own

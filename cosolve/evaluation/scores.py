@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosolve.core.gap import relative_gap
 from cosolve.core.instance import Sense
 from cosolve.core.result import Status
 from cosolve.evaluation.bulk import gap_curves, primal_dual_gap_curves
@@ -28,6 +29,7 @@ from cosolve.evaluation.metrics import (
     time_to_target,
 )
 from cosolve.evaluation.records import Failure, Record
+from cosolve.evaluation.statistics import EXACT_TOLERANCE, TIE_TOLERANCE
 
 #: Failures of the surroundings: the solver was never asked.
 NOT_RUN = frozenset({Failure.MISSING, Failure.UNREADABLE, Failure.UNAVAILABLE, Failure.UNSUPPORTED})
@@ -72,14 +74,28 @@ def contradicts_reference(record: Record) -> bool:
     One of the two is wrong. References that are doubted or under another rounding than the instance's prove nothing.
     """
     reference = record.reference
-    if reference is None or record.sense is None or reference.doubt or reference.rounding != "instance":
+    if reference is None or record.sense is None or not reference.is_trusted:
         return False
     if record.status is Status.INFEASIBLE:
         return True
     if record.bound is None:
         return False
     opposite: Sense = "max" if record.sense == "min" else "min"
-    return is_new_best(record.bound, reference.value, opposite)
+    return is_new_best(record.bound, reference.value, opposite, is_integral=record.is_integral)
+
+
+def reached_gap(record: Record, target_gap: float = TARGET_GAP) -> float:
+    """
+    Primal gap up to which a run counts as having reached a target.
+
+    It is the target itself, but of a target as small as :data:`TARGET_GAP`, which stands for the reference, integers
+    must not miss a unit: at ten million, 1e-6 would be ten.
+    """
+    reference = record.reference
+    if target_gap > TARGET_GAP or reference is None or not (record.is_integral and reference.rounding == "instance"):
+        return target_gap
+    worse = reference.value + (-0.5 if record.sense == "max" else 0.5)
+    return math.nextafter(relative_gap(worse, reference.value), 0.0)
 
 
 def is_solved(record: Record) -> bool:
@@ -175,7 +191,8 @@ def score_all(
     if not {Metric.TARGET_TIME, Metric.PRIMAL_INTEGRAL}.isdisjoint(metrics):
         curves = gap_curves(records)
         has_gap = np.array([r.reference is not None and r.sense is not None for r in records], dtype=bool)
-        capped = np.minimum(curves.first_times(target_gap), [_limit(record) for record in records])
+        targets = np.array([reached_gap(record, target_gap) for record in records], dtype=float)
+        capped = np.minimum(curves.first_times(targets), [_limit(record) for record in records])
         found[Metric.TARGET_TIME] = np.where(has_gap, capped, np.nan)
         found[Metric.PRIMAL_INTEGRAL] = np.where(has_gap, curves.integrals(limits) / limits, np.nan)
     if Metric.PRIMAL_DUAL_INTEGRAL in metrics:
@@ -200,7 +217,7 @@ def _target_time(record: Record, target_gap: float) -> float:
     curve = gap_curve(record)
     if curve is None:
         return math.nan
-    reached = time_to_target(curve, target_gap)
+    reached = time_to_target(curve, reached_gap(record, target_gap))
     return min(math.inf if reached is None else reached, _limit(record))
 
 
@@ -260,17 +277,20 @@ class ScoreTable:
         Names of rows and columns; a row's name is the case's.
     values
         Shape (instances, solvers), lower is better, NaN where no run took place.
+    tolerances
+        Of each instance: differences up to this are ties.
     """
 
     instances: tuple[str, ...]
     solvers: tuple[str, ...]
     values: np.ndarray
+    tolerances: np.ndarray
 
     def complete(self) -> ScoreTable:
         """The instances that every solver ran."""
         rows = ~np.isnan(self.values).any(axis=1)
         names = tuple(name for name, is_kept in zip(self.instances, rows) if is_kept)
-        return ScoreTable(names, self.solvers, self.values[rows])
+        return ScoreTable(names, self.solvers, self.values[rows], self.tolerances[rows])
 
 
 def score_table(
@@ -296,7 +316,12 @@ def score_table(
         names.setdefault(row, record.case)
     values = score_all(records, (Metric(metric),), target_gap=target_gap)[Metric(metric)]
     shape = (len(cases), len(solvers))
-    return ScoreTable(tuple(names.values()), tuple(map(str, solvers)), _mean_by_cell(rows, columns, values, shape))
+    means = _mean_by_cell(rows, columns, values, shape)
+    tolerances = np.full(len(cases), TIE_TOLERANCE)
+    if Metric(metric) is Metric.GAP:
+        real = rows[np.array([not record.is_integral for record in records], dtype=bool)]
+        tolerances = np.where(np.isin(np.arange(len(cases)), real), TIE_TOLERANCE, EXACT_TOLERANCE)
+    return ScoreTable(tuple(names.values()), tuple(map(str, solvers)), means, tolerances)
 
 
 def _mean_by_cell(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -17,6 +17,7 @@ from cosolve.evaluation.scores import (
     group_label,
     instance_keys,
     is_solved,
+    reached_gap,
     score_all,
     took_place,
 )
@@ -167,7 +168,8 @@ class _Columns:
         self.scores = score_all(records, tuple(Metric), target_gap=target_gap)
         limits = [np.inf if r.time_limit is None else r.time_limit for r in records]
         self.par2 = penalised_runtimes(self.scores[Metric.TIME], self.solved, limits)
-        self.reached = np.where(np.isnan(self.scores[Metric.GAP]), np.nan, self.scores[Metric.GAP] <= target_gap)
+        targets = np.array([reached_gap(r, target_gap) for r in records], dtype=float)
+        self.reached = np.where(np.isnan(self.scores[Metric.GAP]), np.nan, self.scores[Metric.GAP] <= targets)
 
     def row(self, group: str, solver: str, indices: Sequence[int], confidence: float) -> SummaryRow:
         everything = np.asarray(indices, dtype=np.intp)

@@ -94,7 +94,7 @@ def _comparable(table: ScoreTable) -> ScoreTable:
     counts = (~np.isnan(table.values)).sum(axis=0)
     is_kept = counts * 2 >= max(int((~np.isnan(table.values)).any(axis=1).sum()), 1)
     names = tuple(name for name, kept in zip(table.solvers, is_kept) if kept)
-    return ScoreTable(table.instances, names, table.values[:, is_kept])
+    return ScoreTable(table.instances, names, table.values[:, is_kept], table.tolerances)
 
 
 # -- profiles ---------------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def _last_of_equal(points: list[tuple[float, float]]) -> list[tuple[float, float
 
 
 def _ranking(gaps: ScoreTable, solvers: Mapping[str, int]) -> dict[str, Any]:
-    ranking = rank_solvers(gaps.values, gaps.solvers, alpha=ALPHA)
+    ranking = rank_solvers(gaps.values, gaps.solvers, alpha=ALPHA, tolerance=gaps.tolerances)
     if ranking is None:
         return {"why": "A ranking needs two solvers and two instances with a reference that all of them ran."}
     verdict = "differ" if ranking.p_value < ALPHA else "do not differ significantly"
@@ -152,7 +152,7 @@ def _pairs(gaps: ScoreTable, solvers: Mapping[str, int]) -> dict[str, Any]:
     """Matrix of wins, ties and losses by gap; row against column, ``None`` on the diagonal."""
     position = {name: i for i, name in enumerate(gaps.solvers)}
     cells: list[list[dict[str, Any] | None]] = [[None] * len(position) for _ in position]
-    for pair in compare_all(gaps.values, gaps.solvers):
+    for pair in compare_all(gaps.values, gaps.solvers, tolerance=gaps.tolerances):
         counts = pair.counts
         p = None if math.isnan(pair.p_adjusted) else pair.p_adjusted
         i, j = position[pair.a], position[pair.b]
