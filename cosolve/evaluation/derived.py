@@ -12,6 +12,49 @@ from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.scores import instance_keys, took_place
 
 
+def with_one_reference(records: Sequence[Record], keys: Sequence[Hashable] | None = None) -> tuple[list[Record], int]:
+    """
+    Give all runs on an instance the same reference: a record keeps what was known on the day when it was made.
+
+    A trusted reference goes before a doubted one or one under another rounding, then the better value; of equal values
+    what the latest record says of it.
+
+    Parameters
+    ----------
+    records
+        Of any number of suites and days.
+    keys
+        What runs that are measured against one value have in common: by default instance and rules of the judge, since
+        benchmarks with rules of their own have references of their own.
+
+    Returns
+    -------
+    list of Record
+        In the same order.
+    int
+        Instances on which they did not agree.
+    """
+    if keys is None:
+        keys = _judged_instances(records)
+    known: dict[Hashable, dict[float | None, Record]] = defaultdict(dict)
+    for key, record in zip(keys, records):
+        value = None if record.reference is None else record.reference.value
+        latest = known[key].get(value)
+        if latest is None or record.started >= latest.started:
+            known[key][value] = record
+    best: dict[Hashable, Reference] = {}
+    for key, by_value in known.items():
+        candidates = [record.reference for record in by_value.values() if record.reference is not None]
+        sign = -1.0 if any(record.sense == "max" for record in by_value.values()) else 1.0
+        if candidates:
+            best[key] = min(candidates, key=lambda reference: (not reference.is_trusted, sign * reference.value))
+    shared = [
+        record if record.reference == best.get(key) else dataclasses.replace(record, reference=best.get(key))
+        for key, record in zip(keys, records)
+    ]
+    return shared, sum(len(by_value) > 1 for by_value in known.values())
+
+
 def with_own_references(records: Sequence[Record]) -> list[Record]:
     """
     Give instances without a reference the best objective among these records, marked as our own.
@@ -33,6 +76,11 @@ def with_own_references(records: Sequence[Record]) -> list[Record]:
             record = dataclasses.replace(record, reference=own)
         filled.append(record)
     return filled
+
+
+def _judged_instances(records: Sequence[Record]) -> list[Hashable]:
+    """Instance and rules of the judge: what objectives that can be compared have in common."""
+    return [(key, record.judge) for key, record in zip(instance_keys(records), records)]
 
 
 def virtual_best(records: Sequence[Record], *, label: str = "virtual best") -> list[Record]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
 from collections import defaultdict
@@ -12,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.evaluation.derived import solvers_with_one_seed, with_own_references
+from cosolve.evaluation.derived import solvers_with_one_seed, with_one_reference, with_own_references
 from cosolve.evaluation.metrics import TIME_SHIFT, signed_gap
 from cosolve.evaluation.records import Record
-from cosolve.evaluation.references import Reference
 from cosolve.evaluation.scores import Metric, instance_keys, score, took_place
 
 
@@ -224,29 +222,15 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def _with_one_reference(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
     """Both sides measured against the same value: the best that either knows, else the better of their objectives."""
     keys = instance_keys(records)
-    best: dict[Hashable, Reference] = {}
-    values: dict[Hashable, set[float]] = defaultdict(set)
-    for key, record in zip(keys, records):
-        reference = record.reference
-        if reference is None:
-            continue
-        values[key].add(reference.value)
-        if key not in best or _is_better(reference.value, best[key].value, record):
-            best[key] = reference
+    shared, num_different = with_one_reference(records, keys)
     notes = []
-    num_different = sum(len(known) > 1 for known in values.values())
     if num_different:
         notes.append(f"{num_different} instances have different references in A and B: the better one is used.")
-    shared = [dataclasses.replace(record, reference=best.get(key)) for key, record in zip(keys, records)]
     filled = with_own_references(shared)
     num_own = len({key for key, old, new in zip(keys, shared, filled) if old.reference is not new.reference})
     if num_own:
         notes.append(f"{num_own} instances have no reference: gaps there are to the better of the two.")
     return filled, notes
-
-
-def _is_better(value: float, than: float, record: Record) -> bool:
-    return value > than if record.sense == "max" else value < than
 
 
 def _differences_of_setting(pairs: Sequence[tuple[Record, Record]]) -> list[str]:

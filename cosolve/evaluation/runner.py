@@ -90,7 +90,8 @@ def evaluate(
     Returns
     -------
     list of Record
-        All records of the suite that are there now, in the order of the suite.
+        All records of the suite that are there now, in the order of the suite and with the references that the suite
+        has now; the file keeps those of the day when a run was made.
 
     Raises
     ------
@@ -226,7 +227,8 @@ class _State:
         for task in self._tasks:
             identity = self._identity(task)
             keys.append(task.key(None if identity is None else identity.digest))
-        return [found[key] for key in keys if key in found]
+        # A record keeps the reference of its day; runs of today stand beside it.
+        return [replace(found[key], reference=task.reference) for key, task in zip(keys, self._tasks) if key in found]
 
     def write_cases(self) -> None:
         """Leave word where the instances came from, for who draws their solutions."""

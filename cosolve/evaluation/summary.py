@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosolve.evaluation.derived import with_one_reference
 from cosolve.evaluation.metrics import penalised_runtimes, shifted_geometric_mean
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.scores import (
@@ -118,7 +119,8 @@ def summarise(
     Parameters
     ----------
     records
-        Of one or more suites, in any order.
+        Of one or more suites, in any order. All runs on an instance are measured against the best reference that one
+        of them has.
     group
         Label of the group that a record belongs to; by default its problem and set.
     target_gap
@@ -131,6 +133,7 @@ def summarise(
     list of SummaryRow
         Groups and solvers in order of appearance; at the end, if there are several groups, all instances together.
     """
+    records, _ = with_one_reference(records)
     keys = instance_keys(records)
     groups = [group(record) for record in records]
     cells: dict[tuple[str, str], list[int]] = {}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ import pytest
 import cosolve
 from cosolve.evaluation.handover import read_incumbent
 from cosolve.evaluation.records import Failure
+from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.runner import evaluate, preview
 from cosolve.evaluation.solutions import load_solution
 from cosolve.evaluation.sources import read_cases, reload
 from cosolve.evaluation.store import RecordFile, read_records
 from cosolve.evaluation.suite import Case, FromFile
+from cosolve.evaluation.summary import summarise
 from tests.evaluation import driver
 from tests.evaluation.tiny import STUBS, tiny_cases, tiny_suite
 
@@ -168,6 +171,23 @@ def test_what_is_recorded_is_not_run_again(tmp_path):
     (tmp_path / "run.files" / "identities.jsonl").unlink()
     assert evaluate(suite, out, on_record=seen.append) == first
     assert out.read_bytes() == before
+
+
+def test_records_of_two_days_have_one_reference(tmp_path):
+    """A better value was published in between: gaps of old and new runs in one table must be to the same."""
+    out = tmp_path / "run.jsonl"
+
+    def go(value: float, *solvers: str):
+        reference = None if value is None else Reference(value, ReferenceKind.BEST)
+        [case] = tiny_cases()
+        return evaluate(tiny_suite(*solvers, cases=(replace(case, reference=reference),)), out)
+
+    go(None, "Quick")
+    go(2_000_000.0, "Quick", "Slow")
+    records = go(1_000_000.0, "Quick", "Slow", "greedy")
+    assert [record.reference.value for record in records] == [1_000_000.0] * 3
+    assert [record.reference and record.reference.value for record in read_records(out)] == [None, 2e6, 1e6]
+    assert {row.with_reference for row in summarise(read_records(out))} == {1}
 
 
 def test_failures_are_made_again_only_when_asked_for(tmp_path):
