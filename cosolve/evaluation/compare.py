@@ -108,7 +108,7 @@ def compare(
         Records; the same sequence twice to compare two solvers of one file.
     measure
         What to compare. Gaps are to the best reference that either file knows, or to the better of the two where
-        there is none.
+        there is none or one of them beats it.
     solver, solver_b
         Labels in A and B; ``solver_b`` is ``solver`` if it is not given. Without either, every solver that is in
         both files is compared with itself, or the only one of A with the only one of B.

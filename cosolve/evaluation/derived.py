@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 
+from cosolve.evaluation.metrics import is_new_best
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.scores import instance_keys, took_place
@@ -70,12 +71,54 @@ def with_own_references(records: Sequence[Record]) -> list[Record]:
     filled = []
     for key, record in zip(keys, records):
         if key not in known and key in best:
-            objective = best[key].objective
-            assert objective is not None
-            own = Reference(objective, ReferenceKind.OWN, source=f"best of these runs ({best[key].solver})")
-            record = dataclasses.replace(record, reference=own)
+            record = dataclasses.replace(record, reference=_own_reference(best[key]))
         filled.append(record)
     return filled
+
+
+def with_beaten_references_replaced(
+    records: Sequence[Record], keys: Sequence[Hashable] | None = None
+) -> tuple[list[Record], int]:
+    """
+    Measure against the best objective among these records where it is better than the reference.
+
+    Gaps end at 0: two solvers that both beat the reference would be equal, whatever lies between them. For comparing
+    solvers with each other; a table keeps the published value.
+
+    Parameters
+    ----------
+    records
+        With one reference per instance.
+    keys
+        As in :func:`with_one_reference`.
+
+    Returns
+    -------
+    list of Record
+        In the same order.
+    int
+        Instances whose reference was replaced.
+    """
+    if keys is None:
+        keys = _judged_instances(records)
+    best: dict[Hashable, Record] = {}
+    for key, record in zip(keys, records):
+        if record.objective is None or record.reference is None or record.sense is None:
+            continue
+        if not is_new_best(record.objective, record.reference.value, record.sense, is_integral=record.is_integral):
+            continue
+        if key not in best or _is_better(record, best[key]):
+            best[key] = record
+    replaced = [
+        record if key not in best else dataclasses.replace(record, reference=_own_reference(best[key]))
+        for key, record in zip(keys, records)
+    ]
+    return replaced, len(best)
+
+
+def _own_reference(best: Record) -> Reference:
+    assert best.objective is not None
+    return Reference(best.objective, ReferenceKind.OWN, source=f"best of these runs ({best.solver})")
 
 
 def _judged_instances(records: Sequence[Record]) -> list[Hashable]:

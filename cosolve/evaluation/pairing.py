@@ -11,7 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.evaluation.derived import solvers_with_one_seed, with_one_reference, with_own_references
+from cosolve.evaluation.derived import (
+    solvers_with_one_seed,
+    with_beaten_references_replaced,
+    with_one_reference,
+    with_own_references,
+)
 from cosolve.evaluation.metrics import TIME_SHIFT, signed_gap
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.scores import Metric, instance_keys, score, took_place
@@ -220,7 +225,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _with_one_reference(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """Both sides measured against the same value: the best that either knows, else the better of their objectives."""
+    """Both sides measured against the same value: the best that either knows or has found."""
     keys = instance_keys(records)
     shared, num_different = with_one_reference(records, keys)
     notes = []
@@ -230,7 +235,10 @@ def _with_one_reference(records: Sequence[Record]) -> tuple[list[Record], list[s
     num_own = len({key for key, old, new in zip(keys, shared, filled) if old.reference is not new.reference})
     if num_own:
         notes.append(f"{num_own} instances have no reference: gaps there are to the better of the two.")
-    return filled, notes
+    replaced, num_beaten = with_beaten_references_replaced(filled, keys)
+    if num_beaten:
+        notes.append(f"{num_beaten} references are beaten: gaps there are to the best solution of the two.")
+    return replaced, notes
 
 
 def _differences_of_setting(pairs: Sequence[tuple[Record, Record]]) -> list[str]:

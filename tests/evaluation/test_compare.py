@@ -158,6 +158,16 @@ def test_without_a_reference_the_better_of_the_two_is_it():
     assert "no reference" in result.notes[0]
 
 
+def test_a_regression_below_the_reference_is_seen():
+    """Both beat the reference of 100, B by far less: two gaps of 0 would let any of it pass."""
+    (result,) = compare(runs([80.0] * 8), runs([99.0] * 8))
+    assert result.mean_difference == pytest.approx(19 / 99)
+    assert result.is_worse(0.01)
+    assert "8 references are beaten" in result.notes[0]
+    assert compare(runs([99.0] * 8), runs([80.0] * 8))[0].mean_difference == pytest.approx(-19 / 99)
+    assert not compare(runs([100.0] * 8), runs([100.0 - 1e-6] * 8))[0].notes  # rounding errors are no new best
+
+
 def test_other_settings_are_noted():
     """Twice the time is no better solver."""
     (result,) = compare([run(objective=100.0, limit=10.0)], [run(objective=100.0, limit=20.0, threads=4)])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.evaluation.derived import with_beaten_references_replaced
 from cosolve.evaluation.profiles import Profile, performance_profile, value_profile
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.report.curves import mean_curves, step_changes
@@ -75,14 +76,14 @@ def statistics_of(scope: Scope, solvers: Mapping[str, int]) -> dict[str, Any]:
     ran = [record for record in scope.records if took_place(record)]
     gaps = score_table(ran, Metric.GAP)
     comparable = _comparable(gaps)
+    # Where runs beat the reference, gaps to it are 0 for all of them and tell nothing apart.
+    between = score_table(with_beaten_references_replaced(ran)[0], Metric.GAP)
     return {
         "curves": mean_curves(ran, solvers),
         "profiles": _profiles(ran, comparable, solvers),
-        "ranking": _ranking(comparable, solvers),
-        "left_out": sorted(
-            {solvers[name] for name in gaps.solvers} - {solvers[name] for name in _comparable(gaps).solvers}
-        ),
-        "pairs": _pairs(gaps, solvers),
+        "ranking": _ranking(_comparable(between), solvers),
+        "left_out": sorted({solvers[name] for name in gaps.solvers} - {solvers[name] for name in comparable.solvers}),
+        "pairs": _pairs(between, solvers),
     }
 
 
