@@ -18,6 +18,7 @@ from cosolve.evaluation.handover import Handed, read_answer, read_incumbent, rea
 from cosolve.evaluation.launcher import Account
 from cosolve.evaluation.machine import describe
 from cosolve.evaluation.records import Failure, Times
+from cosolve.evaluation.scores import PROOFS
 from cosolve.evaluation.solutions import from_arrays
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ _MAX_MESSAGE = 2000
 #: Seconds, and share of the limit, by which a run may return after its limit and its proof still count: a solver that
 #: stops at the limit itself tells its last bound a little later.
 _TARDY, _TARDY_SHARE = 0.1, 0.01
-
-#: What only a proof can say.
-_PROOFS = frozenset({Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED})
 
 
 @dataclass(frozen=True)
@@ -270,9 +268,9 @@ def _status(
     if not _is_last(evidence):
         return found, limit or Limit.TIME  # what it found after its time does not count
     status = Status(answer["status"])
-    if status in _PROOFS and not _is_proven_in_time(ready, evidence, status):
+    if status in PROOFS and not _is_proven_in_time(ready, evidence, status):
         return found, limit or Limit.TIME
-    if status in _PROOFS and ready.task.judge != "strict":
+    if status in PROOFS and ready.task.judge != "strict":
         return found, limit
     return status, limit
 

@@ -7,10 +7,19 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 
+from cosolve.core.result import Status
 from cosolve.evaluation.metrics import is_new_best
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.references import Reference, ReferenceKind
-from cosolve.evaluation.scores import instance_keys, took_place
+from cosolve.evaluation.scores import (
+    PROOFS,
+    contradicts_reference,
+    instance_keys,
+    is_answered,
+    is_solved,
+    run_time,
+    took_place,
+)
 
 
 def with_one_reference(records: Sequence[Record], keys: Sequence[Hashable] | None = None) -> tuple[list[Record], int]:
@@ -121,6 +130,57 @@ def _own_reference(best: Record) -> Reference:
     return Reference(best.objective, ReferenceKind.OWN, source=f"best of these runs ({best.solver})")
 
 
+def contradictions(records: Sequence[Record]) -> list[bool]:
+    """
+    Which runs claim what a trusted reference, or a verified solution of any of these runs, excludes.
+
+    Parameters
+    ----------
+    records
+        Of any number of solvers; solutions count against claims under the same rules of the judge.
+    """
+    keys = _judged_instances(records)
+    best: dict[Hashable, Record] = {}
+    for key, record in zip(keys, records):
+        if record.is_feasible and record.sense is not None and (key not in best or _is_better(record, best[key])):
+            best[key] = record
+    return [
+        contradicts_reference(record) or (key in best and _is_refuted(record, best[key]))
+        for key, record in zip(keys, records)
+    ]
+
+
+def _is_refuted(record: Record, best: Record) -> bool:
+    """Whether a verified solution shows a claim to be wrong: that there is none, or none as good."""
+    if record.status is Status.INFEASIBLE:
+        return True
+    bound = record.objective if record.bound is None and record.status is Status.OPTIMAL else record.bound
+    if bound is None or best.objective is None or best.sense is None:
+        return False
+    return is_new_best(best.objective, bound, best.sense, is_integral=record.is_integral and best.is_integral)
+
+
+def with_refuted_proofs_withdrawn(records: Sequence[Record]) -> tuple[list[Record], list[bool]]:
+    """
+    Take what contradicts a reference or a verified solution for no proof.
+
+    Returns
+    -------
+    list of Record
+        In the same order, refuted ones with the status of what the judge saw.
+    list of bool
+        Whether each was refuted.
+    """
+    refuted = contradictions(records)
+    return [_unproven(record) if is_wrong else record for record, is_wrong in zip(records, refuted)], refuted
+
+
+def _unproven(record: Record) -> Record:
+    if record.status not in PROOFS:
+        return record
+    return dataclasses.replace(record, status=Status.FEASIBLE if record.is_feasible else Status.NO_SOLUTION)
+
+
 def _judged_instances(records: Sequence[Record]) -> list[Hashable]:
     """Instance and rules of the judge: what objectives that can be compared have in common."""
     return [(key, record.judge) for key, record in zip(instance_keys(records), records)]
@@ -130,8 +190,9 @@ def virtual_best(records: Sequence[Record], *, label: str = "virtual best") -> l
     """
     The solver that picks the best of all for each instance and seed: what a perfect selector would reach.
 
-    A solver that ran with one seed only stands with that run for each of the others' seeds. Ties go to the run that had
-    its solution first.
+    A solver that ran with one seed only stands with that run for each of the others' seeds. A better solution goes
+    first, so that no solver's gap is smaller; then runs that ended as they should, those that proved their answer,
+    those that returned sooner, and those that had their solution first.
 
     Parameters
     ----------
@@ -157,7 +218,7 @@ def virtual_best(records: Sequence[Record], *, label: str = "virtual best") -> l
             for record in candidates:
                 if record.seed != seed and record.solver not in single:
                     continue
-                if best is None or _is_better(record, best):
+                if best is None or _is_choice(record, best):
                     best = record
             assert best is not None
             chosen.append(dataclasses.replace(best, solver=label, seed=seed))
@@ -178,6 +239,19 @@ def _is_better(a: Record, b: Record) -> bool:
     if a.objective != b.objective:
         return a.objective < b.objective if a.sense == "min" else a.objective > b.objective
     return _time_to_best(a) < _time_to_best(b)
+
+
+def _is_choice(a: Record, b: Record) -> bool:
+    """Whether a perfect selector takes ``a`` rather than ``b``."""
+    if a.objective != b.objective:
+        return _is_better(a, b)
+    return _rank(a) < _rank(b)
+
+
+def _rank(record: Record) -> tuple[bool, bool, float, float]:
+    """Of runs with equal objectives, lowest first."""
+    time = run_time(record)
+    return not is_answered(record), not is_solved(record), math.inf if math.isnan(time) else time, _time_to_best(record)
 
 
 def _time_to_best(record: Record) -> float:

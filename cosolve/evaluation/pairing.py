@@ -16,6 +16,7 @@ from cosolve.evaluation.derived import (
     with_beaten_references_replaced,
     with_one_reference,
     with_own_references,
+    with_refuted_proofs_withdrawn,
 )
 from cosolve.evaluation.metrics import TIME_SHIFT, signed_gap
 from cosolve.evaluation.records import Record
@@ -119,6 +120,7 @@ def pair_runs(a: Sequence[Record], b: Sequence[Record], measure: Measure) -> Pai
         If a time is needed of a run that failed without a limit.
     """
     records, notes = _with_one_reference([*a, *b])
+    records, _ = with_refuted_proofs_withdrawn(records)  # a wrong "infeasible" is not fast
     keys = instance_keys(records)
     runs_a = _by_instance_and_seed(keys[: len(a)], records[: len(a)])
     runs_b = _by_instance_and_seed(keys[len(a) :], records[len(a) :])

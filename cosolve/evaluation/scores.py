@@ -29,6 +29,7 @@ from cosolve.evaluation.metrics import (
     time_to_target,
 )
 from cosolve.evaluation.records import Failure, Record
+from cosolve.evaluation.references import ReferenceKind
 from cosolve.evaluation.statistics import EXACT_TOLERANCE, TIE_TOLERANCE
 
 #: Failures of the surroundings: the solver was never asked.
@@ -37,7 +38,11 @@ NOT_RUN = frozenset({Failure.MISSING, Failure.UNREADABLE, Failure.UNAVAILABLE, F
 #: A run is as good as the reference if its primal gap is at most this; published values are rounded.
 TARGET_GAP = 1e-6
 
+#: Proofs that there is no optimum.
 _ANSWERS = frozenset({Status.INFEASIBLE, Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED})
+
+#: What only a proof can say.
+PROOFS = _ANSWERS | {Status.OPTIMAL}
 
 
 class Metric(enum.StrEnum):
@@ -69,14 +74,15 @@ def took_place(record: Record) -> bool:
 
 def contradicts_reference(record: Record) -> bool:
     """
-    Whether a solver's claim excludes the reference: a bound beyond it, or a proof that there is no solution.
+    Whether a solver's claim excludes the reference: a bound beyond it, a proof that there is no solution, or one that
+    there is no optimum where the reference is one.
 
     One of the two is wrong. References that are doubted or under another rounding than the instance's prove nothing.
     """
     reference = record.reference
     if reference is None or record.sense is None or not reference.is_trusted:
         return False
-    if record.status is Status.INFEASIBLE:
+    if record.status is Status.INFEASIBLE or (reference.kind is ReferenceKind.OPTIMAL and record.status in _ANSWERS):
         return True
     if record.bound is None:
         return False

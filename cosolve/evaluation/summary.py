@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.evaluation.derived import with_one_reference
+from cosolve.evaluation.derived import with_one_reference, with_refuted_proofs_withdrawn
 from cosolve.evaluation.metrics import penalised_runtimes, shifted_geometric_mean
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.scores import (
     TARGET_GAP,
     Metric,
-    contradicts_reference,
     group_label,
     instance_keys,
     is_solved,
@@ -71,7 +70,8 @@ class SummaryRow:
     new_bests
         Instances on which a run was better than the reference.
     contradictions
-        Runs whose bound, or proof of infeasibility, excludes the reference: one of the two is wrong.
+        Runs whose bound, or proof that there is no solution, excludes the reference or a verified solution of another
+        run. Theirs is no proof.
     failures
         Number of records by kind of failure.
     peak_memory
@@ -159,6 +159,7 @@ class _Columns:
     """The numbers of all records as arrays."""
 
     def __init__(self, records: Sequence[Record], keys: Sequence[Hashable], target_gap: float) -> None:
+        records, contradicts = with_refuted_proofs_withdrawn(records)
         codes: dict[Hashable, int] = {}
         self.records = records
         self.instance = np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.intp)
@@ -166,7 +167,7 @@ class _Columns:
         self.feasible = np.array([r.is_feasible for r in records], dtype=bool)
         self.solved = np.array([is_solved(r) for r in records], dtype=bool)
         self.new_best = np.array([r.is_new_best for r in records], dtype=bool)
-        self.contradicts = np.array([contradicts_reference(r) for r in records], dtype=bool)
+        self.contradicts = np.array(contradicts, dtype=bool)
         self.doubtful = np.array([r.reference is not None and bool(r.reference.doubt) for r in records], dtype=bool)
         self.scores = score_all(records, tuple(Metric), target_gap=target_gap)
         limits = [np.inf if r.time_limit is None else r.time_limit for r in records]

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from cosolve.core.result import Status
 from cosolve.evaluation.compare import compare
 from cosolve.evaluation.pairing import Measure
 from cosolve.evaluation.records import Failure
@@ -69,6 +70,13 @@ def test_time_is_compared_by_ratio():
 def test_a_crash_that_is_quick_is_not_faster():
     """A failed run counts its limit of 10 s: (10 + 1) / (1 + 1) - 1."""
     (result,) = compare([run(objective=100.0)], [run(failure=Failure.CRASH, time=0.1)], measure="time")
+    assert result.mean_difference == pytest.approx(4.5)
+
+
+def test_a_refuted_proof_is_not_faster():
+    """B says within 0.1 s that there is no solution, and A has one: as slow as the limit, (10 + 1) / (1 + 1) - 1."""
+    wrong = run(status=Status.INFEASIBLE, time=0.1, reference=None)
+    (result,) = compare([run(objective=100.0, reference=None)], [wrong], measure="time")
     assert result.mean_difference == pytest.approx(4.5)
 
 

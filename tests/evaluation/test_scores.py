@@ -127,6 +127,15 @@ def test_a_bound_beyond_the_reference_contradicts_it(bound, sense, expected):
     assert contradicts_reference(run(objective=100.0, bound=bound, sense=sense)) is expected
 
 
+@pytest.mark.parametrize("status", [Status.INFEASIBLE_OR_UNBOUNDED, Status.UNBOUNDED])
+def test_a_known_optimum_contradicts_that_there_is_none(status):
+    """A best known value may yet be unbounded from below; an optimum may not."""
+    optimum = Reference(100.0, ReferenceKind.OPTIMAL)
+    assert contradicts_reference(run(status=status, reference=optimum))
+    assert not is_solved(run(status=status, reference=optimum))
+    assert not contradicts_reference(run(status=status, reference=100.0))
+
+
 def test_a_doubtful_reference_contradicts_nobody():
     """A value under another rounding may lie beyond a right bound."""
     for facts in ({"doubt": "floored distances"}, {"rounding": "unrounded"}):
@@ -211,3 +220,16 @@ def test_the_virtual_best_takes_the_best_per_instance_and_seed():
     ]
     assert best[2].times.solve == 2.0
     assert {r.solver for r in best} == {"virtual best"}
+
+
+def test_the_virtual_best_is_the_run_that_says_most():
+    """A crash, or the same solution without its proof, is nobody's choice; a better solution before a crash is."""
+    none = [run("a", failure=Failure.CRASH, reference=None), run("b", status=Status.INFEASIBLE, reference=None)]
+    assert virtual_best(none)[0].status is Status.INFEASIBLE
+    facts = {"objective": 100.0, "bound": 100.0, "status": Status.OPTIMAL}
+    proven = run("b", time=1.0, best=0.6, **facts)
+    assert virtual_best([run("a", objective=100.0, time=1.0, best=0.5), proven])[0].status is Status.OPTIMAL
+    assert virtual_best([run("a", time=2.0, best=0.1, **facts), proven])[0].times.solve == 1.0
+    hung = run("a", objective=100.0, failure=Failure.HANG, time=0.1)
+    assert virtual_best([hung, run("b", objective=100.0)])[0].failure is None
+    assert virtual_best([hung, run("b", objective=110.0)])[0].objective == 100.0
