@@ -111,7 +111,8 @@ def compare(
         there is none or one of them beats it.
     solver, solver_b
         Labels in A and B; ``solver_b`` is ``solver`` if it is not given. Without either, every solver that is in
-        both files is compared with itself, or the only one of A with the only one of B.
+        both files is compared with itself, or the only one of A with the only one of B; :func:`unmatched_solvers`
+        names the others.
     tolerance
         Differences up to this are ties.
     confidence
@@ -135,6 +136,14 @@ def compare(
         comparisons.append(_compare(chosen_a, chosen_b, label_a, label_b, measure, tolerance, confidence))
     adjusted = holm([comparison.p_value for comparison in comparisons])
     return [dataclasses.replace(c, p_adjusted=float(p)) for c, p in zip(comparisons, adjusted)]
+
+
+def unmatched_solvers(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[str], list[str]]:
+    """Solvers in A alone and in B alone, which :func:`compare` leaves out if it is told no names; by label."""
+    labels_a, labels_b = ({record.solver: None for record in records} for records in (a, b))
+    if len(labels_a) == len(labels_b) == 1:
+        return [], []  # the only one on each side: compared whatever their names
+    return [x for x in labels_a if x not in labels_b], [x for x in labels_b if x not in labels_a]
 
 
 def _solver_pairs(
