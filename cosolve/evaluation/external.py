@@ -10,7 +10,6 @@ criterion that is kept for it.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,14 +25,11 @@ from cosolve.evaluation.command import CommandOptions, fields_of, fill, solution
 from cosolve.evaluation.conclusion import Evidence, conclude
 from cosolve.evaluation.launcher import BASELINE, Account, Request
 from cosolve.evaluation.machine import describe
-from cosolve.evaluation.plan import Task
 from cosolve.evaluation.records import Failure, Times
+from cosolve.evaluation.saved import seconds_of
 from cosolve.evaluation.site import Ready, Run, Site
 from cosolve.evaluation.solutions import to_arrays
 from cosolve.evaluation.suite import FromFile
-
-#: Name of the file with the times of saved solutions, in their folder.
-TIMES_FILE = "times.csv"
 
 # -- programs -------------------------------------------------------------------------------------------------------
 
@@ -137,11 +133,12 @@ def run_solutions(tasks: Sequence[Ready], site: Site, cores: tuple[int, ...]) ->
     """Judge a solution made elsewhere; see :data:`cosolve.evaluation.site.Handler`."""
     [ready] = tasks
     task = ready.task
-    path = _saved(task)
+    path = task.saved_solution
+    assert path is not None
     try:
         solution = cosolve.read_solution(path, ready.instance, format=task.entrant.formats[1])
         verdict = judge(ready.instance, solution, task.judge)
-        seconds = _seconds(path)
+        seconds = seconds_of(path)
     except FileNotFoundError:
         return [Run(task.failure(ready.identity, Failure.UNAVAILABLE, f"{path}: no such file."))]
     except (ValueError, OSError) as error:
@@ -160,37 +157,3 @@ def run_solutions(tasks: Sequence[Ready], site: Site, cores: tuple[int, ...]) ->
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return [Run(record, to_arrays(solution) if verdict.feasible else None)]
-
-
-def _saved(task: Task) -> Path:
-    """File of the saved solution, relative to the suite's folder."""
-    name = task.entrant.solutions.format(case=task.case.name, group=task.case.group, seed=task.seed)
-    return (task.folder or Path()) / name
-
-
-def _seconds(path: Path) -> float | None:
-    """
-    Seconds that a saved solution took: of the file ``times.csv`` beside it, with the columns ``file`` and ``seconds``.
-
-    Raises
-    ------
-    ValueError
-        If that file has other columns, or the value is no number >= 0.
-    """
-    times = path.with_name(TIMES_FILE)
-    if not times.is_file():
-        return None
-    with times.open(newline="") as file:
-        rows = csv.DictReader(file)
-        if not {"file", "seconds"} <= set(rows.fieldnames or ()):
-            raise ValueError(f"{times}: needs the columns file and seconds.")
-        for row in rows:
-            if row["file"] == path.name:
-                try:
-                    seconds = float(row["seconds"])
-                except (TypeError, ValueError):
-                    seconds = math.nan
-                if not (math.isfinite(seconds) and seconds >= 0):
-                    raise ValueError(f"{times}:{rows.line_num}: seconds must be >= 0, got {row['seconds']!r}.")
-                return seconds
-    return None

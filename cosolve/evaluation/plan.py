@@ -20,6 +20,7 @@ from cosolve.core.solver import Feature, Solver, make_options, solvers
 from cosolve.core.stop import Stop
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.references import Reference
+from cosolve.evaluation.saved import fingerprint
 from cosolve.evaluation.suite import Case, Entrant, Suite
 
 
@@ -110,11 +111,20 @@ class Task:
         """What its objective is compared with."""
         return self.case.reference
 
+    @property
+    def saved_solution(self) -> Path | None:
+        """File of a solution made elsewhere, relative to the suite's folder."""
+        if self.kind is not Kind.SOLUTIONS:
+            return None
+        name = self.entrant.solutions.format(case=self.case.name, group=self.case.group, seed=self.seed)
+        return (self.folder or Path()) / name
+
     def key(self, digest: str | None) -> str:
         """
         Name of this experiment, the same in every session; 32 hex digits.
 
-        Names of instance and solver are part of it: two rows of a table never share a record.
+        Names of instance and solver are part of it: two rows of a table never share a record. So is the content of
+        a saved solution: a file that was changed is judged again.
 
         Parameters
         ----------
@@ -122,7 +132,7 @@ class Task:
             Of the instance; ``None`` if it can't be read.
         """
         entrant = self.entrant
-        content = {
+        content: dict[str, Any] = {
             "instance": digest,
             "case": [self.case.problem, self.case.group, self.case.name],
             "label": entrant.label,
@@ -138,6 +148,9 @@ class Task:
             "memory": self.memory_limit,
             "judge": self.judge,
         }
+        saved = None if self.saved_solution is None else fingerprint(self.saved_solution)
+        if saved is not None:
+            content["saved"] = [saved, entrant.formats[1]]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 

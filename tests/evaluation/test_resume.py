@@ -225,6 +225,23 @@ def test_what_was_missing_is_run_as_soon_as_it_is_there(tmp_path, monkeypatch):
     assert [record.failure for record in read_records(out)] == [None, None]
 
 
+def test_an_instance_that_has_gone_keeps_its_row(tmp_path):
+    """The table of the second call must not be better than the first for want of a hard instance."""
+    out, data = tmp_path / "run.jsonl", tmp_path / "gone.tsp"
+    cosolve.write(INSTANCE, data)
+
+    def go(path: Path | None, *solvers: str, **fields):
+        cases = (Case("gone", "tsp", FromFile(path, "gone.tsp")), *tiny_cases(1))
+        return evaluate(tiny_suite(*solvers, cases=cases, **fields), out)
+
+    first = go(data, "Quick")
+    assert [record.failure for record in first] == [None, None]
+    data.unlink()
+    assert go(None, "Quick") == first
+    assert [(r.case, r.failure) for r in go(None, "Quick", time_limit=6.0)] == [("gone", Failure.MISSING), ("t0", None)]
+    assert [r.failure for r in go(None, "Quick", "Slow")] == [None, Failure.MISSING, None, None]
+
+
 def test_an_unreadable_instance_is_a_record_and_read_again_when_mended(tmp_path):
     """The other instances of a suite are as good as ever."""
     bad, out = tmp_path / "bad.tsp", tmp_path / "run.jsonl"
