@@ -70,7 +70,9 @@ def primal_gaps(objective: np.ndarray, reference: np.ndarray, is_max: np.ndarray
 def gap_curves(records: Sequence[Record]) -> Curves:
     """The curves of :func:`cosolve.evaluation.scores.gap_curve`; all 1 where a run has none."""
     run, time, objective, _ = _points(records)
-    reference = _floats(None if r.reference is None or r.sense is None else r.reference.value for r in records)
+    reference = _floats(
+        None if r.reference is None or r.sense is None or r.is_untimed else r.reference.value for r in records
+    )
     is_max = np.array([r.sense == "max" for r in records], dtype=bool)
     verified = _floats(r.objective for r in records)
     final = np.where(np.isnan(reference), 1.0, primal_gaps(verified, reference, is_max))

@@ -19,7 +19,7 @@ from typing import Any
 
 import cosolve
 from cosolve.core.problem import judge
-from cosolve.core.result import Status
+from cosolve.core.result import Limit, Status
 from cosolve.core.solver import make_options
 from cosolve.evaluation.command import CommandOptions, fields_of, fill, solution_suffix, write_instance
 from cosolve.evaluation.conclusion import Evidence, conclude
@@ -143,17 +143,24 @@ def run_solutions(tasks: Sequence[Ready], site: Site, cores: tuple[int, ...]) ->
         return [Run(task.failure(ready.identity, Failure.UNAVAILABLE, f"{path}: no such file."))]
     except (ValueError, OSError) as error:
         return [Run(task.failure(ready.identity, Failure.INVALID, str(error)))]
-    objective = verdict.objective if verdict.feasible else None
+    limit = task.stop.time_limit
+    is_late = seconds is not None and seconds > limit
+    objective = verdict.objective if verdict.feasible and not is_late else None
     violations = tuple(map(str, verdict.violations))
     record = task.record(
         ready.identity,
         status=Status.NO_SOLUTION if objective is None else Status.FEASIBLE,
+        limit=Limit.TIME if is_late else None,
         failure=None if verdict.feasible else Failure.INVALID,
-        message=f"{path.name}: {violations[0]}" if violations else "",
+        message=f"{path.name}: {violations[0]}" if violations else _too_late(seconds, limit) if is_late else "",
         objective=objective,
         times=Times(read=ready.identity.read, solve=seconds),
         violations=violations,
         machine=describe(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return [Run(record, to_arrays(solution) if verdict.feasible else None)]
+    return [Run(record, to_arrays(solution) if objective is not None else None)]
+
+
+def _too_late(seconds: float | None, limit: float) -> str:
+    return f"took {seconds:g} s, more than the limit of {limit:g} s, and does not count."

@@ -195,6 +195,17 @@ class Record:
         return self.objective is not None
 
     @property
+    def is_saved(self) -> bool:
+        """Whether the solution was made elsewhere and only judged here."""
+        return not self.solver_name
+
+    @property
+    def is_untimed(self) -> bool:
+        """Whether nobody knows how long the run took: a saved solution without a time, good or not."""
+        is_known = self.times.best is not None or self.times.solve is not None or bool(self.trajectory)
+        return not is_known and (self.is_saved or (self.failure is None and self.is_feasible))
+
+    @property
     def time_limit(self) -> float | None:
         """Seconds that the run was given, ``None`` if it had no such limit."""
         return self.stop.get("time_limit")

@@ -64,6 +64,10 @@ class Metric(enum.StrEnum):
     """Primal-dual integral divided by the time limit."""
 
 
+#: Metrics that need to know when something happened.
+_TIMED = frozenset({Metric.TIME, Metric.AMORTISED_TIME, Metric.TARGET_TIME, Metric.PRIMAL_INTEGRAL})
+
+
 # -- facts of one run -------------------------------------------------------------------------------------
 
 
@@ -116,13 +120,24 @@ def is_answered(record: Record) -> bool:
     return record.failure is None and (record.is_feasible or is_solved(record))
 
 
+def untimed_solvers(records: Sequence[Record]) -> set[str]:
+    """
+    Labels of saved solutions of which one is untimed: they have no times at all.
+
+    The mean over the others would be one of chosen runs, and that over the failures alone the time limit.
+    """
+    return {record.solver for record in records if took_place(record) and record.is_saved and record.is_untimed}
+
+
 def run_time(record: Record) -> float:
     """
     Seconds until the solver returned.
 
     A run without an answer, or with a failure after it, counts its time limit, infinity where it had none. NaN if the
-    time of an answer is unknown, as with saved solutions.
+    time is unknown, as with saved solutions.
     """
+    if record.is_untimed:
+        return math.nan
     if not is_answered(record):
         return _limit(record)
     return math.nan if record.times.solve is None else record.times.solve
@@ -143,10 +158,10 @@ def gap_curve(record: Record) -> Curve | None:
     Returns
     -------
     list of (float, float) or None
-        ``None`` without a reference or a known sense.
+        ``None`` without a reference, a known sense or a known time.
     """
     final = record.primal_gap
-    if final is None or record.reference is None or record.sense is None:
+    if final is None or record.reference is None or record.sense is None or record.is_untimed:
         return None
     if record.objective is None:
         return [(0.0, 1.0)]
@@ -186,6 +201,8 @@ def score_all(
     """
     Scores of many runs by several metrics, the same as :func:`score` gives one by one but faster.
 
+    A solver of which one run has no known time has none in all of them: see :func:`untimed_solvers`.
+
     Returns
     -------
     dict
@@ -196,18 +213,22 @@ def score_all(
     found: dict[Metric, np.ndarray] = {}
     if not {Metric.TARGET_TIME, Metric.PRIMAL_INTEGRAL}.isdisjoint(metrics):
         curves = gap_curves(records)
-        has_gap = np.array([r.reference is not None and r.sense is not None for r in records], dtype=bool)
+        has_curve = np.array(
+            [r.reference is not None and r.sense is not None and not r.is_untimed for r in records], dtype=bool
+        )
         targets = np.array([reached_gap(record, target_gap) for record in records], dtype=float)
         capped = np.minimum(curves.first_times(targets), [_limit(record) for record in records])
-        found[Metric.TARGET_TIME] = np.where(has_gap, capped, np.nan)
-        found[Metric.PRIMAL_INTEGRAL] = np.where(has_gap, curves.integrals(limits) / limits, np.nan)
+        found[Metric.TARGET_TIME] = np.where(has_curve, capped, np.nan)
+        found[Metric.PRIMAL_INTEGRAL] = np.where(has_curve, curves.integrals(limits) / limits, np.nan)
     if Metric.PRIMAL_DUAL_INTEGRAL in metrics:
         found[Metric.PRIMAL_DUAL_INTEGRAL] = primal_dual_gap_curves(records).integrals(limits) / limits
     for metric in metrics:
         if metric not in found:
             one = _SCORES[metric]
             found[metric] = np.array([one(record, target_gap) for record in records], dtype=float)
-    return {metric: np.where(is_run, found[metric], np.nan) for metric in metrics}
+    untimed = untimed_solvers(records)
+    is_timed = is_run & np.array([record.solver not in untimed for record in records], dtype=bool)
+    return {m: np.where(is_timed if m in _TIMED else is_run, found[m], np.nan) for m in metrics}
 
 
 def _limit(record: Record) -> float:

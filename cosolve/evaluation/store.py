@@ -129,8 +129,7 @@ def current(records: Iterable[Record]) -> list[Record]:
 
 def _is_hole(record: Record) -> bool:
     """Whether a record stands for content that was not here."""
-    is_saved = not record.solver_name
-    return record.digest is None or (is_saved and record.failure is Failure.UNAVAILABLE)
+    return record.digest is None or (record.is_saved and record.failure is Failure.UNAVAILABLE)
 
 
 def run_names(record: Record) -> tuple[str, str, str, str, int]:

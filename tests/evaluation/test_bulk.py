@@ -33,6 +33,7 @@ def records(draw):
         time=draw(OPTIONAL_TIMES),
         best=draw(OPTIONAL_TIMES),
         bound=draw(VALUES),
+        is_integral=draw(st.booleans()),
         failure=draw(st.sampled_from([None, None, Failure.CRASH, Failure.MISSING])),
         trajectory=tuple((time, draw(VALUES), draw(VALUES)) for time in times),
     )

@@ -300,6 +300,16 @@ def test_times_of_saved_solutions_come_from_a_table_beside_them(run, saved, tmp_
     assert "times.csv:2" in wrong.message
 
 
+def test_a_saved_solution_that_took_too_long_does_not_count(run, saved, tmp_path):
+    """An hour of theirs is no match for ten seconds of ours."""
+    (tmp_path / "theirs" / "g" / "times.csv").write_text("file,seconds\nline.0.tour,3600\n")
+    late = run(saved, folder=tmp_path)
+    assert (late.status, late.limit, late.failure) == (Status.NO_SOLUTION, Limit.TIME, None)
+    assert (late.objective, late.times.solve) == (None, 3600)
+    assert "more than the limit of 10 s" in late.message
+    assert run(saved, folder=tmp_path, stop=Stop(time_limit=3600.0)).objective == 20
+
+
 def test_saved_solutions_are_judged_as_they_are_now(line, tmp_path):
     """A file that came later, or was corrected, and its time must be in the table."""
     suite = Suite("s", (line,), (Entrant("theirs", solutions="{case}.tour"),), folder=tmp_path)

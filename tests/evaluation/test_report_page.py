@@ -214,6 +214,17 @@ def test_solvers_below_the_reference_are_told_apart():
     assert found["curves"]["rows"][0]["gaps"][-1] == 0.0
 
 
+def test_saved_solutions_without_times_do_not_empty_the_time_profile():
+    """The others' times can be compared as before; a curve at the limit would be made up."""
+    found = [run("a", f"c{c}", 100.0, best=1.0) for c in range(3)]
+    found += [run("saved", f"c{c}", 100.0, time=None, solver_name="") for c in range(3)]
+    values = statistics_of(scopes(found)[0], {"a": 0, "saved": 1})
+    assert [row["solver"] for row in values["curves"]["rows"]] == [0]
+    assert values["profiles"]["time"]["why"] is None
+    assert [series["solver"] for series in values["profiles"]["time"]["series"]] == [0]
+    assert [series["solver"] for series in values["profiles"]["gap"]["series"]] == [0, 1]
+
+
 def test_a_run_that_never_came_close_never_joins_the_time_profile(records):
     """Counted at its time limit, it would look as if it had been merely slow."""
     bad = [replace(r, solver="bad", key=f"b{i}", objective=None, trajectory=()) for i, r in enumerate(records)]

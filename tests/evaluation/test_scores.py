@@ -89,12 +89,24 @@ def test_the_trajectory_never_counts_for_more_than_the_verified_solution():
     assert gap_curve(run(objective=None, trajectory=((1.0, 100.0, None),))) == [(0.0, 1.0)]
 
 
-@pytest.mark.parametrize(
-    ("times", "since"), [({"best": 3.0}, 3.0), ({"time": 4.0}, 4.0), ({"time": None}, 10.0)], ids=str
-)
+@pytest.mark.parametrize(("times", "since"), [({"best": 3.0}, 3.0), ({"time": 4.0}, 4.0)], ids=str)
 def test_a_solution_without_a_trajectory_is_known_from_the_best_known_time_on(times, since):
     """Outside solvers leave a solution and no curve; counting it from second 0 would flatter them."""
     assert gap_curve(run(objective=125.0, **times)) == [(0.0, 1.0), (since, pytest.approx(0.2))]
+
+
+def test_a_solution_of_which_no_time_is_known_has_no_curve():
+    """At the limit it would be as slow as a failure, and at 0 faster than all."""
+    for record in (
+        run(objective=125.0, time=None),
+        run(objective=125.0, time=None, solver_name=""),
+        run(failure=Failure.INVALID, time=None, solver_name=""),
+    ):
+        assert gap_curve(record) is None
+        for metric in (Metric.TIME, Metric.AMORTISED_TIME, Metric.TARGET_TIME, Metric.PRIMAL_INTEGRAL):
+            assert math.isnan(score(record, metric))
+        assert not math.isnan(score(record, Metric.GAP))
+    assert gap_curve(run(failure=Failure.CRASH, time=None)) == [(0.0, 1.0)]
 
 
 def test_a_batch_counts_its_latency_and_its_share():

@@ -127,6 +127,21 @@ def test_a_proof_that_another_run_refutes_is_none():
     assert summarise([exact, run("b", "one", 100.0, reference=None)])[0].contradictions == 0
 
 
+def test_saved_solutions_without_times_have_none_in_the_table():
+    """Two good solutions and an invalid one would be a mean of 10 s, the limit; times of some would be a choice."""
+    saved = {"solver_name": "", "time": None}
+    records = [
+        run("s", "one", 100.0, **saved),
+        run("s", "two", 100.0, **saved),
+        run("s", "three", failure=Failure.INVALID, **saved),
+    ]
+    timed = run("s", "four", 100.0, **(saved | {"time": 3.0}))
+    for chosen in (records, [*records, timed]):
+        row = summarise(chosen)[0]
+        assert (row.sgm_time, row.par2, row.target_time, row.primal_integral) == (None, None, None, None)
+        assert row.mean_gap == pytest.approx(1 / len(chosen))
+
+
 def test_batches_have_two_times():
     """8 s of waiting and 1 s of the device."""
     row = summarise([run(objective=100.0, time=8.0, batch=Batch(8, 8.0, 1.0, 0.0, "cpu"))])[0]

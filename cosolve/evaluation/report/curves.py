@@ -12,7 +12,7 @@ import numpy as np
 from cosolve.core.gap import relative_gap
 from cosolve.evaluation.metrics import Curve, curve_values, mean_curve
 from cosolve.evaluation.records import Record
-from cosolve.evaluation.scores import gap_curve, instance_keys
+from cosolve.evaluation.scores import gap_curve, instance_keys, untimed_solvers
 
 _GRID_POINTS = 120
 _CUTOFFS = (0.1, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0)
@@ -25,23 +25,31 @@ def mean_curves(records: Sequence[Record], solvers: Mapping[str, int]) -> dict[s
     Parameters
     ----------
     records
-        Runs that took place; those without a reference are left out.
+        Runs that took place; those without a reference, and solvers without times, are left out.
     solvers
         Number of each solver in the page.
     """
     by_solver: dict[str, dict[Hashable, list[Curve]]] = defaultdict(lambda: defaultdict(list))
     end = 0.0
     starts = []
+    untimed = untimed_solvers(records)
     for key, record in zip(instance_keys(records), records):
         curve = gap_curve(record)
-        if curve is None:
+        if curve is None or record.solver in untimed:
             continue
         by_solver[record.solver][key].append(curve)
         end = max(end, record.time_limit or 0.0, record.times.solve or 0.0, curve[-1][0])
         if len(curve) > 1:
             starts.append(curve[1][0])
     if not by_solver or end <= 0:
-        return {"why": "No instance has a reference.", "start": 0.01, "end": 1, "series": [], "cutoffs": [], "rows": []}
+        return {
+            "why": "No instance has a reference and a run whose times are known.",
+            "start": 0.01,
+            "end": 1,
+            "series": [],
+            "cutoffs": [],
+            "rows": [],
+        }
     # From about the time of the first solutions on: a single early one would give most of the axis to nothing.
     start = min(max(float(np.quantile(starts, 0.02)) if starts else end, 1e-3), end / 10)
     grid = np.geomspace(start, end, _GRID_POINTS)

@@ -104,7 +104,7 @@ def _comparable(table: ScoreTable) -> ScoreTable:
 def _profiles(records: Sequence[Record], gaps: ScoreTable, solvers: Mapping[str, int]) -> dict[str, Any]:
     # Without a limit, a run that never reached the target counts as never, not as the limit.
     unlimited = [replace(record, stop={}) for record in records if record.solver in gaps.solvers]
-    times = score_table(unlimited, Metric.TARGET_TIME, target_gap=TARGET_GAP)
+    times = _comparable(score_table(unlimited, Metric.TARGET_TIME, target_gap=TARGET_GAP))  # saved solutions have none
     gap = value_profile(gaps.values, gaps.solvers)
     time = performance_profile(times.values, times.solvers, floor=TIME_FLOOR)
     none = "No instance has a reference and was run by all solvers."
