@@ -22,7 +22,8 @@ Examples:
   cosolve compare run.jsonl --solver greedy --solver-b local-search
 
 Runs are paired by instance and seed; a difference above 0 means that B is worse. Exit code 1 if B is worse by more
-than the threshold and the interval lies above 0, 2 if there are too few pairs to tell.
+than the threshold and the interval lies above 0, or if no solver is named and B lacks one of A's; 2 if there are too
+few pairs to tell.
 """
 
 
@@ -71,6 +72,8 @@ def compare(
         records_a, records_b, measure=metric, solver=solver, solver_b=solver_b, tolerance=tolerance
     )
     worse = [c.is_worse(threshold, strict=strict) for c in comparisons]
+    is_named = solver is not None or solver_b is not None
+    only_a, only_b = ([], []) if is_named else comparing.unmatched_solvers(records_a, records_b)
     too_few = [c for c in comparisons if len(c.pairs) < min_pairs]
     if json:
         print_json(
@@ -79,6 +82,9 @@ def compare(
                 "b": str(a if b is None else b),
                 "threshold": threshold,
                 "is_worse": any(worse),
+                "only_in_a": only_a,
+                "only_in_b": only_b,
+                "passed": not (any(worse) or only_a or too_few),
                 "comparisons": [{**c.to_dict(), "is_worse": is_worse} for c, is_worse in zip(comparisons, worse)],
             }
         )
@@ -86,12 +92,16 @@ def compare(
         for comparison, is_worse in zip(comparisons, worse):
             verdict = f"B is worse by more than {_difference(threshold)}" if is_worse else "passed"
             _print(comparison, "too few instances" if comparison in too_few else verdict, show)
+        for label in only_a:
+            print(f"failed: solver {label!r} is only in A; name one with --solver to compare that alone.")
+        for label in only_b:
+            print(f"note: solver {label!r} is only in B.")
     if too_few:
         raise UsageError(
             f"{_title(too_few[0])}: only {len(too_few[0].pairs)} instances can be compared, "
             f"fewer than --min-pairs {min_pairs}."
         )
-    return FAILED if any(worse) else DONE
+    return FAILED if any(worse) or only_a else DONE
 
 
 def _title(comparison: Comparison) -> str:

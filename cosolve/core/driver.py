@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from cosolve.core.errors import CosolveError, SolverUnavailableError, UnsupportedFeatureError, UnsupportedProblemError
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.isolation import run_isolated
-from cosolve.core.monitor import Monitor, is_close, proves
+from cosolve.core.monitor import Monitor, proves
 from cosolve.core.problem import judge
 from cosolve.core.result import Incumbent, Limit, SolveResult, Status, jsonable
 from cosolve.core.solver import Feature, Outcome, Solver, make_options, solvers
@@ -336,8 +336,8 @@ def _conclude(
     objective = None if best is None else best.objective
     if best is not None and bound is not None:
         sign = 1.0 if instance.sense == "min" else -1.0
-        if sign * (bound - best.objective) > 0 and not is_close(bound, best.objective):
-            notes.append(f"the solver's bound {bound:g} contradicts the verified objective {best.objective:g}.")
+        if sign * (bound - best.objective) > 0 and not proves(bound, best.objective, instance.is_integral):
+            notes.append(f"the solver's bound {bound:.12g} contradicts the verified objective {best.objective:.12g}.")
             bound, status = None, Status.ERROR if status is Status.ERROR else Status.FEASIBLE
         elif sign * (bound - best.objective) > 0:
             bound = best.objective  # rounding noise: a bound is never beyond a feasible solution

@@ -24,12 +24,13 @@ from typing import Any
 import cosolve
 from cosolve.core.solver import Feature, solvers
 from cosolve.evaluation.child import Clock
-from cosolve.evaluation.handover import open_map
+from cosolve.evaluation.conclusion import Evidence, conclude
+from cosolve.evaluation.handover import open_map, read_answer, write_answer
 from cosolve.evaluation.launcher import BASELINE, Request
 from cosolve.evaluation.plan import Task, stop_to_dict
 from cosolve.evaluation.records import Batch, Failure
 from cosolve.evaluation.site import Ready, Run, Site
-from cosolve.evaluation.solver_run import Evidence, Teller, conclude, read_answer, write_answer
+from cosolve.evaluation.solver_run import Teller
 
 #: Longest warm-up in seconds of a solver that works for as long as it may.
 _WARM_UP_LIMIT = 10.0

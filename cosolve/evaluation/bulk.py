@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.core.gap import ZERO
 from cosolve.evaluation.records import Record
 
 
@@ -42,20 +43,22 @@ class Curves:
         areas = np.bincount(self.run, self.value * np.maximum(stops - starts, 0.0), minlength=self.num_runs)
         return np.where(is_finite, areas, np.nan)
 
-    def first_times(self, target: float) -> np.ndarray:
-        """Time at which each run is at ``target`` or below for the first time, infinite if it never is."""
+    def first_times(self, targets: np.ndarray) -> np.ndarray:
+        """Time at which each run is at its target or below for the first time, infinite if it never is."""
         times = np.full(self.num_runs, np.inf)
-        is_there = self.value <= target
+        is_there = self.value <= targets[self.run]
         np.minimum.at(times, self.run[is_there], self.time[is_there])
         return times
 
 
 def relative_gaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """:func:`cosolve.core.gap.relative_gap` of each pair, NaN for a missing value."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gaps = np.abs(a - b) / np.maximum(np.abs(a), np.abs(b))
-        is_one = ~(np.isfinite(a) & np.isfinite(b)) | (a < 0) & (b > 0) | (b < 0) & (a > 0)
-    return np.where(is_one, 1.0, np.where(a == b, 0.0, gaps))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        distances = np.abs(a - b)
+        gaps = distances / np.maximum(np.abs(a), np.abs(b))
+        is_missing = ~(np.isfinite(a) & np.isfinite(b))
+        is_opposite = (a < 0) & (b > 0) | (b < 0) & (a > 0)
+    return np.where(is_missing, 1.0, np.where(distances <= ZERO, 0.0, np.where(is_opposite, 1.0, gaps)))
 
 
 def primal_gaps(objective: np.ndarray, reference: np.ndarray, is_max: np.ndarray) -> np.ndarray:
@@ -67,7 +70,9 @@ def primal_gaps(objective: np.ndarray, reference: np.ndarray, is_max: np.ndarray
 def gap_curves(records: Sequence[Record]) -> Curves:
     """The curves of :func:`cosolve.evaluation.scores.gap_curve`; all 1 where a run has none."""
     run, time, objective, _ = _points(records)
-    reference = _floats(None if r.reference is None or r.sense is None else r.reference.value for r in records)
+    reference = _floats(
+        None if r.reference is None or r.sense is None or r.is_untimed else r.reference.value for r in records
+    )
     is_max = np.array([r.sense == "max" for r in records], dtype=bool)
     verified = _floats(r.objective for r in records)
     final = np.where(np.isnan(reference), 1.0, primal_gaps(verified, reference, is_max))

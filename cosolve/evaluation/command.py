@@ -100,11 +100,16 @@ def fill(command: Sequence[str], values: Mapping[str, Any], folder: Path) -> lis
         If there is no such program, or it can't be executed.
     """
     words = [word.format(**values) for word in command]
-    program = words[0]
-    found = shutil.which(folder.absolute() / program) or shutil.which(program)
+    found = find_program(words[0], folder)
     if found is None:
-        raise FileNotFoundError(2, "no such program that can be executed", program)
-    return [str(Path(found).absolute()), *words[1:]]
+        raise FileNotFoundError(2, "no such program that can be executed", words[0])
+    return [str(found), *words[1:]]
+
+
+def find_program(program: str, folder: Path) -> Path | None:
+    """A program that can be executed, in this folder or on the ``PATH``; ``None`` if there is none of that name."""
+    found = shutil.which(folder.absolute() / program) or shutil.which(program)
+    return None if found is None else Path(found).absolute()
 
 
 def write_instance(instance: Instance, folder: Path, format: str | None) -> Path:

@@ -14,12 +14,12 @@ from cosolve.core.instance import Instance
 from cosolve.core.problem import JudgeMode, judge
 from cosolve.core.result import Limit, Status
 from cosolve.evaluation.child import Clock
-from cosolve.evaluation.handover import Outbox, open_map
+from cosolve.evaluation.handover import Outbox, open_map, write_answer
 from cosolve.evaluation.launcher import BASELINE
 from cosolve.evaluation.records import Failure
 from cosolve.evaluation.solution_file import Found, SolutionFile, load_reader
 from cosolve.evaluation.solutions import to_arrays
-from cosolve.evaluation.solver_run import prepare, write_answer
+from cosolve.evaluation.solver_run import prepare
 
 #: Seconds between two looks at the solution file.
 _LOOK_EVERY = 0.01

@@ -14,6 +14,7 @@ from cosolve.core.result import jsonable
 from cosolve.evaluation.pairing import Measure, Pair, Unpaired, pair_runs
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.statistics import (
+    EXACT_TOLERANCE,
     TIE_TOLERANCE,
     Interval,
     WinTieLoss,
@@ -107,10 +108,11 @@ def compare(
         Records; the same sequence twice to compare two solvers of one file.
     measure
         What to compare. Gaps are to the best reference that either file knows, or to the better of the two where
-        there is none.
+        there is none or one of them beats it.
     solver, solver_b
         Labels in A and B; ``solver_b`` is ``solver`` if it is not given. Without either, every solver that is in
-        both files is compared with itself, or the only one of A with the only one of B.
+        both files is compared with itself, or the only one of A with the only one of B; :func:`unmatched_solvers`
+        names the others.
     tolerance
         Differences up to this are ties.
     confidence
@@ -134,6 +136,14 @@ def compare(
         comparisons.append(_compare(chosen_a, chosen_b, label_a, label_b, measure, tolerance, confidence))
     adjusted = holm([comparison.p_value for comparison in comparisons])
     return [dataclasses.replace(c, p_adjusted=float(p)) for c, p in zip(comparisons, adjusted)]
+
+
+def unmatched_solvers(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[str], list[str]]:
+    """Solvers in A alone and in B alone, which :func:`compare` leaves out if it is told no names; by label."""
+    labels_a, labels_b = ({record.solver: None for record in records} for records in (a, b))
+    if len(labels_a) == len(labels_b) == 1:
+        return [], []  # the only one on each side: compared whatever their names
+    return [x for x in labels_a if x not in labels_b], [x for x in labels_b if x not in labels_a]
 
 
 def _solver_pairs(
@@ -173,18 +183,22 @@ def _compare(
 ) -> Comparison:
     pairing = pair_runs(a, b, measure)
     differences = np.array([pair.difference for pair in pairing.pairs])
+    # Integers differ by whole units or not at all; a tolerance above the usual one was chosen on purpose.
+    is_exact = measure in (Measure.GAP, Measure.OBJECTIVE) and tolerance <= TIE_TOLERANCE
+    exact = min(tolerance, EXACT_TOLERANCE)
+    tolerances = np.array([exact if is_exact and pair.is_integral else tolerance for pair in pairing.pairs])
     # Time is averaged on the scale of logarithms, where half and double weigh the same.
     sample = np.log1p(differences) if measure is Measure.TIME else differences
     back: Callable[[float], float] = math.expm1 if measure is Measure.TIME else float
     interval = bootstrap_interval(sample, confidence=confidence)
-    p_value = wilcoxon_p(sample, np.zeros(len(sample)), tolerance=tolerance)
+    p_value = wilcoxon_p(sample, np.zeros(len(sample)), tolerance=tolerances)
     return Comparison(
         measure,
         label_a,
         label_b,
         pairing.pairs,
         pairing.unpaired,
-        win_tie_loss(differences, np.zeros(len(differences)), tolerance=tolerance),
+        win_tie_loss(differences, np.zeros(len(differences)), tolerance=tolerances),
         back(float(sample.mean())) if len(sample) else None,
         None if interval is None else Interval(back(interval.low), back(interval.high)),
         p_value,

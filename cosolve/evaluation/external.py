@@ -10,7 +10,6 @@ criterion that is kept for it.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,20 +19,17 @@ from typing import Any
 
 import cosolve
 from cosolve.core.problem import judge
-from cosolve.core.result import Status
+from cosolve.core.result import Limit, Status
 from cosolve.core.solver import make_options
 from cosolve.evaluation.command import CommandOptions, fields_of, fill, solution_suffix, write_instance
+from cosolve.evaluation.conclusion import Evidence, conclude
 from cosolve.evaluation.launcher import BASELINE, Account, Request
 from cosolve.evaluation.machine import describe
-from cosolve.evaluation.plan import Task
 from cosolve.evaluation.records import Failure, Times
+from cosolve.evaluation.saved import seconds_of
 from cosolve.evaluation.site import Ready, Run, Site
 from cosolve.evaluation.solutions import to_arrays
-from cosolve.evaluation.solver_run import Evidence, conclude
 from cosolve.evaluation.suite import FromFile
-
-#: Name of the file with the times of saved solutions, in their folder.
-TIMES_FILE = "times.csv"
 
 # -- programs -------------------------------------------------------------------------------------------------------
 
@@ -137,60 +133,34 @@ def run_solutions(tasks: Sequence[Ready], site: Site, cores: tuple[int, ...]) ->
     """Judge a solution made elsewhere; see :data:`cosolve.evaluation.site.Handler`."""
     [ready] = tasks
     task = ready.task
-    path = _saved(task)
+    path = task.saved_solution
+    assert path is not None
     try:
         solution = cosolve.read_solution(path, ready.instance, format=task.entrant.formats[1])
         verdict = judge(ready.instance, solution, task.judge)
-        seconds = _seconds(path)
+        seconds = seconds_of(path)
     except FileNotFoundError:
         return [Run(task.failure(ready.identity, Failure.UNAVAILABLE, f"{path}: no such file."))]
     except (ValueError, OSError) as error:
         return [Run(task.failure(ready.identity, Failure.INVALID, str(error)))]
-    objective = verdict.objective if verdict.feasible else None
+    limit = task.stop.time_limit
+    is_late = seconds is not None and seconds > limit
+    objective = verdict.objective if verdict.feasible and not is_late else None
     violations = tuple(map(str, verdict.violations))
     record = task.record(
         ready.identity,
         status=Status.NO_SOLUTION if objective is None else Status.FEASIBLE,
+        limit=Limit.TIME if is_late else None,
         failure=None if verdict.feasible else Failure.INVALID,
-        message=f"{path.name}: {violations[0]}" if violations else "",
+        message=f"{path.name}: {violations[0]}" if violations else _too_late(seconds, limit) if is_late else "",
         objective=objective,
         times=Times(read=ready.identity.read, solve=seconds),
         violations=violations,
         machine=describe(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return [Run(record, to_arrays(solution) if verdict.feasible else None)]
+    return [Run(record, to_arrays(solution) if objective is not None else None)]
 
 
-def _saved(task: Task) -> Path:
-    """File of the saved solution, relative to the suite's folder."""
-    name = task.entrant.solutions.format(case=task.case.name, group=task.case.group, seed=task.seed)
-    return (task.folder or Path()) / name
-
-
-def _seconds(path: Path) -> float | None:
-    """
-    Seconds that a saved solution took: of the file ``times.csv`` beside it, with the columns ``file`` and ``seconds``.
-
-    Raises
-    ------
-    ValueError
-        If that file has other columns, or the value is no number >= 0.
-    """
-    times = path.with_name(TIMES_FILE)
-    if not times.is_file():
-        return None
-    with times.open(newline="") as file:
-        rows = csv.DictReader(file)
-        if not {"file", "seconds"} <= set(rows.fieldnames or ()):
-            raise ValueError(f"{times}: needs the columns file and seconds.")
-        for row in rows:
-            if row["file"] == path.name:
-                try:
-                    seconds = float(row["seconds"])
-                except (TypeError, ValueError):
-                    seconds = math.nan
-                if not (math.isfinite(seconds) and seconds >= 0):
-                    raise ValueError(f"{times}:{rows.line_num}: seconds must be >= 0, got {row['seconds']!r}.")
-                return seconds
-    return None
+def _too_late(seconds: float | None, limit: float) -> str:
+    return f"took {seconds:g} s, more than the limit of {limit:g} s, and does not count."

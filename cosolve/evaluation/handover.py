@@ -1,5 +1,5 @@
 """
-What crosses the border between runner and run: the instance goes in, incumbents come out.
+What crosses the border between runner and run: the instance goes in, incumbents and a last word come out.
 
 An instance is written to a file once and mapped read-only by everybody, so that memory holds one copy of it however
 many processes work on it. Incumbents lie in two files that are written in turn: whatever is killed, and whenever,
@@ -248,3 +248,32 @@ def _to_nan(value: float | None) -> float:
 
 def _from_nan(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+# -- the last word ----------------------------------------------------------------------------------------------------
+
+_ANSWER = "answer.json"
+
+
+def write_answer(folder: Path, answer: Mapping[str, Any]) -> None:
+    """Leave the last word of a run in its work folder, whole or not at all."""
+    temporary = folder / f"{_ANSWER}.new"
+    temporary.write_text(json.dumps(answer, allow_nan=False))
+    os.replace(temporary, folder / _ANSWER)
+
+
+def read_answer(folder: Path) -> dict[str, Any] | None:
+    """
+    The last word of a run, ``None`` if it did not come to that.
+
+    Raises
+    ------
+    ValueError
+        If it is not what :func:`write_answer` writes.
+    """
+    try:
+        return dict(json.loads((folder / _ANSWER).read_text()))
+    except FileNotFoundError:
+        return None
+    except TypeError as error:
+        raise ValueError(f"what it left is no answer: {error}.") from error

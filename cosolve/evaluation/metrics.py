@@ -22,10 +22,12 @@ TIME_SHIFT = 1.0
 # -- gaps -------------------------------------------------------------------------------------------------
 
 
-def is_new_best(objective: float, reference: float, sense: Sense, *, tolerance: float = 1e-6) -> bool:
-    """Whether an objective is better than the reference by more than ``tolerance``, relative."""
+def is_new_best(
+    objective: float, reference: float, sense: Sense, *, is_integral: bool = False, tolerance: float = 1e-6
+) -> bool:
+    """Whether an objective is better than the reference: by more than ``tolerance``, relative; integers by 0.5."""
     better = reference - objective if sense == "min" else objective - reference
-    return better > tolerance * max(1.0, abs(reference))
+    return better >= 0.5 if is_integral else better > tolerance * max(1.0, abs(reference))
 
 
 def primal_gap(objective: float | None, reference: float, sense: Sense) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
 from collections import defaultdict
@@ -12,17 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.evaluation.derived import (
+    solvers_with_one_seed,
+    with_beaten_references_replaced,
+    with_one_reference,
+    with_own_references,
+    with_refuted_proofs_withdrawn,
+)
 from cosolve.evaluation.metrics import TIME_SHIFT, signed_gap
 from cosolve.evaluation.records import Record
-from cosolve.evaluation.references import Reference
-from cosolve.evaluation.scores import (
-    Metric,
-    instance_keys,
-    score,
-    solvers_with_one_seed,
-    took_place,
-    with_own_references,
-)
+from cosolve.evaluation.scores import Metric, instance_keys, score, took_place
 
 
 class Measure(enum.StrEnum):
@@ -60,6 +58,8 @@ class Pair:
         Means over the runs of gap, seconds, integral or objective; ``None`` for the objective of a run without one.
     difference
         What B adds, as its :class:`Measure` says; above 0 if B is worse.
+    is_integral
+        Whether all objectives are integers.
     """
 
     problem: str
@@ -69,6 +69,7 @@ class Pair:
     a: float | None
     b: float | None
     difference: float
+    is_integral: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def pair_runs(a: Sequence[Record], b: Sequence[Record], measure: Measure) -> Pai
         If a time is needed of a run that failed without a limit.
     """
     records, notes = _with_one_reference([*a, *b])
+    records, _ = with_refuted_proofs_withdrawn(records)  # a wrong "infeasible" is not fast
     keys = instance_keys(records)
     runs_a = _by_instance_and_seed(keys[: len(a)], records[: len(a)])
     runs_b = _by_instance_and_seed(keys[len(a) :], records[len(a) :])
@@ -197,7 +199,16 @@ def _pair(runs: Sequence[tuple[Record, Record]], measure: Measure) -> Pair:
         mean_a, mean_b = float(np.mean(scores_a)), float(np.mean(scores_b))
         is_time = measure is Measure.TIME
         difference = (mean_b + TIME_SHIFT) / (mean_a + TIME_SHIFT) - 1.0 if is_time else mean_b - mean_a
-    return Pair(first.problem, first.group, first.case, len(runs), _mean(values_a), _mean(values_b), difference)
+    return Pair(
+        first.problem,
+        first.group,
+        first.case,
+        len(runs),
+        _mean(values_a),
+        _mean(values_b),
+        difference,
+        all(run.is_integral for pair in runs for run in pair),
+    )
 
 
 def _objective_difference(a: Record, b: Record) -> float:
@@ -216,31 +227,20 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _with_one_reference(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """Both sides measured against the same value: the best that either knows, else the better of their objectives."""
+    """Both sides measured against the same value: the best that either knows or has found."""
     keys = instance_keys(records)
-    best: dict[Hashable, Reference] = {}
-    values: dict[Hashable, set[float]] = defaultdict(set)
-    for key, record in zip(keys, records):
-        reference = record.reference
-        if reference is None:
-            continue
-        values[key].add(reference.value)
-        if key not in best or _is_better(reference.value, best[key].value, record):
-            best[key] = reference
+    shared, num_different = with_one_reference(records, keys)
     notes = []
-    num_different = sum(len(known) > 1 for known in values.values())
     if num_different:
         notes.append(f"{num_different} instances have different references in A and B: the better one is used.")
-    shared = [dataclasses.replace(record, reference=best.get(key)) for key, record in zip(keys, records)]
     filled = with_own_references(shared)
     num_own = len({key for key, old, new in zip(keys, shared, filled) if old.reference is not new.reference})
     if num_own:
         notes.append(f"{num_own} instances have no reference: gaps there are to the better of the two.")
-    return filled, notes
-
-
-def _is_better(value: float, than: float, record: Record) -> bool:
-    return value > than if record.sense == "max" else value < than
+    replaced, num_beaten = with_beaten_references_replaced(filled, keys)
+    if num_beaten:
+        notes.append(f"{num_beaten} references are beaten: gaps there are to the best solution of the two.")
+    return replaced, notes
 
 
 def _differences_of_setting(pairs: Sequence[tuple[Record, Record]]) -> list[str]:

@@ -20,6 +20,7 @@ from cosolve.core.solver import Feature, Solver, make_options, solvers
 from cosolve.core.stop import Stop
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.references import Reference
+from cosolve.evaluation.saved import fingerprint
 from cosolve.evaluation.suite import Case, Entrant, Suite
 
 
@@ -47,17 +48,20 @@ class Identity:
         Of the instance.
     read
         Seconds that it took to read or generate it.
+    is_integral
+        Whether every objective is an integer.
     """
 
     digest: str
     sense: Sense
     size: int
     read: float
+    is_integral: bool = False
 
     @classmethod
     def of(cls, instance: Instance, read: float) -> Identity:
         """Identity of an instance that took ``read`` seconds to load."""
-        return cls(instance.digest, instance.sense, int(instance.size), read)
+        return cls(instance.digest, instance.sense, int(instance.size), read, bool(instance.is_integral))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +111,20 @@ class Task:
         """What its objective is compared with."""
         return self.case.reference
 
+    @property
+    def saved_solution(self) -> Path | None:
+        """File of a solution made elsewhere, relative to the suite's folder."""
+        if self.kind is not Kind.SOLUTIONS:
+            return None
+        name = self.entrant.solutions.format(case=self.case.name, group=self.case.group, seed=self.seed)
+        return (self.folder or Path()) / name
+
     def key(self, digest: str | None) -> str:
         """
         Name of this experiment, the same in every session; 32 hex digits.
 
-        Names of instance and solver are part of it: two rows of a table never share a record.
+        Names of instance and solver are part of it: two rows of a table never share a record. So is the content of
+        a saved solution: a file that was changed is judged again.
 
         Parameters
         ----------
@@ -119,7 +132,7 @@ class Task:
             Of the instance; ``None`` if it can't be read.
         """
         entrant = self.entrant
-        content = {
+        content: dict[str, Any] = {
             "instance": digest,
             "case": [self.case.problem, self.case.group, self.case.name],
             "label": entrant.label,
@@ -135,6 +148,9 @@ class Task:
             "memory": self.memory_limit,
             "judge": self.judge,
         }
+        saved = None if self.saved_solution is None else fingerprint(self.saved_solution)
+        if saved is not None:
+            content["saved"] = [saved, entrant.formats[1]]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -165,6 +181,7 @@ class Task:
         }
         if identity is not None:
             known |= {"sense": identity.sense, "digest": identity.digest, "size": identity.size}
+            known["is_integral"] = identity.is_integral and self.judge == "strict"  # other rules do not round
         elif self.case.problem in problems:
             sense = problems.get(self.case.problem).sense
             known["sense"] = sense if sense in ("min", "max") else None  # milp: each instance has its own

@@ -116,6 +116,9 @@ class Record:
         Name of the suite, of the set within it ("easy"), and of the instance within that.
     problem, sense, digest, size
         Of the instance; the last three are ``None`` if it could not be read.
+    is_integral
+        Whether every objective, by the rules that it was judged by, is an integer; False in records from before this
+        field, whose tolerances are then those of real numbers.
     solver, solver_name, version, options
         Label in the suite, registered name, version of the package that did the work, complete options.
     stop, seed, threads, memory_limit
@@ -158,6 +161,7 @@ class Record:
     sense: Sense | None = None
     digest: str | None = None
     size: int | None = None
+    is_integral: bool = False
     solver: str
     solver_name: str
     version: str = ""
@@ -191,6 +195,17 @@ class Record:
         return self.objective is not None
 
     @property
+    def is_saved(self) -> bool:
+        """Whether the solution was made elsewhere and only judged here."""
+        return not self.solver_name
+
+    @property
+    def is_untimed(self) -> bool:
+        """Whether nobody knows how long the run took: a saved solution without a time, good or not."""
+        is_known = self.times.best is not None or self.times.solve is not None or bool(self.trajectory)
+        return not is_known and (self.is_saved or (self.failure is None and self.is_feasible))
+
+    @property
     def time_limit(self) -> float | None:
         """Seconds that the run was given, ``None`` if it had no such limit."""
         return self.stop.get("time_limit")
@@ -211,10 +226,10 @@ class Record:
 
     @property
     def is_new_best(self) -> bool:
-        """Whether the solution is better than the reference."""
-        if self.reference is None or self.sense is None or self.objective is None:
+        """Whether the solution is better than a trusted reference: not doubted, and under the same rounding."""
+        if self.reference is None or not self.reference.is_trusted or self.sense is None or self.objective is None:
             return False
-        return is_new_best(self.objective, self.reference.value, self.sense)
+        return is_new_best(self.objective, self.reference.value, self.sense, is_integral=self.is_integral)
 
     @property
     def optimality_gap(self) -> float:

@@ -53,6 +53,11 @@ class Reference:
         if not math.isfinite(self.value):
             raise ValueError(f"a reference value must be finite, got {self.value}.")
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it can be set against objectives and bounds of the instance: not doubted, no other rounding."""
+        return not self.doubt and self.rounding == "instance"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the inverse of :meth:`from_dict`."""
         return {**asdict(self), "kind": self.kind.value}

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cosolve.core.errors import CosolveError
 from cosolve.core.solver import solvers
+from cosolve.evaluation.command import find_program
 from cosolve.evaluation.executor import Executor, LocalExecutor, default_workers, width_of
 from cosolve.evaluation.load import load_suite
-from cosolve.evaluation.plan import Identity, Job, Task, jobs, plan
+from cosolve.evaluation.plan import Identity, Job, Kind, Task, jobs, plan
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.site import Finished, Run
 from cosolve.evaluation.solutions import save_arrays
 from cosolve.evaluation.sources import CASES_FILE, case_to_dict, read_cases, source_key
-from cosolve.evaluation.store import RecordFile, current, files_folder, read_records
+from cosolve.evaluation.store import RecordFile, files_folder, read_records, run_names
 from cosolve.evaluation.suite import Suite
 from cosolve.instances.files import replacing
 
@@ -90,7 +92,8 @@ def evaluate(
     Returns
     -------
     list of Record
-        All records of the suite that are there now, in the order of the suite.
+        All records of the suite that are there now, in the order of the suite and with the references that the suite
+        has now; the file keeps those of the day when a run was made.
 
     Raises
     ------
@@ -171,9 +174,8 @@ def _work(todo: Iterable[Job], executor: Executor) -> Iterator[Finished]:
 def _is_news(record: Record, store: RecordFile) -> bool:
     """Whether a record says something that the file does not: what is still missing need not be said again."""
     known = store.records.get(record.key)
-    return (
-        known is None or record.digest is not None or (known.failure, known.message) != (record.failure, record.message)
-    )
+    is_run = record.digest is not None and record.failure is not Failure.UNAVAILABLE
+    return known is None or is_run or (known.failure, known.message) != (record.failure, record.message)
 
 
 def _keep(run: Run, store: RecordFile) -> Record:
@@ -185,6 +187,21 @@ def _keep(run: Run, store: RecordFile) -> Record:
         record = replace(record, solution=path.relative_to(store.path.parent).as_posix())
     store.append(record)
     return record
+
+
+def is_available(task: Task) -> bool:
+    """Whether the solver or program of a task is here now."""
+    if task.kind is Kind.SOLUTIONS:
+        return task.saved_solution is not None and task.saved_solution.is_file()
+    try:
+        if task.kind is Kind.COMMAND:
+            home = (task.folder or Path()).absolute()
+            return find_program(task.entrant.command[0].format(folder=home), home) is not None
+        return solvers.get(task.entrant.solver)().available().ok
+    except (KeyError, IndexError, ValueError):  # a program that is another for each run
+        return True
+    except (CosolveError, ImportError):
+        return False
 
 
 class _State:
@@ -208,6 +225,7 @@ class _State:
         self._recorded = recorded
         self._folder = folder
         self._retry = retry
+        self._entrants = {task.entrant.label: task for task in tasks}
         self._available: dict[str, bool] = {}
         self.identities = _Identities(folder / "identities.jsonl")
         #: Keys of records that stand: runs that would give one of them are not made.
@@ -221,12 +239,21 @@ class _State:
 
     def records(self) -> list[Record]:
         """Records of the tasks, in their order."""
-        found = {record.key: record for record in current(self._recorded.values())}
-        keys = []
-        for task in self._tasks:
-            identity = self._identity(task)
-            keys.append(task.key(None if identity is None else identity.digest))
-        return [found[key] for key in keys if key in found]
+        by_name: dict[Hashable, list[Record]] = defaultdict(list)
+        for record in self._recorded.values():
+            by_name[run_names(record)].append(record)
+        found = [self._record(task, by_name) for task in self._tasks]
+        # A record keeps the reference of its day; runs of today stand beside it.
+        return [replace(r, reference=task.reference) for r, task in zip(found, self._tasks) if r is not None]
+
+    def _record(self, task: Task, by_name: Mapping[Hashable, Sequence[Record]]) -> Record | None:
+        """What is recorded of a task; if its instance has gone since it was run, what was recorded then."""
+        identity = self._identity(task)
+        record = self._recorded.get(task.key(None if identity is None else identity.digest))
+        if record is None or record.digest is not None:
+            return record
+        earlier = by_name[run_names(record)]
+        return next((r for r in earlier if r.digest is not None and r.key == task.key(r.digest)), record)
 
     def write_cases(self) -> None:
         """Leave word where the instances came from, for who draws their solutions."""
@@ -254,16 +281,14 @@ class _State:
     def _is_open(self, record: Record) -> bool:
         """Whether the run of a record may give something else now."""
         if record.failure is Failure.UNAVAILABLE:
-            return self._retry or self._is_available(record.solver_name)
+            return self._retry or self._is_available(record.solver)
         return record.failure is not None and self._retry
 
-    def _is_available(self, solver: str) -> bool:
-        if solver not in self._available:
-            try:
-                self._available[solver] = solvers.get(solver)().available().ok
-            except (CosolveError, ImportError):
-                self._available[solver] = False
-        return self._available[solver]
+    def _is_available(self, label: str) -> bool:
+        """Whether an entrant can be run here; saved solutions have other keys once they are."""
+        if label not in self._available:
+            self._available[label] = label in self._entrants and is_available(self._entrants[label])
+        return self._available[label]
 
 
 class _Identities:

@@ -9,15 +9,14 @@ how many.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from cosolve.core.gap import relative_gap
 from cosolve.core.instance import Sense
 from cosolve.core.result import Status
 from cosolve.evaluation.bulk import gap_curves, primal_dual_gap_curves
@@ -30,7 +29,8 @@ from cosolve.evaluation.metrics import (
     time_to_target,
 )
 from cosolve.evaluation.records import Failure, Record
-from cosolve.evaluation.references import Reference, ReferenceKind
+from cosolve.evaluation.references import ReferenceKind
+from cosolve.evaluation.statistics import EXACT_TOLERANCE, TIE_TOLERANCE
 
 #: Failures of the surroundings: the solver was never asked.
 NOT_RUN = frozenset({Failure.MISSING, Failure.UNREADABLE, Failure.UNAVAILABLE, Failure.UNSUPPORTED})
@@ -38,7 +38,11 @@ NOT_RUN = frozenset({Failure.MISSING, Failure.UNREADABLE, Failure.UNAVAILABLE, F
 #: A run is as good as the reference if its primal gap is at most this; published values are rounded.
 TARGET_GAP = 1e-6
 
+#: Proofs that there is no optimum.
 _ANSWERS = frozenset({Status.INFEASIBLE, Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED})
+
+#: What only a proof can say.
+PROOFS = _ANSWERS | {Status.OPTIMAL}
 
 
 class Metric(enum.StrEnum):
@@ -60,6 +64,10 @@ class Metric(enum.StrEnum):
     """Primal-dual integral divided by the time limit."""
 
 
+#: Metrics that need to know when something happened.
+_TIMED = frozenset({Metric.TIME, Metric.AMORTISED_TIME, Metric.TARGET_TIME, Metric.PRIMAL_INTEGRAL})
+
+
 # -- facts of one run -------------------------------------------------------------------------------------
 
 
@@ -70,19 +78,34 @@ def took_place(record: Record) -> bool:
 
 def contradicts_reference(record: Record) -> bool:
     """
-    Whether a solver's claim excludes the reference: a bound beyond it, or a proof that there is no solution.
+    Whether a solver's claim excludes the reference: a bound beyond it, a proof that there is no solution, or one that
+    there is no optimum where the reference is one.
 
     One of the two is wrong. References that are doubted or under another rounding than the instance's prove nothing.
     """
     reference = record.reference
-    if reference is None or record.sense is None or reference.doubt or reference.rounding != "instance":
+    if reference is None or record.sense is None or not reference.is_trusted:
         return False
-    if record.status is Status.INFEASIBLE:
+    if record.status is Status.INFEASIBLE or (reference.kind is ReferenceKind.OPTIMAL and record.status in _ANSWERS):
         return True
     if record.bound is None:
         return False
     opposite: Sense = "max" if record.sense == "min" else "min"
-    return is_new_best(record.bound, reference.value, opposite)
+    return is_new_best(record.bound, reference.value, opposite, is_integral=record.is_integral)
+
+
+def reached_gap(record: Record, target_gap: float = TARGET_GAP) -> float:
+    """
+    Primal gap up to which a run counts as having reached a target.
+
+    It is the target itself, but of a target as small as :data:`TARGET_GAP`, which stands for the reference, integers
+    must not miss a unit: at ten million, 1e-6 would be ten.
+    """
+    reference = record.reference
+    if target_gap > TARGET_GAP or reference is None or not (record.is_integral and reference.rounding == "instance"):
+        return target_gap
+    worse = reference.value + (-0.5 if record.sense == "max" else 0.5)
+    return math.nextafter(relative_gap(worse, reference.value), 0.0)
 
 
 def is_solved(record: Record) -> bool:
@@ -97,13 +120,24 @@ def is_answered(record: Record) -> bool:
     return record.failure is None and (record.is_feasible or is_solved(record))
 
 
+def untimed_solvers(records: Sequence[Record]) -> set[str]:
+    """
+    Labels of saved solutions of which one is untimed: they have no times at all.
+
+    The mean over the others would be one of chosen runs, and that over the failures alone the time limit.
+    """
+    return {record.solver for record in records if took_place(record) and record.is_saved and record.is_untimed}
+
+
 def run_time(record: Record) -> float:
     """
     Seconds until the solver returned.
 
     A run without an answer, or with a failure after it, counts its time limit, infinity where it had none. NaN if the
-    time of an answer is unknown, as with saved solutions.
+    time is unknown, as with saved solutions.
     """
+    if record.is_untimed:
+        return math.nan
     if not is_answered(record):
         return _limit(record)
     return math.nan if record.times.solve is None else record.times.solve
@@ -124,10 +158,10 @@ def gap_curve(record: Record) -> Curve | None:
     Returns
     -------
     list of (float, float) or None
-        ``None`` without a reference or a known sense.
+        ``None`` without a reference, a known sense or a known time.
     """
     final = record.primal_gap
-    if final is None or record.reference is None or record.sense is None:
+    if final is None or record.reference is None or record.sense is None or record.is_untimed:
         return None
     if record.objective is None:
         return [(0.0, 1.0)]
@@ -167,6 +201,8 @@ def score_all(
     """
     Scores of many runs by several metrics, the same as :func:`score` gives one by one but faster.
 
+    A solver of which one run has no known time has none in all of them: see :func:`untimed_solvers`.
+
     Returns
     -------
     dict
@@ -177,17 +213,22 @@ def score_all(
     found: dict[Metric, np.ndarray] = {}
     if not {Metric.TARGET_TIME, Metric.PRIMAL_INTEGRAL}.isdisjoint(metrics):
         curves = gap_curves(records)
-        has_gap = np.array([r.reference is not None and r.sense is not None for r in records], dtype=bool)
-        capped = np.minimum(curves.first_times(target_gap), [_limit(record) for record in records])
-        found[Metric.TARGET_TIME] = np.where(has_gap, capped, np.nan)
-        found[Metric.PRIMAL_INTEGRAL] = np.where(has_gap, curves.integrals(limits) / limits, np.nan)
+        has_curve = np.array(
+            [r.reference is not None and r.sense is not None and not r.is_untimed for r in records], dtype=bool
+        )
+        targets = np.array([reached_gap(record, target_gap) for record in records], dtype=float)
+        capped = np.minimum(curves.first_times(targets), [_limit(record) for record in records])
+        found[Metric.TARGET_TIME] = np.where(has_curve, capped, np.nan)
+        found[Metric.PRIMAL_INTEGRAL] = np.where(has_curve, curves.integrals(limits) / limits, np.nan)
     if Metric.PRIMAL_DUAL_INTEGRAL in metrics:
         found[Metric.PRIMAL_DUAL_INTEGRAL] = primal_dual_gap_curves(records).integrals(limits) / limits
     for metric in metrics:
         if metric not in found:
             one = _SCORES[metric]
             found[metric] = np.array([one(record, target_gap) for record in records], dtype=float)
-    return {metric: np.where(is_run, found[metric], np.nan) for metric in metrics}
+    untimed = untimed_solvers(records)
+    is_timed = is_run & np.array([record.solver not in untimed for record in records], dtype=bool)
+    return {m: np.where(is_timed if m in _TIMED else is_run, found[m], np.nan) for m in metrics}
 
 
 def _limit(record: Record) -> float:
@@ -203,7 +244,7 @@ def _target_time(record: Record, target_gap: float) -> float:
     curve = gap_curve(record)
     if curve is None:
         return math.nan
-    reached = time_to_target(curve, target_gap)
+    reached = time_to_target(curve, reached_gap(record, target_gap))
     return min(math.inf if reached is None else reached, _limit(record))
 
 
@@ -263,17 +304,20 @@ class ScoreTable:
         Names of rows and columns; a row's name is the case's.
     values
         Shape (instances, solvers), lower is better, NaN where no run took place.
+    tolerances
+        Of each instance: differences up to this are ties.
     """
 
     instances: tuple[str, ...]
     solvers: tuple[str, ...]
     values: np.ndarray
+    tolerances: np.ndarray
 
     def complete(self) -> ScoreTable:
         """The instances that every solver ran."""
         rows = ~np.isnan(self.values).any(axis=1)
         names = tuple(name for name, is_kept in zip(self.instances, rows) if is_kept)
-        return ScoreTable(names, self.solvers, self.values[rows])
+        return ScoreTable(names, self.solvers, self.values[rows], self.tolerances[rows])
 
 
 def score_table(
@@ -299,7 +343,12 @@ def score_table(
         names.setdefault(row, record.case)
     values = score_all(records, (Metric(metric),), target_gap=target_gap)[Metric(metric)]
     shape = (len(cases), len(solvers))
-    return ScoreTable(tuple(names.values()), tuple(map(str, solvers)), _mean_by_cell(rows, columns, values, shape))
+    means = _mean_by_cell(rows, columns, values, shape)
+    tolerances = np.full(len(cases), TIE_TOLERANCE)
+    if Metric(metric) is Metric.GAP:
+        real = rows[np.array([not record.is_integral for record in records], dtype=bool)]
+        tolerances = np.where(np.isin(np.arange(len(cases)), real), TIE_TOLERANCE, EXACT_TOLERANCE)
+    return ScoreTable(tuple(names.values()), tuple(map(str, solvers)), means, tolerances)
 
 
 def _mean_by_cell(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -318,88 +367,3 @@ class _Codes(dict[Hashable, int]):
 
     def code(self, thing: Hashable) -> int:
         return self.setdefault(thing, len(self))
-
-
-# -- derived records --------------------------------------------------------------------------------------
-
-
-def with_own_references(records: Sequence[Record]) -> list[Record]:
-    """
-    Give instances without a reference the best objective among these records, marked as our own.
-
-    Gaps to it compare these solvers with each other and say nothing about the distance to the optimum.
-    """
-    keys = instance_keys(records)
-    best: dict[Hashable, Record] = {}
-    for key, record in zip(keys, records):
-        if record.is_feasible and record.sense is not None and (key not in best or _is_better(record, best[key])):
-            best[key] = record
-    known = {key for key, record in zip(keys, records) if record.reference is not None}
-    filled = []
-    for key, record in zip(keys, records):
-        if key not in known and key in best:
-            objective = best[key].objective
-            assert objective is not None
-            own = Reference(objective, ReferenceKind.OWN, source=f"best of these runs ({best[key].solver})")
-            record = dataclasses.replace(record, reference=own)
-        filled.append(record)
-    return filled
-
-
-def virtual_best(records: Sequence[Record], *, label: str = "virtual best") -> list[Record]:
-    """
-    The solver that picks the best of all for each instance and seed: what a perfect selector would reach.
-
-    A solver that ran with one seed only stands with that run for each of the others' seeds. Ties go to the run that had
-    its solution first.
-
-    Parameters
-    ----------
-    records
-        Of several solvers.
-    label
-        Name of the virtual solver.
-
-    Returns
-    -------
-    list of Record
-        One per instance and seed that any solver ran, otherwise as it was recorded.
-    """
-    single = solvers_with_one_seed(records)
-    runs: dict[Hashable, list[Record]] = defaultdict(list)
-    for key, record in zip(instance_keys(records), records):
-        if took_place(record):
-            runs[key].append(record)
-    chosen = []
-    for candidates in runs.values():
-        for seed in sorted({record.seed for record in candidates}):
-            best: Record | None = None
-            for record in candidates:
-                if record.seed != seed and record.solver not in single:
-                    continue
-                if best is None or _is_better(record, best):
-                    best = record
-            assert best is not None
-            chosen.append(dataclasses.replace(best, solver=label, seed=seed))
-    return chosen
-
-
-def solvers_with_one_seed(records: Iterable[Record]) -> set[str]:
-    """Labels of the solvers that ran with the same seed throughout: one run of theirs stands for every seed."""
-    seeds: dict[str, set[int]] = defaultdict(set)
-    for record in records:
-        seeds[record.solver].add(record.seed)
-    return {solver for solver, used in seeds.items() if len(used) == 1}
-
-
-def _is_better(a: Record, b: Record) -> bool:
-    if a.objective is None or b.objective is None:
-        return a.objective is not None
-    if a.objective != b.objective:
-        return a.objective < b.objective if a.sense == "min" else a.objective > b.objective
-    return _time_to_best(a) < _time_to_best(b)
-
-
-def _time_to_best(record: Record) -> float:
-    known: Iterable[float | None] = (record.times.best, record.times.solve)
-    return next((time for time in known if time is not None), math.inf)

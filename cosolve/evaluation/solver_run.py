@@ -1,42 +1,34 @@
-"""One solver on one instance: what the process does, and how its answer becomes a record."""
+"""One solver on one instance: what the process does, and how it is started."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import signal
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import cosolve
 from cosolve.core.errors import SolverUnavailableError, UnsupportedFeatureError, UnsupportedProblemError
 from cosolve.core.instance import Instance
-from cosolve.core.monitor import is_close
-from cosolve.core.problem import judge
-from cosolve.core.result import Incumbent, Limit, SolveResult, Status, TracePoint, jsonable
+from cosolve.core.result import Incumbent, SolveResult, jsonable
 from cosolve.core.solver import solvers
 from cosolve.core.verdict import Verdict
-from cosolve.evaluation.handover import Handed, Outbox, open_map, read_incumbent, read_trace
-from cosolve.evaluation.launcher import BASELINE, Account, Request
-from cosolve.evaluation.machine import describe
+from cosolve.evaluation.conclusion import Evidence, conclude
+from cosolve.evaluation.handover import Outbox, open_map, write_answer
+from cosolve.evaluation.launcher import BASELINE, Request
 from cosolve.evaluation.plan import stop_to_dict
-from cosolve.evaluation.records import Failure, Times
-from cosolve.evaluation.solutions import from_arrays, to_arrays
+from cosolve.evaluation.records import Failure
+from cosolve.evaluation.solutions import to_arrays
 
 if TYPE_CHECKING:
     from cosolve.evaluation.child import Clock
     from cosolve.evaluation.site import Ready, Run, Site
 
-_ANSWER = "answer.json"
-
-#: Most characters of a message, and of a solver's own numbers as JSON, that are kept.
-_MAX_MESSAGE, _MAX_STATS = 2000, 200_000
+#: Most characters of a solver's own numbers as JSON that are kept.
+_MAX_STATS = 200_000
 
 # -- in the process -------------------------------------------------------------------------------------------------
 
@@ -118,6 +110,7 @@ class Teller:
                 "limit": jsonable(result.limit),
                 "objective": result.objective,
                 "claimed": jsonable(result.claimed_objective),
+                "bound": result.bound,
                 "build": result.build_time,
                 "solve": result.runtime,
                 "version": result.version,
@@ -154,30 +147,6 @@ def _failure_of(error: Exception) -> Failure:
     return Failure.MEMORY if isinstance(error, MemoryError) else Failure.ERROR
 
 
-def write_answer(folder: Path, answer: Mapping[str, Any]) -> None:
-    """Leave the last word of a run in its work folder, whole or not at all."""
-    temporary = folder / f"{_ANSWER}.new"
-    temporary.write_text(json.dumps(answer, allow_nan=False))
-    os.replace(temporary, folder / _ANSWER)
-
-
-def read_answer(folder: Path) -> dict[str, Any] | None:
-    """
-    The last word of a run, ``None`` if it did not come to that.
-
-    Raises
-    ------
-    ValueError
-        If it is not what :func:`write_answer` writes.
-    """
-    try:
-        return dict(json.loads((folder / _ANSWER).read_text()))
-    except FileNotFoundError:
-        return None
-    except TypeError as error:
-        raise ValueError(f"what it left is no answer: {error}.") from error
-
-
 # -- in the runner --------------------------------------------------------------------------------------------------
 
 
@@ -209,208 +178,3 @@ def run(tasks: Sequence[Ready], site: Site, cores: tuple[int, ...]) -> list[Run]
         account = site.launcher.run(request, warm_up=warm_up)
         evidence = Evidence.collect(folder, account)
     return [conclude(ready, evidence, started)]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """
-    What a process left.
-
-    Parameters
-    ----------
-    account
-        How it ended, by its supervisor.
-    answer
-        What it said at its end; ``None`` if it did not come to that.
-    handed
-        Its last solution, not judged yet.
-    trajectory
-        Its curve.
-    fault
-        Why what it left can't be used, empty if it can.
-    """
-
-    account: Account
-    answer: Mapping[str, Any] | None
-    handed: Handed | None
-    trajectory: tuple[TracePoint, ...]
-    fault: str = ""
-
-    @classmethod
-    def collect(cls, folder: Path, account: Account) -> Evidence:
-        """Read the work folder of a run that is over."""
-        answer, handed, fault = None, None, ""
-        try:
-            answer = _checked(read_answer(folder))
-        except ValueError as error:
-            fault = str(error)
-        try:
-            handed = read_incumbent(folder)
-        except ValueError as error:
-            fault = str(error)
-        trajectory = read_trace(folder)
-        if handed is not None and (not trajectory or trajectory[-1].objective != handed.objective):
-            # Killed between the two: the solution is whole, its point on the curve is not.
-            trajectory += (TracePoint(handed.time, handed.objective, handed.bound),)
-        return cls(account, answer, handed, trajectory, fault)
-
-
-def _checked(answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """An answer as :class:`Teller` gives it; a solver may write anything into its work folder, so see whether it is."""
-    if answer is None:
-        return None
-    try:
-        if "failure" in answer:
-            solve = None if answer.get("solve") is None else float(answer["solve"])
-            return {"failure": Failure(answer["failure"]), "message": str(answer["message"]), "solve": solve}
-        Status(answer["status"])
-        if answer["limit"] is not None:
-            Limit(answer["limit"])
-        numbers = {name: answer[name] for name in ("objective", "claimed", "build", "solve")}
-        return {
-            **answer,
-            **{name: None if value is None else float(value) for name, value in numbers.items()},
-            **{name: str(answer[name]) for name in ("version", "message")},
-            "violations": [str(violation) for violation in answer["violations"]],
-            "stats": dict(answer["stats"]),
-            "is_running": bool(answer["is_running"]),
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"what it left is no answer: {type(error).__name__}: {error}.") from error
-
-
-def conclude(ready: Ready, evidence: Evidence, started: datetime) -> Run:
-    """
-    The record of a run: what was handed over is judged here, whatever the process said of it.
-
-    With the rules of FrontierCO, objectives of the curve and bounds, which are those of the instance itself, would
-    not be comparable with the objective: the record has neither.
-    """
-    from cosolve.evaluation.site import Run
-
-    task, account, answer = ready.task, evidence.account, evidence.answer or {}
-    failure, message = _what_went_wrong(ready, evidence)
-    objective, arrays = None, None
-    violations = tuple(answer.get("violations", ()))
-    fault = evidence.fault
-    if evidence.handed is not None:
-        objective, refused, fault = _judge(ready, evidence.handed)
-        if objective is not None:
-            arrays = evidence.handed.arrays
-        violations = refused or violations
-    if fault and failure is None:
-        failure, message = Failure.ERROR, fault
-    if failure is None and objective is None and violations:
-        failure = Failure.INVALID
-    if failure is None and not _is_last(evidence):
-        message = f"what it found after its time limit does not count. {message}"
-    is_compat = task.judge != "strict"
-    trajectory = () if is_compat else evidence.trajectory
-    bound = trajectory[-1].bound if trajectory else None
-    status, limit = _status(answer, failure, objective, is_last=_is_last(evidence))
-    record = task.record(
-        ready.identity,
-        status=status,
-        limit=limit,
-        failure=failure,
-        message=shorten(message or answer.get("message", ""), _MAX_MESSAGE, placeholder=" ..."),
-        version=answer.get("version") or _version(task.entrant.solver),
-        objective=objective,
-        claimed=answer.get("claimed"),
-        bound=bound,
-        trajectory=trajectory,
-        times=Times(
-            read=ready.identity.read,
-            build=answer.get("build"),
-            solve=answer.get("solve"),
-            best=None if objective is None or evidence.handed is None else evidence.handed.time,
-            wall=account.wall,
-        ),
-        peak_memory=account.peak_memory,
-        violations=violations,
-        machine=describe(),
-        started=started.isoformat(timespec="seconds"),
-        stats=answer.get("stats", {}),
-    )
-    return Run(record, arrays)
-
-
-def _what_went_wrong(ready: Ready, evidence: Evidence) -> tuple[Failure | None, str]:
-    """Failure of the process, if any, and a line about it."""
-    account, answer, task = evidence.account, evidence.answer, ready.task
-    if account.killed == "memory":
-        assert task.memory_limit is not None
-        return Failure.MEMORY, f"held more than its cap of {task.memory_limit / 2**20:.0f} MiB and was killed."
-    if account.killed == "time":
-        limit = f"{task.stop.time_limit:g} s and {task.grace:g} s of grace"
-        return Failure.HANG, f"did not stop within its limit of {limit} and was killed."
-    if account.killed is not None:
-        return Failure.HANG, f"was killed because its {account.killed} took too long."
-    if answer is None:
-        words = " ".join(account.output.split())
-        last_words = f" Last words: ...{words[-300:]}" if words else ""
-        if account.status is not None and account.status < 0:
-            name = _signal_name(-account.status)
-            out_of_memory = "bad_alloc" in words or "MemoryError" in words
-            return Failure.MEMORY if out_of_memory else Failure.CRASH, f"ended by {name}.{last_words}"
-        return Failure.EXIT, f"ended with exit code {account.status} and without an answer.{last_words}"
-    if "failure" in answer:
-        return Failure(answer["failure"]), answer["message"]
-    if answer["status"] == Status.ERROR:
-        return Failure.MEMORY if answer["limit"] == Limit.MEMORY else Failure.ERROR, answer["message"]
-    if answer["is_running"]:
-        return Failure.HANG, answer["message"]
-    return None, answer["message"]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"  # real-time signals have no names
-
-
-def _judge(ready: Ready, handed: Handed) -> tuple[float | None, tuple[str, ...], str]:
-    """Objective of what was handed over, what is wrong with it, and why it is no answer at all."""
-    try:
-        solution = from_arrays(ready.task.case.problem, handed.arrays)
-        verdict = judge(ready.instance, solution)
-        seen = handed.objective
-        if verdict.objective is not None and (seen is None or not is_close(verdict.objective, seen)):
-            return None, (), f"the judge sees an objective of {verdict.objective}, its own process saw {seen}."
-        if ready.task.judge != "strict":
-            verdict = judge(ready.instance, solution, ready.task.judge)
-    except (ValueError, TypeError, OverflowError) as error:
-        return None, (), f"what it handed over is no solution: {error}"
-    return (verdict.objective if verdict.feasible else None), tuple(map(str, verdict.violations)), ""
-
-
-def _is_last(evidence: Evidence) -> bool:
-    """Whether the solution that was handed over in time is the one that the answer speaks of."""
-    known = None if evidence.handed is None else evidence.handed.objective
-    return evidence.answer is not None and evidence.answer.get("objective") == known
-
-
-def _status(
-    answer: Mapping[str, Any], failure: Failure | None, objective: float | None, *, is_last: bool
-) -> tuple[Status, Limit | None]:
-    """What is known after the run, and why it stopped."""
-    found = Status.NO_SOLUTION if objective is None else Status.FEASIBLE
-    if failure in (Failure.HANG, Failure.MEMORY):
-        return found, Limit.TIME if failure is Failure.HANG else Limit.MEMORY
-    if failure in (Failure.UNAVAILABLE, Failure.UNSUPPORTED):
-        return Status.UNKNOWN, None
-    limit = None if answer.get("limit") is None else Limit(answer["limit"])
-    if failure is not None and failure is not Failure.INVALID:
-        return Status.ERROR, limit
-    if not is_last:
-        return found, limit or Limit.TIME  # what it found after its time does not count
-    return Status(answer["status"]), limit
-
-
-def _version(solver: str) -> str:
-    """Version of the package behind a solver; empty where it can't say."""
-    try:
-        return solvers.get(solver)().available().version
-    except Exception:
-        return ""

@@ -18,6 +18,10 @@ from numpy.typing import ArrayLike
 #: Two scores closer than this, relative to the larger or absolute below 1, are a tie.
 TIE_TOLERANCE = 1e-6
 
+#: The same for gaps of integral objectives, which differ by whole units or not at all: room for the noise of a mean
+#: over seeds, and none for a unit in a billion.
+EXACT_TOLERANCE = 1e-12
+
 #: Samples larger than this get percentile intervals: BCa's jackknife is quadratic, and its correction vanishes.
 _MAX_BCA_SAMPLE = 500
 
@@ -106,7 +110,7 @@ class WinTieLoss:
         return self.wins + self.ties + self.losses
 
 
-def win_tie_loss(a: ArrayLike, b: ArrayLike, *, tolerance: float = TIE_TOLERANCE) -> WinTieLoss:
+def win_tie_loss(a: ArrayLike, b: ArrayLike, *, tolerance: ArrayLike = TIE_TOLERANCE) -> WinTieLoss:
     """
     Count the instances on which ``a`` is lower than, equal to and higher than ``b``.
 
@@ -115,9 +119,10 @@ def win_tie_loss(a: ArrayLike, b: ArrayLike, *, tolerance: float = TIE_TOLERANCE
     a, b
         Scores, instance by instance; pairs with a NaN are left out.
     tolerance
-        Scores tie if ``|a - b| <= tolerance * max(1, |a|, |b|)``; two failures (infinities) tie.
+        Scores tie if ``|a - b| <= tolerance * max(1, |a|, |b|)``; two failures (infinities) tie. One for all, or one
+        per instance.
     """
-    first, second = _paired(a, b)
+    first, second, tolerance = _paired(a, b, tolerance)
     with np.errstate(invalid="ignore"):
         scale = np.maximum(1.0, np.maximum(np.abs(first), np.abs(second)))
         is_tie = (first == second) | (np.isfinite(scale) & (np.abs(first - second) <= tolerance * scale))
@@ -125,7 +130,7 @@ def win_tie_loss(a: ArrayLike, b: ArrayLike, *, tolerance: float = TIE_TOLERANCE
     return WinTieLoss(wins, ties, len(first) - wins - ties)
 
 
-def wilcoxon_p(a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> float:
+def wilcoxon_p(a: ArrayLike, b: ArrayLike, *, tolerance: ArrayLike = 0.0) -> float:
     """
     Two-sided p-value of the Wilcoxon signed-rank test [1]_ that the differences ``a - b`` are symmetric about 0.
 
@@ -140,7 +145,7 @@ def wilcoxon_p(a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> float:
         Scores, instance by instance; pairs with a NaN are left out; two failures (infinities) differ by 0, and one
         failure is the largest difference there is.
     tolerance
-        Absolute differences up to this count as 0.
+        Absolute differences up to this count as 0; one for all, or one per instance.
 
     Returns
     -------
@@ -153,7 +158,7 @@ def wilcoxon_p(a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> float:
     .. [2] Pratt, J. W. (1959). Remarks on zeros and ties in the Wilcoxon signed rank procedures.
            *Journal of the American Statistical Association* 54(287): 655-667.
     """
-    first, second = _paired(a, b)
+    first, second, tolerance = _paired(a, b, tolerance)
     if not len(first):
         return math.nan
     with np.errstate(invalid="ignore"):
@@ -225,7 +230,7 @@ class PairedComparison:
 
 
 def compare_all(
-    values: np.ndarray, solvers: Sequence[str], *, tolerance: float = TIE_TOLERANCE
+    values: np.ndarray, solvers: Sequence[str], *, tolerance: ArrayLike = TIE_TOLERANCE
 ) -> list[PairedComparison]:
     """
     Every solver against every other.
@@ -243,20 +248,21 @@ def compare_all(
     p_values = np.array([wilcoxon_p(values[:, i], values[:, j], tolerance=tolerance) for i, j in pairs])
     comparisons = []
     for (i, j), p, adjusted in zip(pairs, p_values.tolist(), holm(p_values).tolist()):
-        first, second = _paired(values[:, i], values[:, j])
+        first, second, _ = _paired(values[:, i], values[:, j], tolerance)
         is_finite = bool(len(first)) and bool(np.isfinite(first).all() and np.isfinite(second).all())
         mean = float((first - second).mean()) if is_finite else None
-        counts = win_tie_loss(first, second, tolerance=tolerance)
+        counts = win_tie_loss(values[:, i], values[:, j], tolerance=tolerance)
         comparisons.append(PairedComparison(solvers[i], solvers[j], counts, mean, p, adjusted))
     return comparisons
 
 
-def _paired(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def _paired(a: ArrayLike, b: ArrayLike, tolerance: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What both know, and the tolerance of each pair."""
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape or first.ndim != 1:
         raise ValueError(f"paired scores must be two lists of the same length, got {first.shape} and {second.shape}.")
     is_known = ~(np.isnan(first) | np.isnan(second))
-    return first[is_known], second[is_known]
+    return first[is_known], second[is_known], np.broadcast_to(np.asarray(tolerance, dtype=float), first.shape)[is_known]
 
 
 # -- ranking ----------------------------------------------------------------------------------------------
@@ -294,7 +300,7 @@ class Ranking:
 
 
 def rank_solvers(
-    values: np.ndarray, solvers: Sequence[str], *, alpha: float = 0.05, tolerance: float = TIE_TOLERANCE
+    values: np.ndarray, solvers: Sequence[str], *, alpha: float = 0.05, tolerance: ArrayLike = TIE_TOLERANCE
 ) -> Ranking | None:
     """
     Friedman test and Nemenyi post-hoc test of mean ranks, as for critical-difference diagrams [1]_.
@@ -308,7 +314,8 @@ def rank_solvers(
     alpha
         Level, in (0, 1).
     tolerance
-        Scores are rounded to multiples of it before ranking, so that rounding errors make no winner.
+        Scores are rounded to multiples of it before ranking, so that rounding errors make no winner; one for all, or
+        one per instance.
 
     Returns
     -------
@@ -321,13 +328,16 @@ def rank_solvers(
            *Journal of Machine Learning Research* 7: 1-30.
     """
     rows = np.asarray(values, dtype=float)
-    rows = rows[~np.isnan(rows).any(axis=1)]
+    is_complete = ~np.isnan(rows).any(axis=1)
+    steps = np.broadcast_to(np.asarray(tolerance, dtype=float), len(rows))[is_complete, np.newaxis]
+    rows = rows[is_complete]
     num_instances, num_solvers = rows.shape
     if num_instances < 2 or num_solvers < 2:
         return None
     from scipy.stats import chi2, rankdata, studentized_range
 
-    ranks = rankdata(np.round(rows / tolerance) if tolerance > 0 else rows, axis=1)
+    rounded = np.round(np.divide(rows, steps, out=np.zeros_like(rows), where=steps > 0))
+    ranks = rankdata(np.where(steps > 0, rounded, rows), axis=1)
     mean_ranks = ranks.mean(axis=0)
     # Friedman's statistic as a share of the variance of all ranks: ties shrink that, which is the correction for them.
     centre = (num_solvers + 1) / 2

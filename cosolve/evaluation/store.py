@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from cosolve.evaluation.records import Record
+from cosolve.evaluation.records import Failure, Record
 
 #: How every line begins; see :meth:`Record.to_dict`.
 _BEGINNING = b'{"schema":'
@@ -117,17 +117,23 @@ def read_records(path: str | os.PathLike[str]) -> list[Record]:
 
 def current(records: Iterable[Record]) -> list[Record]:
     """
-    Last record of each key, without those of missing instances that have been there since.
+    Last record of each key, without those of missing instances and saved solutions that have been there since.
 
-    While an instance is missing, its digest and so the keys of its runs are not known: the record of a run that
-    could not be made gives way to any of the same instance, solver and seed by name.
+    While one of them is missing, its content and so the key of the run are not known: the record of a run that could
+    not be made gives way to any of the same instance, solver and seed by name.
     """
     latest = {record.key: record for record in records}
-    known = {_names(record) for record in latest.values() if record.digest is not None}
-    return [record for record in latest.values() if record.digest is not None or _names(record) not in known]
+    known = {run_names(record) for record in latest.values() if not _is_hole(record)}
+    return [record for record in latest.values() if not _is_hole(record) or run_names(record) not in known]
 
 
-def _names(record: Record) -> tuple[str, str, str, str, int]:
+def _is_hole(record: Record) -> bool:
+    """Whether a record stands for content that was not here."""
+    return record.digest is None or (record.is_saved and record.failure is Failure.UNAVAILABLE)
+
+
+def run_names(record: Record) -> tuple[str, str, str, str, int]:
+    """What makes two records be of the same run for people, whatever its settings."""
     return record.suite, record.group, record.case, record.solver, record.seed
 
 

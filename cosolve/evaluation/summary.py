@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosolve.evaluation.derived import with_one_reference, with_refuted_proofs_withdrawn
 from cosolve.evaluation.metrics import penalised_runtimes, shifted_geometric_mean
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.scores import (
     TARGET_GAP,
     Metric,
-    contradicts_reference,
     group_label,
     instance_keys,
     is_solved,
+    reached_gap,
     score_all,
     took_place,
 )
@@ -69,7 +70,8 @@ class SummaryRow:
     new_bests
         Instances on which a run was better than the reference.
     contradictions
-        Runs whose bound, or proof of infeasibility, excludes the reference: one of the two is wrong.
+        Runs whose bound, or proof that there is no solution, excludes the reference or a verified solution of another
+        run. Theirs is no proof.
     failures
         Number of records by kind of failure.
     peak_memory
@@ -117,7 +119,8 @@ def summarise(
     Parameters
     ----------
     records
-        Of one or more suites, in any order.
+        Of one or more suites, in any order. All runs on an instance are measured against the best reference that one
+        of them has.
     group
         Label of the group that a record belongs to; by default its problem and set.
     target_gap
@@ -130,6 +133,7 @@ def summarise(
     list of SummaryRow
         Groups and solvers in order of appearance; at the end, if there are several groups, all instances together.
     """
+    records, _ = with_one_reference(records)
     keys = instance_keys(records)
     groups = [group(record) for record in records]
     cells: dict[tuple[str, str], list[int]] = {}
@@ -155,6 +159,7 @@ class _Columns:
     """The numbers of all records as arrays."""
 
     def __init__(self, records: Sequence[Record], keys: Sequence[Hashable], target_gap: float) -> None:
+        records, contradicts = with_refuted_proofs_withdrawn(records)
         codes: dict[Hashable, int] = {}
         self.records = records
         self.instance = np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.intp)
@@ -162,12 +167,13 @@ class _Columns:
         self.feasible = np.array([r.is_feasible for r in records], dtype=bool)
         self.solved = np.array([is_solved(r) for r in records], dtype=bool)
         self.new_best = np.array([r.is_new_best for r in records], dtype=bool)
-        self.contradicts = np.array([contradicts_reference(r) for r in records], dtype=bool)
+        self.contradicts = np.array(contradicts, dtype=bool)
         self.doubtful = np.array([r.reference is not None and bool(r.reference.doubt) for r in records], dtype=bool)
         self.scores = score_all(records, tuple(Metric), target_gap=target_gap)
         limits = [np.inf if r.time_limit is None else r.time_limit for r in records]
         self.par2 = penalised_runtimes(self.scores[Metric.TIME], self.solved, limits)
-        self.reached = np.where(np.isnan(self.scores[Metric.GAP]), np.nan, self.scores[Metric.GAP] <= target_gap)
+        targets = np.array([reached_gap(r, target_gap) for r in records], dtype=float)
+        self.reached = np.where(np.isnan(self.scores[Metric.GAP]), np.nan, self.scores[Metric.GAP] <= targets)
 
     def row(self, group: str, solver: str, indices: Sequence[int], confidence: float) -> SummaryRow:
         everything = np.asarray(indices, dtype=np.intp)

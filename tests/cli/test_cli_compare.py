@@ -85,6 +85,19 @@ def test_what_cannot_be_compared_is_an_error_and_no_pass(cli, files, arguments, 
     assert "Traceback" not in answer.err
 
 
+def test_a_solver_that_has_gone_fails(cli, files):
+    """A change that breaks a solver altogether leaves no records of it: the gate must not pass for want of them."""
+    answer = cli("compare", "two.jsonl", "a.jsonl")
+    assert answer.code == 1
+    assert "solver 'y' is only in A" in answer.out
+    assert cli("compare", "two.jsonl", "a.jsonl", "--solver", "x").code == 0
+    new = cli("compare", "a.jsonl", "two.jsonl")
+    assert new.code == 0
+    assert "solver 'y' is only in B" in new.out
+    data = json.loads(cli("compare", "two.jsonl", "a.jsonl", "--json").out)
+    assert (data["is_worse"], data["only_in_a"], data["only_in_b"], data["passed"]) == (False, ["y"], [], False)
+
+
 def test_missing_pairs_are_listed(cli, files):
     """The instances that B lost are the first thing to look at."""
     answer = cli("compare", "a.jsonl", "few.jsonl", "--show", "3")

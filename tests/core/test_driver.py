@@ -169,6 +169,26 @@ def test_bound_beyond_the_objective_by_noise_is_clipped(scripted, square, monkey
     assert (result.status, result.bound) == (Status.OPTIMAL, 2.5)
 
 
+@pytest.mark.parametrize(
+    ("bound", "status", "kept"),
+    [
+        (10_000_000, Status.OPTIMAL, 10_000_000),
+        (10_000_005, Status.FEASIBLE, None),
+        (9_999_999, Status.FEASIBLE, 9_999_999),
+    ],
+)
+def test_a_bound_that_cuts_off_a_whole_number_is_no_proof(scripted, bound, status, kept):
+    """Five units above ten million are 5e-7: no noise where every objective is an integer."""
+    from cosolve.instances.distances import Distances
+    from cosolve.instances.tsp import TSPInstance
+
+    instance = TSPInstance(distances=Distances.from_matrix(np.array([[0, 5_000_000], [5_000_000, 0]])))
+    assert instance.is_integral
+    scripted(claims(Status.OPTIMAL, [0, 1], bound))
+    result = cosolve.solve(instance, "scripted")
+    assert (result.status, result.bound) == (status, kept)
+
+
 def test_exception_in_an_adapter_is_an_error_result_that_keeps_the_solution(square, scripted):
     """A crash after an hour must not lose the hour's solution."""
 

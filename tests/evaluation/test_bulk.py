@@ -16,7 +16,7 @@ from cosolve.evaluation.records import Failure
 from cosolve.evaluation.scores import Metric, gap_curve, score, score_all
 from tests.evaluation.runs import run
 
-VALUES = st.sampled_from([None, -100.0, -5.0, 0.0, 5.0, 80.0, 100.0, 100.0 + 1e-9, 125.0, 300.0])
+VALUES = st.sampled_from([None, -100.0, -5.0, -1e-12, 0.0, 1e-12, 5.0, 80.0, 100.0, 100.0 + 1e-9, 125.0, 300.0])
 TIMES = st.sampled_from([0.0, 0.5, 2.0, 7.0, 10.0, 11.0])
 OPTIONAL_TIMES = st.none() | TIMES
 
@@ -33,6 +33,7 @@ def records(draw):
         time=draw(OPTIONAL_TIMES),
         best=draw(OPTIONAL_TIMES),
         bound=draw(VALUES),
+        is_integral=draw(st.booleans()),
         failure=draw(st.sampled_from([None, None, Failure.CRASH, Failure.MISSING])),
         trajectory=tuple((time, draw(VALUES), draw(VALUES)) for time in times),
     )

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from cosolve.core.result import Status
 from cosolve.evaluation.compare import compare
 from cosolve.evaluation.pairing import Measure
 from cosolve.evaluation.records import Failure
@@ -69,6 +70,13 @@ def test_time_is_compared_by_ratio():
 def test_a_crash_that_is_quick_is_not_faster():
     """A failed run counts its limit of 10 s: (10 + 1) / (1 + 1) - 1."""
     (result,) = compare([run(objective=100.0)], [run(failure=Failure.CRASH, time=0.1)], measure="time")
+    assert result.mean_difference == pytest.approx(4.5)
+
+
+def test_a_refuted_proof_is_not_faster():
+    """B says within 0.1 s that there is no solution, and A has one: as slow as the limit, (10 + 1) / (1 + 1) - 1."""
+    wrong = run(status=Status.INFEASIBLE, time=0.1, reference=None)
+    (result,) = compare([run(objective=100.0, reference=None)], [wrong], measure="time")
     assert result.mean_difference == pytest.approx(4.5)
 
 
@@ -156,6 +164,16 @@ def test_without_a_reference_the_better_of_the_two_is_it():
     (result,) = compare([run(objective=100.0, reference=None)], [run(objective=125.0, reference=None)])
     assert (result.pairs[0].a, result.pairs[0].b) == (0.0, pytest.approx(0.2))
     assert "no reference" in result.notes[0]
+
+
+def test_a_regression_below_the_reference_is_seen():
+    """Both beat the reference of 100, B by far less: two gaps of 0 would let any of it pass."""
+    (result,) = compare(runs([80.0] * 8), runs([99.0] * 8))
+    assert result.mean_difference == pytest.approx(19 / 99)
+    assert result.is_worse(0.01)
+    assert "8 references are beaten" in result.notes[0]
+    assert compare(runs([99.0] * 8), runs([80.0] * 8))[0].mean_difference == pytest.approx(-19 / 99)
+    assert not compare(runs([100.0] * 8), runs([100.0 - 1e-6] * 8))[0].notes  # rounding errors are no new best
 
 
 def test_other_settings_are_noted():

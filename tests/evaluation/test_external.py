@@ -19,9 +19,10 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.stop import Stop
 from cosolve.evaluation.plan import jobs, plan
 from cosolve.evaluation.records import Failure, Record
-from cosolve.evaluation.runner import evaluate
+from cosolve.evaluation.runner import evaluate, preview
 from cosolve.evaluation.site import Site
 from cosolve.evaluation.solutions import from_arrays, load_solution
+from cosolve.evaluation.store import read_records
 from cosolve.evaluation.suite import Case, Entrant, FromFile, FromGenerator, Suite
 from cosolve.instances.distances import Distances
 from cosolve.instances.tsp import Tour, TSPInstance
@@ -229,6 +230,29 @@ def test_a_suite_file_with_outsiders_runs_like_any_other(tmp_path):
     assert again == []
 
 
+def test_a_program_is_run_as_soon_as_it_is_there(line, tmp_path):
+    """Installed an hour later, it would else never be asked."""
+    suite = Suite("s", (line,), (Entrant("p", command=("./p.sh", "{instance}", "{solution}")),), folder=tmp_path)
+    out = tmp_path / "run.jsonl"
+    assert [record.failure for record in evaluate(suite, out)] == [Failure.UNAVAILABLE]
+    assert preview(suite, out).recorded == 1
+    size = out.stat().st_size
+    evaluate(suite, out)
+    assert out.stat().st_size == size
+    program = tmp_path / "p.sh"
+    program.write_text('#!/bin/sh\n(echo TOUR_SECTION; seq 1 5; echo -1) > "$2"\n')
+    program.chmod(0o755)
+    assert preview(suite, out).recorded == 0
+    assert [record.objective for record in evaluate(suite, out)] == [20]
+    assert [record.objective for record in read_records(out)] == [20]
+    program.write_text("#!/no/such/interpreter\n")
+    broken = replace(suite, seeds=(0,), stop=Stop(time_limit=5.0))
+    assert [record.failure for record in evaluate(broken, out)] == [Failure.UNAVAILABLE]
+    size = out.stat().st_size
+    evaluate(broken, out)
+    assert out.stat().st_size == size  # tried again, and nothing new to say
+
+
 # -- saved solutions ------------------------------------------------------------------------------------------------
 
 
@@ -274,3 +298,41 @@ def test_times_of_saved_solutions_come_from_a_table_beside_them(run, saved, tmp_
     wrong = run(saved, folder=tmp_path)
     assert wrong.failure is Failure.INVALID
     assert "times.csv:2" in wrong.message
+
+
+def test_a_saved_solution_that_took_too_long_does_not_count(run, saved, tmp_path):
+    """An hour of theirs is no match for ten seconds of ours."""
+    (tmp_path / "theirs" / "g" / "times.csv").write_text("file,seconds\nline.0.tour,3600\n")
+    late = run(saved, folder=tmp_path)
+    assert (late.status, late.limit, late.failure) == (Status.NO_SOLUTION, Limit.TIME, None)
+    assert (late.objective, late.times.solve) == (None, 3600)
+    assert "more than the limit of 10 s" in late.message
+    assert run(saved, folder=tmp_path, stop=Stop(time_limit=3600.0)).objective == 20
+
+
+def test_saved_solutions_are_judged_as_they_are_now(line, tmp_path):
+    """A file that came later, or was corrected, and its time must be in the table."""
+    suite = Suite("s", (line,), (Entrant("theirs", solutions="{case}.tour"),), folder=tmp_path)
+    out, path, made = tmp_path / "run.jsonl", tmp_path / "line.tour", []
+
+    def go():
+        made.clear()
+        [record] = evaluate(suite, out, on_record=made.append)
+        return record.failure, record.objective, record.times.solve
+
+    assert go() == (Failure.UNAVAILABLE, None, None)
+    cosolve.write_solution(LINE, Tour(order=np.array([0, 2, 1, 3, 4])), path)
+    assert go() == (None, 22, None)
+    assert [record.objective for record in read_records(out)] == [22]  # the hole is filled
+    assert go() == (None, 22, None)
+    assert not made
+    cosolve.write_solution(LINE, Tour(order=np.array([0, 1, 2, 3, 4])), path)
+    assert go() == (None, 20, None)
+    times = tmp_path / "times.csv"
+    times.write_text("file,seconds\nline.tour,3\n")
+    assert go() == (None, 20, 3.0)
+    times.write_text("file,seconds\nother.tour,1\nline.tour,3\n")
+    assert go() == (None, 20, 3.0)
+    assert not made  # somebody else's time
+    path.unlink()
+    assert go()[0] is Failure.UNAVAILABLE

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from runs import run
 from solved import solved_run
 from synthetic import synthetic_records
 
@@ -199,6 +200,29 @@ def test_specialists_do_not_empty_the_profile(records):
     assert statistics["left_out"] == [3]
     assert statistics["profiles"]["instances"] > 1
     assert [one["solver"] for one in statistics["profiles"]["gap"]["series"]] == [0, 1, 2]
+
+
+def test_solvers_below_the_reference_are_told_apart():
+    """Both have gap 0 in the table; who wins must not be lost, and the reader is told what it was measured by."""
+    found = [run(s, f"c{c}", value) for c in range(3) for s, value in (("a", 80.0), ("b", 99.0))]
+    collection = collect({Path("a.jsonl"): found})
+    assert "3 references are beaten" in collection.notes[0]
+    [scope] = scopes(collection.records)
+    found = statistics_of(scope, {"a": 0, "b": 1})
+    assert found["pairs"]["cells"][0][1]["wins"] == 3
+    assert [row["rank"] for row in found["ranking"]["ranks"]] == [1.0, 2.0]
+    assert found["curves"]["rows"][0]["gaps"][-1] == 0.0
+
+
+def test_saved_solutions_without_times_do_not_empty_the_time_profile():
+    """The others' times can be compared as before; a curve at the limit would be made up."""
+    found = [run("a", f"c{c}", 100.0, best=1.0) for c in range(3)]
+    found += [run("saved", f"c{c}", 100.0, time=None, solver_name="") for c in range(3)]
+    values = statistics_of(scopes(found)[0], {"a": 0, "saved": 1})
+    assert [row["solver"] for row in values["curves"]["rows"]] == [0]
+    assert values["profiles"]["time"]["why"] is None
+    assert [series["solver"] for series in values["profiles"]["time"]["series"]] == [0]
+    assert [series["solver"] for series in values["profiles"]["gap"]["series"]] == [0, 1]
 
 
 def test_a_run_that_never_came_close_never_joins_the_time_profile(records):

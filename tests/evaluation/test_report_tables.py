@@ -12,6 +12,7 @@ import pytest
 from synthetic import synthetic_records
 
 from cosolve.core.result import Status
+from cosolve.evaluation.derived import with_one_reference
 from cosolve.evaluation.records import Failure, Record, Times
 from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.report import words
@@ -19,6 +20,7 @@ from cosolve.evaluation.report.collect import collect
 from cosolve.evaluation.report.flat import COLUMNS, csv_text
 from cosolve.evaluation.report.latex import escape, latex_text
 from cosolve.evaluation.report.tables import Table, best_rows, frontierco_table, summary_table
+from cosolve.evaluation.summary import summarise
 
 BASE = Record(
     key="k",
@@ -75,6 +77,32 @@ def test_instances_without_a_reference_are_compared_with_the_best_run():
     assert "no known reference" in collection.notes[0]
     plain = collect({Path("a.jsonl"): [first, second]}, own_references=False)
     assert [r.reference for r in plain.records] == [None, None]
+
+
+def test_one_table_has_one_reference_per_instance():
+    """Runs of before and after a better value was known would be measured with two rulers."""
+    old = replace(BASE, reference=Reference(110.0, ReferenceKind.BEST), started="1")
+    new = replace(BASE, key="k2", solver="t", started="2")
+    none = replace(BASE, key="k3", solver="u", reference=None)
+    collection = collect({Path("a.jsonl"): [old, new, none]})
+    assert [r.reference.value for r in collection.records] == [100.0] * 3
+    assert "1 instances were recorded with different references" in collection.notes[0]
+    [row] = {row.mean_gap for row in summarise([old, new, none])}
+    assert row == pytest.approx(10 / 110)
+
+
+def test_a_doubted_reference_gives_way_to_a_trusted_one():
+    """It often is the lower one: that is what it is doubted for. Of the same value, the latest word holds."""
+    doubted = replace(BASE, reference=Reference(90.0, ReferenceKind.BEST, doubt="floored"))
+    assert [r.reference.value for r in with_one_reference([doubted, BASE])[0]] == [100.0, 100.0]
+    later = replace(BASE, started="2", reference=Reference(100.0, ReferenceKind.BEST, doubt="a typo"))
+    assert [r.reference.doubt for r in with_one_reference([later, BASE])[0]] == ["a typo"] * 2
+
+
+def test_benchmarks_with_their_own_rules_keep_their_own_references():
+    """An unrounded length is no reference for rounded ones of the same file."""
+    theirs = replace(BASE, judge="frontierco", reference=Reference(99.3, ReferenceKind.BEST))
+    assert with_one_reference([BASE, theirs]) == ([BASE, theirs], 0)
 
 
 def test_no_record_at_all_is_an_error():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ import pytest
 import cosolve
 from cosolve.evaluation.handover import read_incumbent
 from cosolve.evaluation.records import Failure
+from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.runner import evaluate, preview
 from cosolve.evaluation.solutions import load_solution
 from cosolve.evaluation.sources import read_cases, reload
 from cosolve.evaluation.store import RecordFile, read_records
 from cosolve.evaluation.suite import Case, FromFile
+from cosolve.evaluation.summary import summarise
 from tests.evaluation import driver
 from tests.evaluation.tiny import STUBS, tiny_cases, tiny_suite
 
@@ -170,6 +173,23 @@ def test_what_is_recorded_is_not_run_again(tmp_path):
     assert out.read_bytes() == before
 
 
+def test_records_of_two_days_have_one_reference(tmp_path):
+    """A better value was published in between: gaps of old and new runs in one table must be to the same."""
+    out = tmp_path / "run.jsonl"
+
+    def go(value: float, *solvers: str):
+        reference = None if value is None else Reference(value, ReferenceKind.BEST)
+        [case] = tiny_cases()
+        return evaluate(tiny_suite(*solvers, cases=(replace(case, reference=reference),)), out)
+
+    go(None, "Quick")
+    go(2_000_000.0, "Quick", "Slow")
+    records = go(1_000_000.0, "Quick", "Slow", "greedy")
+    assert [record.reference.value for record in records] == [1_000_000.0] * 3
+    assert [record.reference and record.reference.value for record in read_records(out)] == [None, 2e6, 1e6]
+    assert {row.with_reference for row in summarise(read_records(out))} == {1}
+
+
 def test_failures_are_made_again_only_when_asked_for(tmp_path):
     """A crash that comes every time would else be waited for every time."""
     out = tmp_path / "run.jsonl"
@@ -203,6 +223,23 @@ def test_what_was_missing_is_run_as_soon_as_it_is_there(tmp_path, monkeypatch):
     (tmp_path / "solver").touch()
     assert [record.failure for record in evaluate(suite, out)] == [None, None]
     assert [record.failure for record in read_records(out)] == [None, None]
+
+
+def test_an_instance_that_has_gone_keeps_its_row(tmp_path):
+    """The table of the second call must not be better than the first for want of a hard instance."""
+    out, data = tmp_path / "run.jsonl", tmp_path / "gone.tsp"
+    cosolve.write(INSTANCE, data)
+
+    def go(path: Path | None, *solvers: str, **fields):
+        cases = (Case("gone", "tsp", FromFile(path, "gone.tsp")), *tiny_cases(1))
+        return evaluate(tiny_suite(*solvers, cases=cases, **fields), out)
+
+    first = go(data, "Quick")
+    assert [record.failure for record in first] == [None, None]
+    data.unlink()
+    assert go(None, "Quick") == first
+    assert [(r.case, r.failure) for r in go(None, "Quick", time_limit=6.0)] == [("gone", Failure.MISSING), ("t0", None)]
+    assert [r.failure for r in go(None, "Quick", "Slow")] == [None, Failure.MISSING, None, None]
 
 
 def test_an_unreadable_instance_is_a_record_and_read_again_when_mended(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cosolve.core.result import Status
+from cosolve.evaluation.derived import virtual_best, with_own_references
 from cosolve.evaluation.records import Batch, Failure
 from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.scores import (
@@ -21,8 +22,6 @@ from cosolve.evaluation.scores import (
     score,
     score_table,
     took_place,
-    virtual_best,
-    with_own_references,
 )
 from tests.evaluation.runs import run
 
@@ -90,12 +89,24 @@ def test_the_trajectory_never_counts_for_more_than_the_verified_solution():
     assert gap_curve(run(objective=None, trajectory=((1.0, 100.0, None),))) == [(0.0, 1.0)]
 
 
-@pytest.mark.parametrize(
-    ("times", "since"), [({"best": 3.0}, 3.0), ({"time": 4.0}, 4.0), ({"time": None}, 10.0)], ids=str
-)
+@pytest.mark.parametrize(("times", "since"), [({"best": 3.0}, 3.0), ({"time": 4.0}, 4.0)], ids=str)
 def test_a_solution_without_a_trajectory_is_known_from_the_best_known_time_on(times, since):
     """Outside solvers leave a solution and no curve; counting it from second 0 would flatter them."""
     assert gap_curve(run(objective=125.0, **times)) == [(0.0, 1.0), (since, pytest.approx(0.2))]
+
+
+def test_a_solution_of_which_no_time_is_known_has_no_curve():
+    """At the limit it would be as slow as a failure, and at 0 faster than all."""
+    for record in (
+        run(objective=125.0, time=None),
+        run(objective=125.0, time=None, solver_name=""),
+        run(failure=Failure.INVALID, time=None, solver_name=""),
+    ):
+        assert gap_curve(record) is None
+        for metric in (Metric.TIME, Metric.AMORTISED_TIME, Metric.TARGET_TIME, Metric.PRIMAL_INTEGRAL):
+            assert math.isnan(score(record, metric))
+        assert not math.isnan(score(record, Metric.GAP))
+    assert gap_curve(run(failure=Failure.CRASH, time=None)) == [(0.0, 1.0)]
 
 
 def test_a_batch_counts_its_latency_and_its_share():
@@ -126,6 +137,15 @@ def test_solved_means_proven_and_uncontradicted():
 def test_a_bound_beyond_the_reference_contradicts_it(bound, sense, expected):
     """A lower bound of 101 says that the published 100 does not exist."""
     assert contradicts_reference(run(objective=100.0, bound=bound, sense=sense)) is expected
+
+
+@pytest.mark.parametrize("status", [Status.INFEASIBLE_OR_UNBOUNDED, Status.UNBOUNDED])
+def test_a_known_optimum_contradicts_that_there_is_none(status):
+    """A best known value may yet be unbounded from below; an optimum may not."""
+    optimum = Reference(100.0, ReferenceKind.OPTIMAL)
+    assert contradicts_reference(run(status=status, reference=optimum))
+    assert not is_solved(run(status=status, reference=optimum))
+    assert not contradicts_reference(run(status=status, reference=100.0))
 
 
 def test_a_doubtful_reference_contradicts_nobody():
@@ -212,3 +232,16 @@ def test_the_virtual_best_takes_the_best_per_instance_and_seed():
     ]
     assert best[2].times.solve == 2.0
     assert {r.solver for r in best} == {"virtual best"}
+
+
+def test_the_virtual_best_is_the_run_that_says_most():
+    """A crash, or the same solution without its proof, is nobody's choice; a better solution before a crash is."""
+    none = [run("a", failure=Failure.CRASH, reference=None), run("b", status=Status.INFEASIBLE, reference=None)]
+    assert virtual_best(none)[0].status is Status.INFEASIBLE
+    facts = {"objective": 100.0, "bound": 100.0, "status": Status.OPTIMAL}
+    proven = run("b", time=1.0, best=0.6, **facts)
+    assert virtual_best([run("a", objective=100.0, time=1.0, best=0.5), proven])[0].status is Status.OPTIMAL
+    assert virtual_best([run("a", time=2.0, best=0.1, **facts), proven])[0].times.solve == 1.0
+    hung = run("a", objective=100.0, failure=Failure.HANG, time=0.1)
+    assert virtual_best([hung, run("b", objective=100.0)])[0].failure is None
+    assert virtual_best([hung, run("b", objective=110.0)])[0].objective == 100.0

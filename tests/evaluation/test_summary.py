@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cosolve.core.result import Status
+from cosolve.evaluation.derived import virtual_best
 from cosolve.evaluation.records import Batch, Failure
 from cosolve.evaluation.references import Reference, ReferenceKind
-from cosolve.evaluation.scores import virtual_best
 from cosolve.evaluation.statistics import bootstrap_interval
 from cosolve.evaluation.summary import ALL, summarise
 from tests.evaluation.runs import run
@@ -105,6 +107,39 @@ def test_doubts_and_contradictions_are_counted():
     records = [run("a", "one", 105.0, reference=doubtful), run("a", "two", 105.0, bound=104.0)]
     row = summarise(records)[0]
     assert (row.doubtful, row.contradictions) == (1, 1)
+
+
+def test_a_proof_that_another_run_refutes_is_none():
+    """ "Optimal" at 100, and somebody has 90; "infeasible", and somebody has a solution."""
+    records = [
+        run("a", "one", 100.0, bound=100.0, status=Status.OPTIMAL, reference=None),
+        run("b", "one", 90.0, reference=None),
+        run("a", "two", status=Status.INFEASIBLE, reference=None, time=0.1),
+        run("b", "two", 90.0, reference=None),
+    ]
+    wrong, right = summarise(records)
+    assert (wrong.solved_share, wrong.contradictions, right.contradictions) == (0.0, 2, 0)
+    assert wrong.par2 == 20.0
+    assert wrong.sgm_time == pytest.approx((2 * 11) ** 0.5 - 1)  # 1 s, and the limit of 10 s without an answer
+    apart = [record if record.solver == "a" else replace(record, judge="frontierco") for record in records]
+    assert summarise(apart)[0].contradictions == 0  # under other rules more is feasible
+    exact = run("a", "one", 100.0, bound=100.0, status=Status.OPTIMAL, reference=None)
+    assert summarise([exact, run("b", "one", 100.0, reference=None)])[0].contradictions == 0
+
+
+def test_saved_solutions_without_times_have_none_in_the_table():
+    """Two good solutions and an invalid one would be a mean of 10 s, the limit; times of some would be a choice."""
+    saved = {"solver_name": "", "time": None}
+    records = [
+        run("s", "one", 100.0, **saved),
+        run("s", "two", 100.0, **saved),
+        run("s", "three", failure=Failure.INVALID, **saved),
+    ]
+    timed = run("s", "four", 100.0, **(saved | {"time": 3.0}))
+    for chosen in (records, [*records, timed]):
+        row = summarise(chosen)[0]
+        assert (row.sgm_time, row.par2, row.target_time, row.primal_integral) == (None, None, None, None)
+        assert row.mean_gap == pytest.approx(1 / len(chosen))
 
 
 def test_batches_have_two_times():

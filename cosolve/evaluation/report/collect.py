@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cosolve.evaluation.derived import with_beaten_references_replaced, with_one_reference, with_own_references
 from cosolve.evaluation.records import Record
-from cosolve.evaluation.scores import instance_keys, with_own_references
+from cosolve.evaluation.scores import instance_keys
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,18 @@ def collect(files: Mapping[Path, Sequence[Record]], *, own_references: bool = Tr
     records = _labelled({names[path]: _latest(found, notes) for path, found in files.items()})
     if not records:
         raise ValueError("there is no record in the files given.")
+    records, num_different = with_one_reference(records)
+    if num_different:
+        notes.append(
+            f"{num_different} instances were recorded with different references, or with and without one, as known at "
+            "the time: the best one is used for all runs."
+        )
+    num_beaten = with_beaten_references_replaced(records)[1]
+    if num_beaten:
+        notes.append(
+            f"{num_beaten} references are beaten: in pairs and rankings, gaps there are to the best solution among "
+            "these runs."
+        )
     if not own_references:
         return Collection(tuple(records), tuple(notes))
     filled = with_own_references(records)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.core.gap import relative_gap
 from cosolve.evaluation.metrics import Curve, curve_values, mean_curve
 from cosolve.evaluation.records import Record
-from cosolve.evaluation.scores import gap_curve, instance_keys
+from cosolve.evaluation.scores import gap_curve, instance_keys, untimed_solvers
 
 _GRID_POINTS = 120
 _CUTOFFS = (0.1, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0)
@@ -24,23 +25,31 @@ def mean_curves(records: Sequence[Record], solvers: Mapping[str, int]) -> dict[s
     Parameters
     ----------
     records
-        Runs that took place; those without a reference are left out.
+        Runs that took place; those without a reference, and solvers without times, are left out.
     solvers
         Number of each solver in the page.
     """
     by_solver: dict[str, dict[Hashable, list[Curve]]] = defaultdict(lambda: defaultdict(list))
     end = 0.0
     starts = []
+    untimed = untimed_solvers(records)
     for key, record in zip(instance_keys(records), records):
         curve = gap_curve(record)
-        if curve is None:
+        if curve is None or record.solver in untimed:
             continue
         by_solver[record.solver][key].append(curve)
         end = max(end, record.time_limit or 0.0, record.times.solve or 0.0, curve[-1][0])
         if len(curve) > 1:
             starts.append(curve[1][0])
     if not by_solver or end <= 0:
-        return {"why": "No instance has a reference.", "start": 0.01, "end": 1, "series": [], "cutoffs": [], "rows": []}
+        return {
+            "why": "No instance has a reference and a run whose times are known.",
+            "start": 0.01,
+            "end": 1,
+            "series": [],
+            "cutoffs": [],
+            "rows": [],
+        }
     # From about the time of the first solutions on: a single early one would give most of the axis to nothing.
     start = min(max(float(np.quantile(starts, 0.02)) if starts else end, 1e-3), end / 10)
     grid = np.geomspace(start, end, _GRID_POINTS)
@@ -77,9 +86,9 @@ def trace(record: Record, most: int) -> list[list[float | None]]:
         return []
     base = record.reference.value
     curve = gap_curve(record)
-    bounds = [(p.time, _relative(p.bound, base)) for p in record.trajectory if p.bound is not None]
+    bounds = [(p.time, relative_gap(p.bound, base)) for p in record.trajectory if p.bound is not None]
     if not bounds and record.bound is not None and record.times.solve is not None:
-        bounds = [(record.times.solve, _relative(record.bound, base))]
+        bounds = [(record.times.solve, relative_gap(record.bound, base))]
     gaps = curve[1:] if curve else []  # at time 0 it stands at 1, which is no event
     times = sorted({time for time, _ in (*gaps, *bounds)})
     if len(times) > most:
@@ -96,11 +105,6 @@ def _at(points: Sequence[tuple[float, float]], times: Sequence[float]) -> list[f
     first = points[0][0]
     values = curve_values(list(points), times)
     return [None if time < first else short_number(value) for time, value in zip(times, values)]
-
-
-def _relative(value: float, base: float) -> float:
-    scale = max(abs(value), abs(base))
-    return min(abs(value - base) / scale, 1.0) if scale > 0 else 0.0
 
 
 def step_changes(points: Sequence[tuple[float, float]]) -> list[list[float | None]]:

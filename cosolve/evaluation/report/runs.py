@@ -8,11 +8,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cosolve.evaluation.derived import contradictions
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.report import words
 from cosolve.evaluation.report.curves import trace
 from cosolve.evaluation.report.drawings import Drawing
-from cosolve.evaluation.scores import contradicts_reference, instance_keys, took_place
+from cosolve.evaluation.scores import instance_keys, took_place
 
 #: Fields of a run, in the order in which the page's rows hold them.
 RUN_COLUMNS = (
@@ -137,6 +138,7 @@ def run_rows(
     """
     case_of = {i: number for number, case in enumerate(cases) for i in case.records}
     most_points = max(8, min(200, _MAX_POINTS // max(len(records), 1)))
+    contradicts = contradictions(records)
     rows = []
     for i, record in enumerate(records):
         values = {
@@ -159,7 +161,7 @@ def run_rows(
             "message": record.message,
             "setup": setups.position(_setup(record)),
             "machine": machines.position(machine_text(record.machine)),
-            "facts": _facts(record),
+            "facts": _facts(record, contradicts=contradicts[i]),
             "trace": trace(record, most_points),
         }
         rows.append([values[name] for name in RUN_COLUMNS])
@@ -199,11 +201,12 @@ def _setup(record: Record) -> list[tuple[str, str]]:
     return facts
 
 
-def _facts(record: Record) -> list[tuple[str, str]]:
+def _facts(record: Record, *, contradicts: bool) -> list[tuple[str, str]]:
     """Facts of the run alone."""
     facts = []
-    if contradicts_reference(record):
-        facts.append(("Contradiction", "the solver's bound excludes the reference: one of the two is wrong"))
+    if contradicts:
+        text = "the solver's bound or proof excludes the reference or a verified solution: one of the two is wrong"
+        facts.append(("Contradiction", text))
     claimed = record.claimed
     if claimed is not None and record.objective is not None and not math.isclose(claimed, record.objective):
         facts.append(("Claimed", f"{claimed:.12g}; the judge recomputed {record.objective:.12g}"))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.evaluation.derived import with_beaten_references_replaced
 from cosolve.evaluation.profiles import Profile, performance_profile, value_profile
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.report.curves import mean_curves, step_changes
@@ -75,14 +76,14 @@ def statistics_of(scope: Scope, solvers: Mapping[str, int]) -> dict[str, Any]:
     ran = [record for record in scope.records if took_place(record)]
     gaps = score_table(ran, Metric.GAP)
     comparable = _comparable(gaps)
+    # Where runs beat the reference, gaps to it are 0 for all of them and tell nothing apart.
+    between = score_table(with_beaten_references_replaced(ran)[0], Metric.GAP)
     return {
         "curves": mean_curves(ran, solvers),
         "profiles": _profiles(ran, comparable, solvers),
-        "ranking": _ranking(comparable, solvers),
-        "left_out": sorted(
-            {solvers[name] for name in gaps.solvers} - {solvers[name] for name in _comparable(gaps).solvers}
-        ),
-        "pairs": _pairs(gaps, solvers),
+        "ranking": _ranking(_comparable(between), solvers),
+        "left_out": sorted({solvers[name] for name in gaps.solvers} - {solvers[name] for name in comparable.solvers}),
+        "pairs": _pairs(between, solvers),
     }
 
 
@@ -94,7 +95,7 @@ def _comparable(table: ScoreTable) -> ScoreTable:
     counts = (~np.isnan(table.values)).sum(axis=0)
     is_kept = counts * 2 >= max(int((~np.isnan(table.values)).any(axis=1).sum()), 1)
     names = tuple(name for name, kept in zip(table.solvers, is_kept) if kept)
-    return ScoreTable(table.instances, names, table.values[:, is_kept])
+    return ScoreTable(table.instances, names, table.values[:, is_kept], table.tolerances)
 
 
 # -- profiles ---------------------------------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ def _comparable(table: ScoreTable) -> ScoreTable:
 def _profiles(records: Sequence[Record], gaps: ScoreTable, solvers: Mapping[str, int]) -> dict[str, Any]:
     # Without a limit, a run that never reached the target counts as never, not as the limit.
     unlimited = [replace(record, stop={}) for record in records if record.solver in gaps.solvers]
-    times = score_table(unlimited, Metric.TARGET_TIME, target_gap=TARGET_GAP)
+    times = _comparable(score_table(unlimited, Metric.TARGET_TIME, target_gap=TARGET_GAP))  # saved solutions have none
     gap = value_profile(gaps.values, gaps.solvers)
     time = performance_profile(times.values, times.solvers, floor=TIME_FLOOR)
     none = "No instance has a reference and was run by all solvers."
@@ -135,7 +136,7 @@ def _last_of_equal(points: list[tuple[float, float]]) -> list[tuple[float, float
 
 
 def _ranking(gaps: ScoreTable, solvers: Mapping[str, int]) -> dict[str, Any]:
-    ranking = rank_solvers(gaps.values, gaps.solvers, alpha=ALPHA)
+    ranking = rank_solvers(gaps.values, gaps.solvers, alpha=ALPHA, tolerance=gaps.tolerances)
     if ranking is None:
         return {"why": "A ranking needs two solvers and two instances with a reference that all of them ran."}
     verdict = "differ" if ranking.p_value < ALPHA else "do not differ significantly"
@@ -152,7 +153,7 @@ def _pairs(gaps: ScoreTable, solvers: Mapping[str, int]) -> dict[str, Any]:
     """Matrix of wins, ties and losses by gap; row against column, ``None`` on the diagonal."""
     position = {name: i for i, name in enumerate(gaps.solvers)}
     cells: list[list[dict[str, Any] | None]] = [[None] * len(position) for _ in position]
-    for pair in compare_all(gaps.values, gaps.solvers):
+    for pair in compare_all(gaps.values, gaps.solvers, tolerance=gaps.tolerances):
         counts = pair.counts
         p = None if math.isnan(pair.p_adjusted) else pair.p_adjusted
         i, j = position[pair.a], position[pair.b]

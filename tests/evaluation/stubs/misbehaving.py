@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.tsp import Tour
 
@@ -294,3 +295,68 @@ class SaysWhatItHas(Stub):
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
         caps = {name: os.environ.get(name) for name in names}
         return Outcome(stats={"cores": sorted(os.sched_getaffinity(0)), "seed": self.seed, **caps})
+
+
+class ProvesTooLate(Stub):
+    """Its proof comes in the grace period."""
+
+    def then(self, instance, monitor):
+        while monitor.elapsed() < monitor.stop.time_limit + 0.25:
+            time.sleep(0.01)
+        monitor.report_bound(monitor.best.objective)
+        return Outcome(status=Status.OPTIMAL)
+
+
+class ProvesAndLingers(Stub):
+    """Its proof is in time, its return is not."""
+
+    def then(self, instance, monitor):
+        monitor.report_bound(monitor.best.objective)
+        while monitor.elapsed() < monitor.stop.time_limit + 0.25:
+            time.sleep(0.01)
+        return Outcome(status=Status.OPTIMAL)
+
+
+class InfeasibleTooLate(Stub):
+    def report(self, instance, monitor):
+        pass
+
+    def then(self, instance, monitor):
+        while monitor.elapsed() < monitor.stop.time_limit + 0.25:
+            time.sleep(0.01)
+        return Outcome(status=Status.INFEASIBLE)
+
+
+class Infeasible(Stub):
+    def report(self, instance, monitor):
+        pass
+
+    def then(self, instance, monitor):
+        return Outcome(status=Status.INFEASIBLE)
+
+
+class Proves(Stub):
+    def then(self, instance, monitor):
+        monitor.report_bound(monitor.best.objective)
+        return Outcome(status=Status.OPTIMAL)
+
+
+class CutsOffItsSolution(Stub):
+    """First a bound that may be right, then one beyond its own tour."""
+
+    def report(self, instance, monitor):
+        monitor.report_bound(1.0)
+        super().report(instance, monitor)
+
+    def then(self, instance, monitor):
+        monitor.report_bound(monitor.best.objective + 100)
+        return Outcome(status=Status.OPTIMAL)
+
+
+class CutsOffAndHangs(CutsOffItsSolution):
+    """As before, and it never says so."""
+
+    def then(self, instance, monitor):
+        super().then(instance, monitor)
+        while True:
+            time.sleep(0.1)
