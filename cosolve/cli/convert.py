@@ -17,7 +17,7 @@ _EPILOG = """
 \b
 Examples:
   cosolve convert graph.col graph.metis --problem mis
-  cosolve convert bench.txt bench.json --from cpmp-orlib
+  cosolve convert wiki.txt.gz wiki.gr --from edge-list --problem mds
   cosolve convert --instance berlin52.tsp berlin52.opt.tour best.json
 
 The result is read back and compared before it takes the place of OUT: what a format can't hold is refused,
@@ -38,7 +38,9 @@ def convert(
     ] = None,
     problem: Annotated[str | None, typer.Option(help="Problem, where a file fits several (mis or mds).")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Format of IN; else by its content.")] = None,
-    to: Annotated[str | None, typer.Option("--to", help="Format of OUT; else by its suffix.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Format of OUT; else by its suffix, else the problem's first.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the instance's reader.")
     ] = None,

@@ -138,7 +138,7 @@ def read_orlib(source: Source, problem: str, *, capacity: float | None = None) -
         return _read(source, "orlib")
     if capacity is None:
         source.fail(
-            "the word 'capacity' stands in place of the capacities: give them with capacity=8000 (--option "
+            "the word 'capacity' stands in place of the capacities: give them with capacity=8000 (--set "
             "capacity=8000); OR-Library uses 8000, 10000, 12000 and 14000 for capa.",
             start + 1,
         )
