@@ -46,7 +46,7 @@ gpu:  ## environment with the CUDA build of PyTorch (several GB)
 peers: $(VENV)/.installed-dev  ## add the optional packages that some tests and benchmarks use: other solvers, Ray
 	$(PIP) --editable '.[peers,ray]'
 
-demo: $(VENV)/.installed  ## solve bundled instances of nine problems, with live progress
+demo: $(VENV)/.installed  ## solve bundled instances of fourteen problems, with live progress
 	$(BIN)/cosolve demo
 
 test: $(VENV)/.installed-dev  ## the test suite
