@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-slow lint format typecheck check wheel test-wheel bench peers gpu clean
+.PHONY: help install install-dev demo test test-slow lint format typecheck check wheel test-wheel peers gpu clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,7 +46,7 @@ gpu:  ## environment with the CUDA build of PyTorch (several GB)
 peers: $(VENV)/.installed-dev  ## add the optional packages that some tests and benchmarks use: other solvers, Ray
 	$(PIP) --editable '.[peers,ray]'
 
-demo: $(VENV)/.installed  ## solve bundled instances of nine problems, with live progress
+demo: $(VENV)/.installed  ## solve bundled instances of fourteen problems, with live progress
 	$(BIN)/cosolve demo
 
 test: $(VENV)/.installed-dev  ## the test suite

@@ -1,4 +1,4 @@
-"""What the README tells people to type works."""
+"""What the README and the pages beside it tell people to type works."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
 COMMANDS = [line[2:].split("  #")[0].strip() for line in CONSOLE.splitlines() if line.startswith("$ ")]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
@@ -62,17 +64,46 @@ def test_make_target_of_the_readme_exists(command):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-def test_links_of_the_documents_lead_somewhere():
-    """A moved file leaves dead links behind."""
-    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
-            if not target.startswith("http"):
-                assert (document.parent / target).exists(), f"{document.name}: {target}"
+def anchors(document: Path) -> set[str]:
+    """The names that its headings have on GitHub."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_python_of_the_milp_page_runs(tmp_path):
-    """The page says that models go in and out of PuLP and SciPy."""
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "milp.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_of_the_documents_lead_somewhere(document):
+    """A moved file or a renamed heading leaves dead links behind."""
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text()):
+        if not target.startswith("http"):
+            name, _, anchor = target.partition("#")
+            file = document.parent / name if name else document
+            assert file.exists(), f"{document.name}: {target}"
+            assert not anchor or anchor in anchors(file), f"{document.name}: {target}"
+
+
+@cache
+def options_of(verb: str) -> set[str]:
+    run = call([verb, "--help"], ROOT)
+    assert run.returncode == 0, run.stderr
+    return set(re.findall(r"--[a-z-]+", run.stdout.split("Examples:")[0]))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_options_of_commands_in_the_documents_exist(document):
+    """An option that has been renamed lives on in the pages that mention it."""
+    text = document.read_text()
+    inline = re.findall(r"`(cosolve [^`]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    for command in [*re.findall(r"^\$ (cosolve .*)$", text, re.MULTILINE), *inline]:
+        words = command.split("  #")[0].split()
+        if len(words) > 1 and re.fullmatch("[a-z]+", words[1]):
+            unknown = {word for word in words if word.startswith("--")} - options_of(words[1]) - {"--help"}
+            assert not unknown, f"{document.name}: {command}"
+
+
+@pytest.mark.parametrize("page", ["milp.md", "trees.md"])
+def test_python_of_the_page_runs(page, tmp_path):
+    """What the page shows first solves something: no None where an objective is printed."""
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
     run = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, timeout=180)
     assert run.returncode == 0, run.stderr
-    assert run.stdout
+    assert "optimal" in run.stdout

@@ -18,6 +18,7 @@ _EPILOG = """
 Examples:
   cosolve convert graph.col graph.metis --problem mis
   cosolve convert ft06.txt ft06.fjs --format jsplib
+  cosolve convert wiki.txt.gz wiki.gr --from edge-list --problem mds
   cosolve convert --instance berlin52.tsp berlin52.opt.tour best.json
 
 The result is read back and compared before it takes the place of OUT: what a format can't hold is refused,
