@@ -68,23 +68,24 @@ def build(instance: VehicleRoutingInstance) -> Model:
         model.add(sum(leaving) >= -(-int(demand.sum()) // capacity))
     sums = [_accumulate(model, arcs, tails, heads, demand[heads], demand, np.full(len(nodes), capacity))]
     is_exact = scale == 1.0 and bool((instance.demand == np.rint(instance.demand)).all())
+    latest = None
     if clock is not None:
-        # The sum is the end of service; its limits at the depot hold by the ways there, for others may be faster.
-        growth = steps[tails, heads] + service[heads]
-        ends = _accumulate(model, arcs, tails, heads, growth, opens + service, closes + service)
+        latest, is_exact = clock.horizon, is_exact and clock.is_exact
+        least, most = opens + service, closes + service
+    elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
+        service[1:] = int(np.rint(instance.service_time * scale))
+        latest, is_exact = whole_limit(instance.length_limit, scale), is_exact and instance.service_time.is_integer()
+        least, most = service, np.full(len(nodes), latest)
+    if latest is not None:
+        # The sum is the end of service, or the length until then; its limits at the depot hold by the ways there, for
+        # others may be faster: neither a matrix nor rounding keeps the triangle inequality.
+        ends = _accumulate(model, arcs, tails, heads, steps[tails, heads] + service[heads], least, most)
         for arc, tail, head in zip(arcs, tails.tolist(), heads.tolist(), strict=True):
             if tail == 0:
                 model.add(ends[head - 1] >= int(steps[0, head] + service[head])).only_enforce_if(arc)
             elif head == 0:
-                model.add(ends[tail - 1] <= int(clock.horizon - steps[tail, 0])).only_enforce_if(arc)
+                model.add(ends[tail - 1] <= int(latest - steps[tail, 0])).only_enforce_if(arc)
         sums.append(ends)
-        is_exact = is_exact and clock.is_exact
-    elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
-        service[1:] = int(np.rint(instance.service_time * scale))
-        most = whole_limit(instance.length_limit, scale)
-        growth = matrix[tails, heads] + service[heads]
-        sums.append(_accumulate(model, arcs, tails, heads, growth, matrix[0] + service, most - matrix[:, 0]))
-        is_exact = is_exact and instance.service_time.is_integer()
     model.minimize(sum(int(c) * arc for c, arc in zip(matrix[tails, heads].tolist(), arcs, strict=True)))
 
     def decode(values: Sequence[int]) -> Routes:
