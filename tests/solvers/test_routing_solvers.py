@@ -202,6 +202,18 @@ def test_cpsat_limits_the_length_of_routes_where_a_way_round_is_shorter():
             assert (result.status, result.objective, result.bound) == (Status.OPTIMAL, expected, expected)
 
 
+@pytest.mark.parametrize("name", [available("highs"), available("scip")])
+@pytest.mark.parametrize("demand", [(0.1, 0.2), (0.7, 0.1), (1.1, 2.2)])
+def test_two_customers_that_fill_a_vehicle_exactly_may_share_it(name, demand):
+    """0.1 + 0.2 > 0.3 in floating point: the edge between the two was fixed at 0, and 20 called optimal."""
+    matrix = np.array([[0, 5, 5], [5, 0, 1], [5, 1, 0]], float)
+    instance = CVRPInstance(
+        distances=Distances.from_matrix(matrix), demand=[0, *demand], capacity=round(sum(demand), 1)
+    )
+    result = cosolve.solve(instance, name, time_limit=20)
+    assert (result.status, result.objective) == (Status.OPTIMAL, 11.0)
+
+
 @pytest.mark.parametrize("name", [*BACKENDS, "rr", available("rrnco"), available("rrnco+")])
 def test_backend_says_at_once_that_a_customer_is_out_of_reach(name):
     """It would search until the limit for what does not exist."""
