@@ -24,6 +24,9 @@ MAX_PAIRS = 4_000_000
 _SHARE = 0.5
 _MARGIN = 1e-6
 
+# Part of a capacity that the 10^-6 by which backends may miss a row or a whole number hides.
+_NEGLIGIBLE = 1e-5
+
 
 def formulate(instance: CPMPInstance, monitor: Monitor | None = None) -> Formulation:
     """
@@ -47,6 +50,8 @@ def formulate(instance: CPMPInstance, monitor: Monitor | None = None) -> Formula
     best = None if monitor is None or monitor.best is None else monitor.best.objective
     root = relax(cost, demand, capacity, np.zeros(n), p, stage, best)
     strong[root.facility, root.customer] = True
+    # What takes no capacity, or less than a backend's tolerances see, has no other row to keep it from a closed median.
+    strong |= demand <= _NEGLIGIBLE * capacity[:, None]
     if monitor is not None:
         monitor.report_bound(root.bound)
     if best is not None:
