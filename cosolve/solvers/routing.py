@@ -121,7 +121,7 @@ class Routing(Solver):
 def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> tuple[Any, Any, float]:
     from ortools.constraint_solver import pywrapcp
 
-    matrix, scale = whole_distances(instance.distances)
+    matrix, scale = whole_distances(instance)
     depot, vehicles = 0, 1
     if isinstance(instance, VehicleRoutingInstance):
         depot, vehicles = instance.depot, generous_fleet(instance, initial)
@@ -129,7 +129,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> tupl
     model = pywrapcp.RoutingModel(manager)
     model.SetArcCostEvaluatorOfAllVehicles(model.RegisterTransitMatrix(matrix.tolist()))
     if isinstance(instance, VehicleRoutingInstance):
-        demand, capacity = whole_demand(instance.demand, instance.capacity)
+        demand, capacity = whole_demand(instance)
         load = model.RegisterUnaryTransitVector(demand.tolist())
         model.AddDimensionWithVehicleCapacity(load, 0, [capacity] * vehicles, True, "load")
     if not instance.distances.is_complete:

@@ -214,6 +214,48 @@ def test_two_customers_that_fill_a_vehicle_exactly_may_share_it(name, demand):
     assert (result.status, result.objective) == (Status.OPTIMAL, 11.0)
 
 
+WHOLE = [available(name) for name in ("pyvrp", "routing", "cpsat")]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_fractional_service_counts_in_full_among_whole_distances(name):
+    """0.3 was rounded to 0, and the best routes of that instance were too long for this one."""
+    matrix = np.array([[0, 7, 1, 3, 7], [7, 0, 5, 7, 7], [1, 5, 0, 1, 7], [3, 7, 1, 0, 1], [7, 7, 7, 1, 0]], float)
+    for limit in (16.9, 17.2, 17.7):
+        instance = CVRPInstance(
+            distances=Distances.from_matrix(matrix), demand=[0, 1, 1, 1, 1], capacity=4, max_length=limit,
+            service_time=0.3,
+        )  # fmt: skip
+        optimum = brute_force(instance)
+        best = solve_here(instance, name, optimum).best
+        assert best is not None
+        assert best.objective == optimum
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize(
+    ("demand", "capacity", "optimum"),
+    [
+        ((1 / 3, 2 / 3), 2 / 3, 20),
+        ((1 / 3, 1 / 3), 1 / 3, 20),
+        ((1 / 3, 1 / 3), 2 / 3, 11),
+        ((2 / 7, 3 / 7), 5 / 7, 11),
+        ((0.1, 0.2), 0.3, 11),
+        ((np.pi, np.e), np.pi, 20),
+        ((np.pi, 0.0), np.pi, 11),
+        ((2e-9, 6e-9), 8e-9, 11),
+        ((4e-9, 6e-9), 8e-9, 20),
+    ],
+)
+def test_fractional_loads_that_fit_exactly_stay_feasible(name, demand, capacity, optimum):
+    """Demands rounded up and the capacity down: a third did not fit into a third."""
+    matrix = np.array([[0, 5, 5], [5, 0, 1], [5, 1, 0]], float)
+    instance = CVRPInstance(distances=Distances.from_matrix(matrix), demand=[0, *demand], capacity=capacity)
+    best = solve_here(instance, name, optimum).best
+    assert best is not None
+    assert best.objective == optimum
+
+
 @pytest.mark.parametrize("name", [*BACKENDS, "rr", available("rrnco"), available("rrnco+")])
 def test_backend_says_at_once_that_a_customer_is_out_of_reach(name):
     """It would search until the limit for what does not exist."""
