@@ -13,7 +13,7 @@ from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.formulations import Formulation
-from cosolve.solvers.formulations.location import relax
+from cosolve.solvers.formulations.location import relax, row_unit
 
 #: Above, the dense matrices of the relaxation take gigabytes.
 MAX_NODES = 3000
@@ -42,7 +42,8 @@ def formulate(instance: CPMPInstance, monitor: Monitor | None = None) -> Formula
         raise ValueError(f"the assignment formulation takes at most {MAX_NODES} nodes, got {n}.")
     # Entry (i, j): median i for node j.
     cost = np.ascontiguousarray(instance.distances.dense().T)
-    demand, capacity = instance.demand, instance.load_limit
+    unit = row_unit(instance.demand, instance.load_limit)
+    demand, capacity = instance.demand / unit, instance.load_limit / unit
     keep = demand <= capacity[:, None]
     may_open, must_open = np.ones(n, bool), np.zeros(n, bool)
     strong = np.zeros((n, n), bool)
