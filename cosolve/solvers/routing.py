@@ -114,7 +114,8 @@ class Routing(Solver):
         manager, model, scale = _build(instance, initial)
         build_time = perf_counter() - started
         if monitor.should_stop() or monitor.stop.iterations == 0:
-            return Outcome(build_time=build_time)
+            limit = Limit.ITERATION if monitor.stop.iterations == 0 else None
+            return Outcome(limit=limit, build_time=build_time)
         return _run(instance, manager, model, scale, monitor, initial, options, build_time)
 
 

@@ -148,6 +148,23 @@ def test_same_seed_and_iterations_give_the_same_routes(name):
     assert runs[0].solution == runs[1].solution
 
 
+@pytest.mark.parametrize("iterations", [0, 5])
+@pytest.mark.parametrize("name", [*BACKENDS, available("local-search"), available("rr")])
+def test_iteration_limit_is_named(name, iterations):
+    """What ended a run is a fact of its own; tables tell a run of five iterations from one that had the time."""
+    drawn = x(seed=1, n=30)
+    matrix = drawn.distances.dense() + np.arange(31)
+    adapter = solvers.get(name)()
+    for instance in (
+        drawn,
+        TSPInstance(distances=drawn.distances),
+        ATSPInstance(distances=Distances.from_matrix(matrix)),
+    ):
+        if instance.problem in adapter.problems:
+            result = cosolve.solve(instance, name, iterations=iterations, time_limit=60)
+            assert result.limit is Limit.ITERATION, instance.problem
+
+
 @pytest.mark.parametrize("name", ["pyvrp", "routing"])
 def test_dense_backends_refuse_huge_instances(name):
     """A matrix of 30,000 nodes would take 7 GB."""
