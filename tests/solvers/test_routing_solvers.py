@@ -148,6 +148,28 @@ def test_same_seed_and_iterations_give_the_same_routes(name):
     assert runs[0].solution == runs[1].solution
 
 
+@pytest.mark.parametrize("name", [available("hgs")])
+@pytest.mark.parametrize(
+    ("length", "load"), [(1e-3, 1), (1e3, 1), (1, 0), (1, 1e-3), (1, 1e5), (0, 1), (1e9, 1e7)]
+)
+def test_hgs_survives_any_unit(name, length, load):
+    """Outside of 0.1 to 100,000 it throws what nobody catches, and the process dies."""
+    drawn = tiny("fractional")
+    matrix = drawn.distances.dense() * length
+    instance = CVRPInstance(
+        distances=Distances.from_matrix(matrix),
+        demand=drawn.demand * load,
+        capacity=drawn.capacity * load,
+        max_length=2 * matrix.max() + 0.3 * length,
+        service_time=0.1 * length,
+    )
+    result = cosolve.solve(instance, name, iterations=50, time_limit=60)
+    assert result.objective == pytest.approx(brute_force(instance), rel=1e-6)
+    assert result.claimed_objective is None or result.claimed_objective == pytest.approx(result.objective, rel=1e-4)
+    tour = TSPInstance(distances=instance.distances)
+    assert cosolve.solve(tour, name, iterations=50, time_limit=60).objective is not None
+
+
 @pytest.mark.parametrize("iterations", [0, 5])
 @pytest.mark.parametrize("name", [*BACKENDS, available("local-search"), available("rr")])
 def test_iteration_limit_is_named(name, iterations):
