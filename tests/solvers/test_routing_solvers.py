@@ -129,6 +129,20 @@ def test_backend_survives_a_single_city(name):
     assert solve_here(instance, name, 0.0).best.objective == 0
 
 
+@pytest.mark.parametrize("name", [available("highs"), available("scip"), available("pulp")])
+@pytest.mark.parametrize("n", [1, 2])
+def test_formulations_of_almost_nothing_are_solved(name, n):
+    """Models without columns, or with a tour that uses its only edge twice, were errors."""
+    distances = Distances.from_coords(np.array([[0.0, 0.0], [3.0, 4.0]])[:n])
+    for instance in (
+        TSPInstance(distances=distances),
+        CVRPInstance(distances=distances, demand=[0.0, 1.0][:n], capacity=1),
+    ):
+        result = cosolve.solve(instance, name, time_limit=20)
+        expected = 10.0 * (n - 1)
+        assert (result.status, result.objective, result.bound) == (Status.OPTIMAL, expected, expected)
+
+
 @pytest.mark.parametrize("name", ["pyvrp", "routing", "local-search"])
 def test_warm_start_is_not_lost(name):
     """The result may never be worse than the start, and a backend must be able to read it."""
@@ -149,9 +163,7 @@ def test_same_seed_and_iterations_give_the_same_routes(name):
 
 
 @pytest.mark.parametrize("name", [available("hgs")])
-@pytest.mark.parametrize(
-    ("length", "load"), [(1e-3, 1), (1e3, 1), (1, 0), (1, 1e-3), (1, 1e5), (0, 1), (1e9, 1e7)]
-)
+@pytest.mark.parametrize(("length", "load"), [(1e-3, 1), (1e3, 1), (1, 0), (1, 1e-3), (1, 1e5), (0, 1), (1e9, 1e7)])
 def test_hgs_survives_any_unit(name, length, load):
     """Outside of 0.1 to 100,000 it throws what nobody catches, and the process dies."""
     drawn = tiny("fractional")
