@@ -107,8 +107,7 @@ class HGS(Solver):
         data, nodes, scale = _data(instance)
         if not data["distance_matrix"].any():
             # Nothing to gain, and nothing that HGS would take.
-            alone = tuple(nodes[1:, None])
-            monitor.report(Routes(routes=alone) if is_cvrp else Tour(order=nodes))
+            monitor.report(Routes(routes=tuple(nodes[1:, None])) if is_cvrp else Tour(order=nodes))
             return Outcome()
         if monitor.stop.iterations is not None or not math.isfinite(monitor.time_left()):
             shares = [0.0]  # one run until the iterations are over; without any limit, until it converges

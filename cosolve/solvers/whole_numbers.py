@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.instances.distances import Distances
 from cosolve.instances.cvrp import CVRPInstance, VehicleRoutingInstance
+from cosolve.instances.distances import Distances
 from cosolve.instances.tsp import TSPInstance
 from cosolve.instances.vrptw import VRPTWInstance
 
@@ -36,8 +36,9 @@ def whole_distances(instance: VehicleRoutingInstance | TSPInstance) -> tuple[np.
     """
     distances = instance.distances
     dense = distances.dense()
-    is_limited = isinstance(instance, CVRPInstance) and instance.max_length is not None
-    service = instance.service_time if is_limited else 0.0
+    service = 0.0
+    if isinstance(instance, CVRPInstance) and instance.max_length is not None:
+        service = instance.service_time
     if distances.is_complete:
         largest = float(dense.max(initial=0.0))
     else:
