@@ -353,7 +353,8 @@ def _conclude(
         status = Status.OPTIMAL if status is not Status.ERROR else status
         bound = best.objective
     elif status is Status.OPTIMAL:
-        notes.append("the solver says optimal, but its bound does not agree with the verified objective.")
+        if limit is not Limit.SOLUTION:  # with that one its optimum may have come too late
+            notes.append("the solver says optimal, but its bound does not agree with the verified objective.")
         status = Status.FEASIBLE
     elif status in (Status.NO_SOLUTION, Status.UNKNOWN):
         status = Status.FEASIBLE

@@ -130,11 +130,12 @@ class Monitor:
         Returns
         -------
         bool
-            True if it is feasible and better than all before.
+            True if it is feasible and better than all before, and as many as were asked for have not come yet.
         """
         verdict = judge(self.instance, solution)
         with self._lock:
-            if self._closed:
+            # A backend may hear late that it has found enough; what it sends until then is more than was asked for.
+            if self._closed or self.limit is Limit.SOLUTION:
                 return False
             if not verdict.feasible:
                 self.rejected = verdict

@@ -104,7 +104,11 @@ class HGS(Solver):
             alone = instance.customers if isinstance(instance, CVRPInstance) else np.arange(n)
             monitor.report(Routes(routes=(alone,)) if is_cvrp else Tour(order=alone))
             return Outcome()
-        data, nodes = _data(instance)
+        data, nodes, scale = _data(instance)
+        if not data["distance_matrix"].any():
+            # Nothing to gain, and nothing that HGS would take.
+            monitor.report(Routes(routes=tuple(nodes[1:, None])) if is_cvrp else Tour(order=nodes))
+            return Outcome()
         if monitor.stop.iterations is not None or not math.isfinite(monitor.time_left()):
             shares = [0.0]  # one run until the iterations are over; without any limit, until it converges
         else:
@@ -120,30 +124,45 @@ class HGS(Solver):
             if routes is not None:
                 found = [nodes[np.array(route, np.int64)] for route in routes]
                 solution = Routes(routes=tuple(found)) if is_cvrp else Tour(order=np.concatenate([[0], *found]))
-                monitor.report(solution, cost)
+                monitor.report(solution, None if cost is None else cost / scale)
         limit = Limit.ITERATION if monitor.stop.iterations is not None else None
         return Outcome(limit=limit)
 
 
-def _data(instance: CVRPInstance | TSPInstance) -> tuple[dict[str, Any], np.ndarray]:
-    """Arguments for hygese, whose depot is node 0, and the node that each of its nodes stands for."""
+def _safe_scale(values: np.ndarray, wanted: int) -> float:
+    """
+    1 where HGS takes these values, else a power of two that makes the largest one about ``wanted``.
+
+    Outside of 0.1 to 100,000 it throws an exception that nobody catches: the process dies.
+    """
+    largest = float(values.max(initial=0.0))
+    return 1.0 if largest == 0 or 0.1 <= largest <= 1e5 else float(2.0 ** np.floor(np.log2(wanted / largest)))
+
+
+def _data(instance: CVRPInstance | TSPInstance) -> tuple[dict[str, Any], np.ndarray, float]:
+    """Arguments for hygese, whose depot is node 0, the node that each of its nodes stands for, and a unit's length."""
     distances = instance.distances
     n = distances.num_nodes
     depot = instance.depot if isinstance(instance, CVRPInstance) else 0
     nodes = np.concatenate([[depot], np.delete(np.arange(n), depot)])
-    data: dict[str, Any] = {"distance_matrix": distances.dense()[np.ix_(nodes, nodes)]}
+    matrix = distances.dense()[np.ix_(nodes, nodes)]
+    scale = _safe_scale(matrix, 1000)  # far longer ones would dwarf its first penalties
+    data: dict[str, Any] = {"distance_matrix": matrix * scale}
     if len(distances.coords):
         # Only their angles matter, for the SWAP* neighbourhood; hygese wants them >= 0.
         coords = distances.coords[nodes] - distances.coords.min(axis=0)
         data["x_coordinates"], data["y_coordinates"] = coords[:, 0], coords[:, 1]
     if isinstance(instance, CVRPInstance):
-        data["demands"] = instance.demand[nodes]
-        data["vehicle_capacity"] = instance.load_limit
+        demand, capacity = instance.demand[nodes], instance.load_limit
+        if not demand.any():
+            demand, capacity = (np.arange(n) > 0).astype(float), float(n)  # it wants some
+        unit = _safe_scale(demand, 50_000)  # it forgives an overload of 0.00001
+        data["demands"], data["vehicle_capacity"] = demand * unit, capacity * unit
         data["num_vehicles"] = generous_fleet(instance)
         if instance.max_length is not None:
-            data["duration_limit"] = instance.length_limit
-            data["service_times"] = np.where(np.arange(n) > 0, instance.service_time, 0.0)
-    return data, nodes
+            data["duration_limit"] = instance.length_limit * scale
+            data["service_times"] = np.where(np.arange(n) > 0, instance.service_time * scale, 0.0)
+    return data, nodes, scale
 
 
 def _run(

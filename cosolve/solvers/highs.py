@@ -306,7 +306,7 @@ class _Engine:
                 monitor.report_bound(out.mip_dual_bound)
             elif kind == improving:
                 incumbents.offer(np.array(out.mip_solution), out.objective_function_value)
-            elif incumbents.must_stop:
+            if kind != logging_ and incumbents.must_stop:
                 reply.user_interrupt = True
 
         highs.disableCallbacks()

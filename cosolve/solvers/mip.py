@@ -244,7 +244,7 @@ def solve_trivial(formulation: Formulation, monitor: Monitor) -> Outcome | None:
     upper = np.where(model.is_integer, np.floor(model.col_upper + TOLERANCE), model.col_upper)
     if (lower > upper).any() or (model.row_lower > model.row_upper).any():
         return Outcome(status=Status.INFEASIBLE)
-    if formulation.separate is not None or (len(model.cost) and len(model.row_lower)):
+    if len(model.cost) and (formulation.separate is not None or len(model.row_lower)):
         return None
     cost = -model.cost if model.maximize else model.cost
     if ((cost > 0) & (lower == -np.inf)).any() or ((cost < 0) & (upper == np.inf)).any():

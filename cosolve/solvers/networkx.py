@@ -9,6 +9,7 @@ import numpy as np
 from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
+from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.graphs import MDSInstance, MISInstance, NodeSet
 from cosolve.instances.stp import EdgeSet, STPInstance
@@ -55,7 +56,10 @@ class NetworkX(Solver):
         if monitor.should_stop():
             return Outcome()
         if isinstance(instance, STPInstance):
-            monitor.report(_steiner_tree(instance))
+            tree = _steiner_tree(instance)
+            if tree is None:
+                return Outcome(Status.INFEASIBLE, message="the terminals are not connected.")
+            monitor.report(tree)
             return Outcome()
         if not isinstance(instance, MISInstance | MDSInstance):
             raise UnsupportedProblemError(f"solver 'networkx' does not handle {instance.problem}.")
@@ -91,7 +95,7 @@ def _check_size(num_edges: int) -> None:
         raise UnsupportedProblemError(f"networkx takes at most {MAX_EDGES} edges, got {num_edges}.")
 
 
-def _steiner_tree(instance: STPInstance) -> EdgeSet:
+def _steiner_tree(instance: STPInstance) -> EdgeSet | None:
     import networkx as nx
     from networkx.algorithms import approximation
 
@@ -104,6 +108,8 @@ def _steiner_tree(instance: STPInstance) -> EdgeSet:
         (u, v, w) for (u, v), w in zip(instance.edges.tolist(), instance.weights.tolist(), strict=True)
     )
     # Only what the terminals can reach: the algorithm wants a connected graph.
-    component = graph.subgraph(nx.node_connected_component(graph, terminals[0])) if terminals[0] in graph else graph
-    tree = approximation.steiner_tree(component, terminals, method="mehlhorn")
+    reached = nx.node_connected_component(graph, terminals[0]) if terminals[0] in graph else set()
+    if not reached.issuperset(terminals):
+        return None
+    tree = approximation.steiner_tree(graph.subgraph(reached), terminals, method="mehlhorn")
     return EdgeSet(edges=np.array([sorted(edge) for edge in tree.edges()], np.int64).reshape(-1, 2))

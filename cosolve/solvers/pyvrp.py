@@ -138,7 +138,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Mod
         return _Model(instance, None, nodes, 1.0)
     from pyvrp import Client, Depot, Location, ProblemData, VehicleType
 
-    matrix, scale = whole_distances(instance.distances)
+    matrix, scale = whole_distances(instance)
     durations = np.zeros_like(matrix)
     coords = instance.distances.coords if len(instance.distances.coords) else np.zeros((n, 2))
     limits: dict[str, int] = {}
@@ -146,7 +146,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Mod
     clock[:, 2] = np.iinfo(np.int64).max
     vehicles, capacity = 1, []
     if isinstance(instance, VehicleRoutingInstance):
-        demand, most = whole_demand(instance.demand, instance.capacity)
+        demand, most = whole_demand(instance)
         loads, capacity = demand[:, None], [most]
         vehicles = generous_fleet(instance, initial)
     if isinstance(instance, VRPTWInstance):

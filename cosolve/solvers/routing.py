@@ -114,14 +114,15 @@ class Routing(Solver):
         manager, model, scale = _build(instance, initial)
         build_time = perf_counter() - started
         if monitor.should_stop() or monitor.stop.iterations == 0:
-            return Outcome(build_time=build_time)
+            limit = Limit.ITERATION if monitor.stop.iterations == 0 else None
+            return Outcome(limit=limit, build_time=build_time)
         return _run(instance, manager, model, scale, monitor, initial, options, build_time)
 
 
 def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> tuple[Any, Any, float]:
     from ortools.constraint_solver import pywrapcp
 
-    matrix, scale = whole_distances(instance.distances)
+    matrix, scale = whole_distances(instance)
     depot, vehicles = 0, 1
     if isinstance(instance, VehicleRoutingInstance):
         depot, vehicles = instance.depot, generous_fleet(instance, initial)
@@ -129,7 +130,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> tupl
     model = pywrapcp.RoutingModel(manager)
     model.SetArcCostEvaluatorOfAllVehicles(model.RegisterTransitMatrix(matrix.tolist()))
     if isinstance(instance, VehicleRoutingInstance):
-        demand, capacity = whole_demand(instance.demand, instance.capacity)
+        demand, capacity = whole_demand(instance)
         load = model.RegisterUnaryTransitVector(demand.tolist())
         model.AddDimensionWithVehicleCapacity(load, 0, [capacity] * vehicles, True, "load")
     if not instance.distances.is_complete:

@@ -174,7 +174,8 @@ class RrncoPlus(Rrnco):
                 outcomes.append(found.outcome)
                 continue
             searched = _search(job.instance, start, stage, streams[i], threads)
-            if searched.stats.get("iterations", 0) >= (monitor.stop.iterations or np.inf):
+            limit = monitor.stop.iterations
+            if limit is not None and searched.stats.get("iterations", 0) >= limit:
                 monitor.interrupt(Limit.ITERATION)
             outcomes.append(replace(found.outcome, stats={**found.outcome.stats, **searched.stats}))
         return outcomes

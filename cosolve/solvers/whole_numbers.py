@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosolve.instances.cvrp import CVRPInstance, VehicleRoutingInstance
 from cosolve.instances.distances import Distances
+from cosolve.instances.tsp import TSPInstance
 from cosolve.instances.vrptw import VRPTWInstance
 
 #: Largest scaled distance: eight digits, so that sums over 10,000 arcs times penalties stay below 2^63.
@@ -15,20 +17,28 @@ MAX_DISTANCE = 10**8
 #: Largest scaled time: lateness times a penalty per unit must stay below 2^63 too.
 MAX_TIME = 10**7
 
+# Largest scaled capacity: sums over all customers stay below 2^63.
+_MAX_LOAD = 10**14
 
-def whole_distances(distances: Distances) -> tuple[np.ndarray, float]:
+
+def whole_distances(instance: VehicleRoutingInstance | TSPInstance) -> tuple[np.ndarray, float]:
     """
-    (n, n) int64 matrix and scale, with matrix = distance * scale; exact with scale 1 for integer distances.
+    (n, n) int64 matrix and scale, with matrix = distance * scale; exact for integer distances.
 
     Fractional distances are multiplied by the largest power of ten that keeps them below :data:`MAX_DISTANCE`,
-    then rounded. An infinite distance becomes more than the sum of any n finite ones.
+    then rounded; integer ones by the smallest that makes whole what else counts towards the length of a route,
+    mostly 1. An infinite distance becomes more than the sum of any n finite ones.
 
     Raises
     ------
     ValueError
         If integer distances are too large already.
     """
+    distances = instance.distances
     dense = distances.dense()
+    service = 0.0
+    if isinstance(instance, CVRPInstance) and instance.max_length is not None:
+        service = instance.service_time
     if distances.is_complete:
         largest = float(dense.max(initial=0.0))
     else:
@@ -40,6 +50,9 @@ def whole_distances(distances: Distances) -> tuple[np.ndarray, float]:
         raise ValueError(
             f"distances up to {largest:g} are too large for this solver; at most {10_000 * MAX_DISTANCE:g}."
         )
+    finest = _decimal_scale(max(largest, service), MAX_DISTANCE)
+    while distances.is_integral and scale < finest and abs(service * scale - round(service * scale)) > 1e-9 * scale:
+        scale *= 10
     whole = np.rint(dense * scale)
     if not distances.is_complete:
         whole[np.isinf(whole)] = no_way(distances, scale)
@@ -147,13 +160,27 @@ def whole_limit(limit: float, scale: float) -> int:
     return int(np.floor(limit * scale + 1e-6))
 
 
-def whole_demand(demand: np.ndarray, capacity: float) -> tuple[np.ndarray, int]:
+def whole_demand(instance: VehicleRoutingInstance) -> tuple[np.ndarray, int]:
     """
-    Demands and capacity as integers, scaled by up to 10^6 if they are not.
+    (n,) int64 demands and capacity in a unit that makes all demands whole, if there is one.
 
-    What is still fractional then is rounded to the safe side: every solution stays feasible.
+    That is a power of ten, the smallest demand or a part of the capacity. Otherwise they are rounded to the safe side:
+    every solution stays feasible, and each customer by himself fits a vehicle as before.
     """
-    scale = 1.0
-    while scale < 1e6 and (np.abs(demand * scale - np.rint(demand * scale)) > 1e-9 * scale).any():
-        scale *= 10
-    return np.ceil(demand * scale - 1e-6).astype(np.int64), whole_limit(capacity, scale)
+    demand, capacity = instance.demand, instance.capacity
+    scale = _common_scale(np.unique(demand[demand > 0]), capacity)
+    most = whole_limit(instance.load_limit, scale)
+    return np.minimum(np.ceil(demand * scale - _NOISE).astype(np.int64), most), most
+
+
+def _common_scale(values: np.ndarray, capacity: float) -> float:
+    """What makes these demands whole numbers; what leaves the capacity at least 10^6 units if nothing does."""
+    powers = [10.0**k for k in range(7) if k == 0 or capacity * 10.0**k < _MAX_LOAD]
+    # Floating point keeps a multiple of a third as well as it keeps one of a tenth.
+    parts = [k / unit for unit in (*values[:1].tolist(), capacity) if unit > 0 for k in range(1, 1001)]
+    tried = [(power, 1e-9 * power * min(1.0, capacity)) for power in powers]
+    tried += [(part, 1e-9) for part in parts if capacity * part <= 1e7]
+    for scale, noise in tried:
+        if (np.abs(values * scale - np.rint(values * scale)) <= noise).all():
+            return scale
+    return min(1e6 * max(1.0, 1.0 / capacity), _MAX_LOAD / capacity)

@@ -157,12 +157,13 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
         trace: list[tuple[float, float, float]] = []
         outcome: SearchOutcome = _METHODS[self.method](
             data,
-            max_depth=self.max_depth,
-            min_samples_leaf=self.min_samples_leaf,
-            penalty=self.alpha * data.total_sse,
-            max_splits=self.max_splits,
-            time_limit=math.inf if self.time_limit is None else max(0.0, self.time_limit - shift),
-            gap_tol=self.gap_tol,
+            # For other kinds of numbers than Python's all kernels would be compiled again, in the time of the search.
+            max_depth=int(self.max_depth),
+            min_samples_leaf=int(self.min_samples_leaf),
+            penalty=float(self.alpha) * data.total_sse,
+            max_splits=None if self.max_splits is None else int(self.max_splits),
+            time_limit=math.inf if self.time_limit is None else max(0.0, float(self.time_limit) - shift),
+            gap_tol=float(self.gap_tol),
             n_jobs=self._num_threads(),
             initial=_as_tree(self.warm_start_tree),
             on_improvement=lambda seconds, upper, lower, tree: trace.append((shift + seconds, upper, lower)),
@@ -172,7 +173,7 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
         self.objective_ = outcome.objective
         self.lower_bound_ = outcome.lower_bound
         self.gap_ = outcome.gap
-        self.status_ = "optimal" if outcome.is_proven else _LIMITS[outcome.limit or Limit.TIME]
+        self.status_ = "optimal" if outcome.is_proven or outcome.limit is None else _LIMITS[outcome.limit]
         self.n_evals_ = outcome.n_evals
         self.trace_ = np.array(trace)
         return self
@@ -248,9 +249,8 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
         return getattr(self, "feature_names_in_", None) if given is None else given
 
     def _num_threads(self) -> int:
-        if self.n_jobs is None:
-            return 1
-        return self.n_jobs if self.n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + self.n_jobs)
+        n_jobs = 1 if self.n_jobs is None else int(self.n_jobs)
+        return n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)
 
     def _check_parameters(self) -> None:
         for name, least in (("max_depth", 0), ("min_samples_leaf", 1), ("max_splits", 0), ("n_jobs", None)):

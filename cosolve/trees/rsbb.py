@@ -204,7 +204,8 @@ class _Search:
             boxes = [heapq.heappop(heap)[2] for _ in range(min(width, len(heap)))]
             jobs = [(nodes, box.bound) for box in boxes for nodes in self._branch(box)]
         assert self.tree is not None
-        is_proven = self.upper - self.lower <= max(gap_tol * abs(self.upper), _ROUNDING * self.total)
+        # Without a box below the cutoff it is done; the difference to the least bound may miss it by rounding.
+        is_proven = is_done or self.upper - self.lower <= max(gap_tol * abs(self.upper), _ROUNDING * self.total)
         return SearchOutcome(self.tree, self.upper, self.lower, is_proven, self.n_evals, self.limit)
 
     def _is_over(self) -> bool:

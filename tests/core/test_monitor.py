@@ -164,6 +164,15 @@ def test_exception_of_a_callback_stops_the_run_and_is_kept(square):
     assert monitor.report(tour(GOOD)), "the solution counts all the same"
 
 
+def test_no_more_solutions_than_asked_for(square):
+    """A backend that hears late that it may stop sends some more, and "solutions" was overshot."""
+    monitor = Monitor(square, Stop(60, solutions=1))
+    assert monitor.report(tour(BAD))
+    assert not monitor.report(tour(GOOD))
+    assert monitor.limit is Limit.SOLUTION
+    assert (monitor.best.objective, monitor.num_solutions, len(monitor.trajectory)) == (48, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("stop", "reports", "limit"),
     [

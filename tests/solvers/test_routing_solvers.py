@@ -129,6 +129,20 @@ def test_backend_survives_a_single_city(name):
     assert solve_here(instance, name, 0.0).best.objective == 0
 
 
+@pytest.mark.parametrize("name", [available("highs"), available("scip"), available("pulp")])
+@pytest.mark.parametrize("n", [1, 2])
+def test_formulations_of_almost_nothing_are_solved(name, n):
+    """Models without columns, or with a tour that uses its only edge twice, were errors."""
+    distances = Distances.from_coords(np.array([[0.0, 0.0], [3.0, 4.0]])[:n])
+    for instance in (
+        TSPInstance(distances=distances),
+        CVRPInstance(distances=distances, demand=[0.0, 1.0][:n], capacity=1),
+    ):
+        result = cosolve.solve(instance, name, time_limit=20)
+        expected = 10.0 * (n - 1)
+        assert (result.status, result.objective, result.bound) == (Status.OPTIMAL, expected, expected)
+
+
 @pytest.mark.parametrize("name", ["pyvrp", "routing", "local-search"])
 def test_warm_start_is_not_lost(name):
     """The result may never be worse than the start, and a backend must be able to read it."""
@@ -146,6 +160,43 @@ def test_same_seed_and_iterations_give_the_same_routes(name):
     runs = [cosolve.solve(instance, name, iterations=_iterations(name), time_limit=60) for _ in range(2)]
     assert runs[0].limit is Limit.ITERATION
     assert runs[0].solution == runs[1].solution
+
+
+@pytest.mark.parametrize("name", [available("hgs")])
+@pytest.mark.parametrize(("length", "load"), [(1e-3, 1), (1e3, 1), (1, 0), (1, 1e-3), (1, 1e5), (0, 1), (1e9, 1e7)])
+def test_hgs_survives_any_unit(name, length, load):
+    """Outside of 0.1 to 100,000 it throws what nobody catches, and the process dies."""
+    drawn = tiny("fractional")
+    matrix = drawn.distances.dense() * length
+    instance = CVRPInstance(
+        distances=Distances.from_matrix(matrix),
+        demand=drawn.demand * load,
+        capacity=drawn.capacity * load,
+        max_length=2 * matrix.max() + 0.3 * length,
+        service_time=0.1 * length,
+    )
+    result = cosolve.solve(instance, name, iterations=50, time_limit=60)
+    assert result.objective == pytest.approx(brute_force(instance), rel=1e-6)
+    assert result.claimed_objective is None or result.claimed_objective == pytest.approx(result.objective, rel=1e-4)
+    tour = TSPInstance(distances=instance.distances)
+    assert cosolve.solve(tour, name, iterations=50, time_limit=60).objective is not None
+
+
+@pytest.mark.parametrize("iterations", [0, 5])
+@pytest.mark.parametrize("name", [*BACKENDS, available("local-search"), available("rr")])
+def test_iteration_limit_is_named(name, iterations):
+    """What ended a run is a fact of its own; tables tell a run of five iterations from one that had the time."""
+    drawn = x(seed=1, n=30)
+    matrix = drawn.distances.dense() + np.arange(31)
+    adapter = solvers.get(name)()
+    for instance in (
+        drawn,
+        TSPInstance(distances=drawn.distances),
+        ATSPInstance(distances=Distances.from_matrix(matrix)),
+    ):
+        if instance.problem in adapter.problems:
+            result = cosolve.solve(instance, name, iterations=iterations, time_limit=60)
+            assert result.limit is Limit.ITERATION, instance.problem
 
 
 @pytest.mark.parametrize("name", ["pyvrp", "routing"])
@@ -181,6 +232,79 @@ def test_a_customer_near_only_by_way_of_others_is_not_called_out_of_reach():
         result = cosolve.solve(instance, name, time_limit=1)
         assert result.status is not Status.INFEASIBLE, name
         assert result.objective in (None, 4.0), name
+
+
+@pytest.mark.skipif(not solvers.get("cpsat")().available().ok, reason="cpsat is not installed")
+def test_cpsat_limits_the_length_of_routes_where_a_way_round_is_shorter():
+    """Lengths were held back by each customer's own way to the depot, shortest or not: OPTIMAL 36 instead of 32."""
+    rng = np.random.default_rng(2)
+    places = np.array([[2, 3], [4, 6], [6, 8], [10, 10], [9, 11], [3, 10]], float)
+    cases = [(Distances.from_coords(places, Metric.EUC_2D), 24.0)]
+    for _ in range(12):
+        drawn = np.triu(rng.integers(1, 9, (5, 5)), 1).astype(float)
+        cases.append((Distances.from_matrix(drawn + drawn.T), 14.0))
+    for distances, limit in cases:
+        n = distances.num_nodes
+        instance = CVRPInstance(distances=distances, demand=[0] + [1] * (n - 1), capacity=n, max_length=limit)
+        expected, result = brute_force(instance), cosolve.solve(instance, "cpsat", time_limit=20)
+        if np.isinf(expected):
+            assert result.status == Status.INFEASIBLE
+        else:
+            assert (result.status, result.objective, result.bound) == (Status.OPTIMAL, expected, expected)
+
+
+@pytest.mark.parametrize("name", [available("highs"), available("scip")])
+@pytest.mark.parametrize("demand", [(0.1, 0.2), (0.7, 0.1), (1.1, 2.2)])
+def test_two_customers_that_fill_a_vehicle_exactly_may_share_it(name, demand):
+    """0.1 + 0.2 > 0.3 in floating point: the edge between the two was fixed at 0, and 20 called optimal."""
+    matrix = np.array([[0, 5, 5], [5, 0, 1], [5, 1, 0]], float)
+    instance = CVRPInstance(
+        distances=Distances.from_matrix(matrix), demand=[0, *demand], capacity=round(sum(demand), 1)
+    )
+    result = cosolve.solve(instance, name, time_limit=20)
+    assert (result.status, result.objective) == (Status.OPTIMAL, 11.0)
+
+
+WHOLE = [available(name) for name in ("pyvrp", "routing", "cpsat")]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_fractional_service_counts_in_full_among_whole_distances(name):
+    """0.3 was rounded to 0, and the best routes of that instance were too long for this one."""
+    matrix = np.array([[0, 7, 1, 3, 7], [7, 0, 5, 7, 7], [1, 5, 0, 1, 7], [3, 7, 1, 0, 1], [7, 7, 7, 1, 0]], float)
+    for limit in (16.9, 17.2, 17.7):
+        instance = CVRPInstance(
+            distances=Distances.from_matrix(matrix), demand=[0, 1, 1, 1, 1], capacity=4, max_length=limit,
+            service_time=0.3,
+        )  # fmt: skip
+        optimum = brute_force(instance)
+        best = solve_here(instance, name, optimum).best
+        assert best is not None
+        assert best.objective == optimum
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize(
+    ("demand", "capacity", "optimum"),
+    [
+        ((1 / 3, 2 / 3), 2 / 3, 20),
+        ((1 / 3, 1 / 3), 1 / 3, 20),
+        ((1 / 3, 1 / 3), 2 / 3, 11),
+        ((2 / 7, 3 / 7), 5 / 7, 11),
+        ((0.1, 0.2), 0.3, 11),
+        ((np.pi, np.e), np.pi, 20),
+        ((np.pi, 0.0), np.pi, 11),
+        ((2e-9, 6e-9), 8e-9, 11),
+        ((4e-9, 6e-9), 8e-9, 20),
+    ],
+)
+def test_fractional_loads_that_fit_exactly_stay_feasible(name, demand, capacity, optimum):
+    """Demands rounded up and the capacity down: a third did not fit into a third."""
+    matrix = np.array([[0, 5, 5], [5, 0, 1], [5, 1, 0]], float)
+    instance = CVRPInstance(distances=Distances.from_matrix(matrix), demand=[0, *demand], capacity=capacity)
+    best = solve_here(instance, name, optimum).best
+    assert best is not None
+    assert best.objective == optimum
 
 
 @pytest.mark.parametrize("name", [*BACKENDS, "rr", available("rrnco"), available("rrnco+")])

@@ -33,6 +33,14 @@ def test_small_trees_are_proven_optimal(solver):
     assert (result.status, result.objective, result.bound) == (Status.OPTIMAL, 3, 3)
 
 
+@pytest.mark.parametrize("solver", ["local-search", "highs", "cpsat"])
+def test_trees_that_cost_nothing_are_proven_optimal(solver):
+    """Bounds of 0 are passed up too."""
+    instance = STPInstance(num_nodes=3, edges=[(0, 1), (1, 2), (0, 2)], weights=[0, 0, 5], terminals=[0, 2])
+    result = solve(instance, solver, time_limit=200)
+    assert (result.status, result.objective, result.bound) == (Status.OPTIMAL, 0, 0)
+
+
 @pytest.mark.parametrize("solver", ["highs", "cpsat", "local-search"])
 def test_solvers_agree_on_random_graphs(solver):
     """One of them would be wrong: each proves its own value."""
@@ -47,6 +55,13 @@ def test_greedy_gives_a_tree_and_none_where_there_is_none():
     assert solve(hypercube(dimensions=6), "greedy").objective < 60
     assert solve(disconnected(), "greedy").status is Status.NO_SOLUTION
     assert solve(disconnected(), "highs", time_limit=200).status is Status.INFEASIBLE
+
+
+@pytest.mark.parametrize("edges", [[(0, 1)], [(0, 1), (2, 3)], [(1, 2)], []])
+def test_terminals_that_nothing_joins_are_infeasible(edges):
+    """NetworkX's node that it can't find came up as an exception."""
+    instance = STPInstance(num_nodes=4, edges=edges, weights=[1] * len(edges), terminals=[0, 3])
+    assert solve(instance, "networkx").status is Status.INFEASIBLE
 
 
 def test_local_search_honours_its_iteration_limit_and_seed():

@@ -30,11 +30,15 @@ def build(instance: CFLPInstance) -> Model:
     m, n = instance.cost.shape
     if m * n > MAX_PAIRS:
         raise ValueError(f"the CP-SAT model takes at most {MAX_PAIRS} pairs, got {m * n}.")
+    most, unit = float(instance.demand.max(initial=0.0)) or 1.0, 1.0
+    capacity = np.minimum(instance.capacity, instance.total_demand + most)
+    # All costs together must stay below 2^63, in units of the largest demand too.
     whole = all(bool((v == np.rint(v)).all()) for v in (instance.demand, instance.capacity))
-    unit = 1.0 if whole else max(float(instance.demand.max()), 1e-9) / _STEPS
+    if not whole or most * _COST_STEPS * (instance.cost.size + m) > 2**62:
+        unit = most / _STEPS
     # Demands are rounded up and capacities down, so that what fits the model fits the instance.
     demand = np.ceil(instance.demand / unit - 1e-9).astype(np.int64)
-    capacity = np.floor(np.minimum(instance.capacity, instance.total_demand + 1) / unit).astype(np.int64)
+    capacity = np.floor(capacity / unit + 1e-9).astype(np.int64)
     unit_cost = np.divide(instance.cost, demand, out=np.zeros((m, n)), where=demand > 0)
     largest = max(float(instance.fixed_cost.max()), float(instance.cost.max(initial=0.0)), 1e-9)
     scale = largest / (_COST_STEPS * max(1, int(demand.max(initial=0))))

@@ -37,7 +37,7 @@ def build(instance: CPMPInstance) -> Model:
     whole = bool((instance.demand == np.rint(instance.demand)).all())
     unit = 1.0 if whole else max(float(instance.demand.max()), 1e-9) / _STEPS
     demand = np.ceil(instance.demand / unit - 1e-12).astype(np.int64)
-    capacity = np.floor(np.minimum(instance.capacity, instance.demand.sum() + 1) / unit).astype(np.int64)
+    capacity = np.floor(np.minimum(instance.load_limit, instance.demand.sum() + 1) / unit).astype(np.int64)
     model = cp_model.CpModel()
     is_median = [model.new_bool_var("") for _ in range(n)]
     at = [[model.new_bool_var("") for _ in range(n)] for _ in range(n)]

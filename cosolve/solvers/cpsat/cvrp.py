@@ -47,9 +47,10 @@ def build(instance: VehicleRoutingInstance) -> Model:
             model.add_bool_or([])  # infeasible: a customer's own route is too long
         return Model(model, [], lambda values: Routes(routes=()))
     nodes = np.concatenate([[instance.depot], instance.customers])
-    matrix, scale = whole_distances(instance.distances)
+    matrix, scale = whole_distances(instance)
     matrix = matrix[np.ix_(nodes, nodes)]
-    demand, capacity = whole_demand(instance.demand[nodes], instance.capacity)
+    demand, capacity = whole_demand(instance)
+    demand = demand[nodes]
     tails, heads = _arcs(demand, capacity)
     if not instance.distances.is_complete:
         exists = np.isfinite(instance.distances.matrix[nodes[tails], nodes[heads]])
@@ -67,24 +68,26 @@ def build(instance: VehicleRoutingInstance) -> Model:
         leaving = [arc for arc, tail in zip(arcs, tails.tolist(), strict=True) if tail == 0]
         model.add(sum(leaving) >= -(-int(demand.sum()) // capacity))
     sums = [_accumulate(model, arcs, tails, heads, demand[heads], demand, np.full(len(nodes), capacity))]
-    is_exact = scale == 1.0 and bool((instance.demand == np.rint(instance.demand)).all())
+    is_exact = instance.distances.is_integral and bool((instance.demand == np.rint(instance.demand)).all())
+    latest = None
     if clock is not None:
-        # The sum is the end of service; its limits at the depot hold by the ways there, for others may be faster.
-        growth = steps[tails, heads] + service[heads]
-        ends = _accumulate(model, arcs, tails, heads, growth, opens + service, closes + service)
+        latest, is_exact = clock.horizon, is_exact and clock.is_exact
+        least, most = opens + service, closes + service
+    elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
+        service[1:] = round(instance.service_time * scale)
+        latest = whole_limit(instance.length_limit, scale)
+        is_exact = is_exact and abs(instance.service_time * scale - service[-1]) <= 1e-9 * scale
+        least, most = service, np.full(len(nodes), latest)
+    if latest is not None:
+        # The sum is the end of service, or the length until then; its limits at the depot hold by the ways there, for
+        # others may be faster: neither a matrix nor rounding keeps the triangle inequality.
+        ends = _accumulate(model, arcs, tails, heads, steps[tails, heads] + service[heads], least, most)
         for arc, tail, head in zip(arcs, tails.tolist(), heads.tolist(), strict=True):
             if tail == 0:
                 model.add(ends[head - 1] >= int(steps[0, head] + service[head])).only_enforce_if(arc)
             elif head == 0:
-                model.add(ends[tail - 1] <= int(clock.horizon - steps[tail, 0])).only_enforce_if(arc)
+                model.add(ends[tail - 1] <= int(latest - steps[tail, 0])).only_enforce_if(arc)
         sums.append(ends)
-        is_exact = is_exact and clock.is_exact
-    elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
-        service[1:] = int(np.rint(instance.service_time * scale))
-        most = whole_limit(instance.length_limit, scale)
-        growth = matrix[tails, heads] + service[heads]
-        sums.append(_accumulate(model, arcs, tails, heads, growth, matrix[0] + service, most - matrix[:, 0]))
-        is_exact = is_exact and instance.service_time.is_integer()
     model.minimize(sum(int(c) * arc for c, arc in zip(matrix[tails, heads].tolist(), arcs, strict=True)))
 
     def decode(values: Sequence[int]) -> Routes:

@@ -13,7 +13,7 @@ from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.formulations import Formulation
-from cosolve.solvers.formulations.location import relax
+from cosolve.solvers.formulations.location import relax, row_unit
 
 #: Above, the dense matrices of the relaxation take gigabytes.
 MAX_NODES = 3000
@@ -23,6 +23,9 @@ MAX_PAIRS = 4_000_000
 
 _SHARE = 0.5
 _MARGIN = 1e-6
+
+# Part of a capacity that the 10^-6 by which backends may miss a row or a whole number hides.
+_NEGLIGIBLE = 1e-5
 
 
 def formulate(instance: CPMPInstance, monitor: Monitor | None = None) -> Formulation:
@@ -39,7 +42,8 @@ def formulate(instance: CPMPInstance, monitor: Monitor | None = None) -> Formula
         raise ValueError(f"the assignment formulation takes at most {MAX_NODES} nodes, got {n}.")
     # Entry (i, j): median i for node j.
     cost = np.ascontiguousarray(instance.distances.dense().T)
-    demand, capacity = instance.demand, instance.load_limit
+    unit = row_unit(instance.demand, instance.load_limit)
+    demand, capacity = instance.demand / unit, instance.load_limit / unit
     keep = demand <= capacity[:, None]
     may_open, must_open = np.ones(n, bool), np.zeros(n, bool)
     strong = np.zeros((n, n), bool)
@@ -47,6 +51,8 @@ def formulate(instance: CPMPInstance, monitor: Monitor | None = None) -> Formula
     best = None if monitor is None or monitor.best is None else monitor.best.objective
     root = relax(cost, demand, capacity, np.zeros(n), p, stage, best)
     strong[root.facility, root.customer] = True
+    # What takes no capacity, or less than a backend's tolerances see, has no other row to keep it from a closed median.
+    strong |= demand <= _NEGLIGIBLE * capacity[:, None]
     if monitor is not None:
         monitor.report_bound(root.bound)
     if best is not None:

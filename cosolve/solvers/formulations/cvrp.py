@@ -37,7 +37,7 @@ def formulate(instance: CVRPInstance, monitor: Monitor | None = None) -> Formula
     if instance.max_length is not None:
         raise ValueError("the edge formulation has no route-length limit.")
     depot, demand = instance.depot, instance.demand
-    capacity = float(instance.capacity) or 1.0  # without capacity there is no demand either
+    capacity = instance.load_limit or 1.0  # without capacity there is no demand either
     edges = Edges(n)
     cost = instance.distances.dense()[edges.tails, edges.heads]
     customers = np.setdiff1d(np.arange(n), [depot])

@@ -106,3 +106,13 @@ def least_number(capacity: np.ndarray, total: float) -> int:
     # Rounding must not ask for one facility too many.
     needed = 1 + int(np.searchsorted(np.cumsum(-np.sort(-capacity)), total * (1 - 1e-9)))
     return min(needed, len(capacity))
+
+
+def row_unit(demand: np.ndarray, capacity: np.ndarray) -> float:
+    """
+    What to divide demands and capacities by in a model: 1 for the usual numbers, else a power of two, which is exact.
+
+    Backends keep rows to an absolute 10^-6 or so: nothing would be left of smaller capacities.
+    """
+    largest = min(float(demand.sum()), float(capacity.max()))
+    return 1.0 if largest == 0 or 1 <= largest <= 1e6 else float(2.0 ** np.floor(np.log2(largest) - 9))

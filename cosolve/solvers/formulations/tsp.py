@@ -28,11 +28,13 @@ def formulate(instance: TSPInstance, monitor: Monitor | None = None) -> Formulat
     Raises
     ------
     ValueError
-        Below 3 or above :data:`MAX_CITIES` cities.
+        Above :data:`MAX_CITIES` cities.
     """
     n = instance.size
-    if not 3 <= n <= MAX_CITIES:
-        raise ValueError(f"the edge formulation takes 3 to {MAX_CITIES} cities, got {n}.")
+    if n > MAX_CITIES:
+        raise ValueError(f"the edge formulation takes at most {MAX_CITIES} cities, got {n}.")
+    if n < 3:
+        return _only_tour(instance)
     edges = Edges(n)
     cost = instance.distances.dense()[edges.tails, edges.heads]
     indices, indptr = edges.degree_rows(np.arange(n))
@@ -72,6 +74,25 @@ def formulate(instance: TSPInstance, monitor: Monitor | None = None) -> Formulat
         return edges.inner_rows(sets, [len(s) - 1.0 for s in sets])
 
     return Formulation(model, decode, encode, separate)
+
+
+def _only_tour(instance: TSPInstance) -> Formulation:
+    """No columns for 1 or 2 cities: the tour would use its only edge twice."""
+    none, order = np.empty(0), np.arange(instance.size)
+    model = MILPInstance(
+        cost=none,
+        col_lower=none,
+        col_upper=none,
+        is_integer=np.empty(0, np.bool_),
+        data=none,
+        indices=np.empty(0, np.int64),
+        indptr=np.zeros(1, np.int64),
+        row_lower=none,
+        row_upper=none,
+        offset=2 * instance.distances.between(0, instance.size - 1),
+        name=instance.name,
+    )
+    return Formulation(model, lambda x: Tour(order=order))
 
 
 def _walk(edges: Edges, x: np.ndarray) -> np.ndarray:

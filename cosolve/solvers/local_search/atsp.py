@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.tsp import ATSPInstance, Tour, evaluate
 from cosolve.search import atsp
@@ -49,4 +50,5 @@ def search(instance: ATSPInstance, start: Tour, monitor: Monitor, rng: np.random
         reporter.add(atsp.iterate(matrix, neighbours, order, best, excess, counters, kicks, _SEGMENT, slack, epsilon))
         reporter.report(lambda: Tour(order=best))
     reporter.report(lambda: Tour(order=best), final=True)
-    return Outcome(stats={"iterations": int(counters[atsp.KICKS])})
+    is_out = limit is not None and counters[atsp.KICKS] >= limit
+    return Outcome(limit=Limit.ITERATION if is_out else None, stats={"iterations": int(counters[atsp.KICKS])})

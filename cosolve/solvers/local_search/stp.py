@@ -36,7 +36,7 @@ def search(instance: STPInstance, start: EdgeSet, monitor: Monitor, rng: np.rand
         if engine.weight < reported and engine.best is not None:
             monitor.report(EdgeSet(edges=instance.edges[engine.best]), engine.weight)
             reported, last = engine.weight, monitor.elapsed()
-        if engine.bound > 0:
+        if engine.bound > 0 or engine.is_closed:
             monitor.report_bound(engine.bound)
 
     if monitor.stop.iterations != 0:

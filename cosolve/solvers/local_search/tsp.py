@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.search import tsp
@@ -38,7 +39,8 @@ def search(instance: TSPInstance, start: Tour, monitor: Monitor, rng: np.random.
         reporter.add(prepared.iterate(state, _KICKS if limit is None else min(_KICKS, limit - state.kicks)))
         reporter.report(lambda: Tour(order=numbering[state.order]))
     reporter.report(lambda: Tour(order=numbering[state.order]), final=True)
-    return Outcome(stats={"iterations": state.kicks})
+    is_out = state.is_settled and limit is not None and state.kicks >= limit
+    return Outcome(limit=Limit.ITERATION if is_out else None, stats={"iterations": state.kicks})
 
 
 class Reporter:
