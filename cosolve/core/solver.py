@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,6 +98,8 @@ class Solver(ABC):
     isolated
         True if it holds the GIL or can't be interrupted: it then runs in a child process that is killed
         when it overruns.
+    modules
+        Of others, which it imports where it needs them: :meth:`warm_up` does so before the clock starts.
     options_type
         Frozen dataclass of its own options.
     """
@@ -107,6 +110,7 @@ class Solver(ABC):
     features: ClassVar[Feature] = Feature.NONE
     limits: ClassVar[frozenset[Limit]] = frozenset()
     isolated: ClassVar[bool] = False
+    modules: ClassVar[tuple[str, ...]] = ()
     options_type: ClassVar[type[Any]] = NoOptions
 
     @abstractmethod
@@ -123,12 +127,14 @@ class Solver(ABC):
             If one is not.
         """
 
-    def warm_up(self, instance: Instance) -> None:  # noqa: B027  (most have nothing to prepare)
+    def warm_up(self, instance: Instance) -> None:
         """
         Compile or load what the first run on a machine would otherwise spend its time limit on.
 
         The driver calls it before the clock starts; it must not work on the instance itself.
         """
+        for name in self.modules:
+            importlib.import_module(name)
 
     @abstractmethod
     def solve(

@@ -111,6 +111,7 @@ class Highs(FormulationSolver):
     )
     limits = frozenset({Limit.NODE})
     options_type = HighsOptions
+    modules = ("highspy",)
 
     def available(self) -> Availability:
         """Whether ``highspy`` is installed."""

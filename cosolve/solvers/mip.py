@@ -37,6 +37,7 @@ class FormulationSolver(Solver):
 
     def warm_up(self, instance: Instance) -> None:
         """Formulate and separate on small instances of the problem, once: what they compile is no search."""
+        super().warm_up(instance)
         _warm_up(instance.problem)
 
     def solve(

@@ -68,6 +68,7 @@ class PyVRP(Solver):
     features = Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
     limits = frozenset({Limit.ITERATION})
     options_type = PyVRPOptions
+    modules = ("pyvrp",)
 
     def available(self) -> Availability:
         """Whether ``pyvrp`` is installed."""

@@ -104,6 +104,7 @@ class Scip(FormulationSolver):
     )
     limits = frozenset({Limit.NODE})
     options_type = ScipOptions
+    modules = ("pyscipopt",)
 
     def available(self) -> Availability:
         """Whether ``pyscipopt`` is installed."""

@@ -99,3 +99,17 @@ def test_missing_package_is_told_with_what_to_install(monkeypatch):
     assert not answer.ok
     assert "pip install highspy" in answer.reason
     assert "pip install 'cosolve[peers]'" in availability("elkai", "peers").reason
+
+
+@pytest.mark.parametrize(("name", "problem"), [("cpsat", "mis"), ("pyvrp", "cvrp"), ("highs", "mis"), ("scip", "mis")])
+def test_backends_are_loaded_before_the_clock_starts(name, problem):
+    """The first second of a process went into OR-Tools' own imports, and counted as solving."""
+    run(f"""
+import sys
+from cosolve.core.solver import solvers
+from cosolve.solvers.compiled import small_instances
+solver = solvers.get("{name}")()
+assert solver.modules and not any(module in sys.modules for module in solver.modules)
+solver.warm_up(small_instances("{problem}")[0])
+assert all(module in sys.modules for module in solver.modules)
+""")

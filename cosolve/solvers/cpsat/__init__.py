@@ -121,6 +121,7 @@ class CpSat(Solver):
     )  # fmt: skip
     features = Feature.EXACT | Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.THREADS
     options_type = CpSatOptions
+    modules = ("ortools.sat.python.cp_model",)
 
     def available(self) -> Availability:
         """Whether ``ortools`` is installed."""
