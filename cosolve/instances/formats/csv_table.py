@@ -8,7 +8,6 @@ first line that looks like ``# regtree max_depth=2 alpha=0.01 target=y``; option
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from cosolve.instances.formats._table_scan import scan
 from cosolve.instances.formats.base import Format
-from cosolve.instances.formats.source import Source, decoded
+from cosolve.instances.formats.source import Source, decoded, is_number
 from cosolve.instances.regtree import RegressionTreeInstance
 
 _MARK = "# regtree"
@@ -66,7 +65,7 @@ def sniff(source: Source) -> tuple[str, ...]:
         return ()
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         return ()
-    if rows[0][0].startswith(("#", "%")) or not any(_is_number(cell) for cell in rows[1]):
+    if rows[0][0].startswith(("#", "%")) or not any(is_number(cell) for cell in rows[1]):
         return ()
     is_named = bool(source.suffixes) and source.suffixes[-1] in _SUFFIXES
     return ("regtree",) if is_named or (_is_header(rows) and len(rows[0]) > 2) else ()
@@ -275,20 +274,13 @@ def _text(line: str) -> str:
     return decoded(line.encode("latin-1"))
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell)) and "_" not in cell
-    except ValueError:
-        return False
-
-
 def _is_header(rows: list[list[str]]) -> bool:
     """Whether the first row is one of names rather than of data."""
     first = rows[0]
-    words = [not _is_number(cell) for cell in first]
+    words = [not is_number(cell) for cell in first]
     if all(words):
         return True
-    if len(rows) > 1 and any(word and _is_number(below) for word, below in zip(words, rows[1], strict=False)):
+    if len(rows) > 1 and any(word and is_number(below) for word, below in zip(words, rows[1], strict=False)):
         return True
     # Tables without names get written with their column numbers on top; as data this would be an odd row.
     counts = [str(k) for k in range(len(first) + 1)]

@@ -22,7 +22,7 @@ from cosolve.instances.formats._edge_lines import (
 from cosolve.instances.formats._integer_rows import integer_rows
 from cosolve.instances.formats.base import Format, SolutionFormat
 from cosolve.instances.formats.metis import METIS
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, is_number
 from cosolve.instances.graphs import Graph, MDSInstance, MISInstance, NodeSet
 
 __all__ = ["DIMACS", "EDGE_LIST", "MATRIX_MARKET", "METIS", "NODE_SET", "PACE"]
@@ -192,20 +192,13 @@ def sniff_edge_list(source: Source) -> tuple[str, ...]:
     if not is_header(rows[0][:2]):
         return ()
     for row in body:
-        if len(row) != width or not is_header(row[:2]) or not _is_number(row[-1]):
+        if len(row) != width or not is_header(row[:2]) or not is_number(row[-1]):
             return ()
     if "#" not in source.head and width == 2 and _is_bare(source, "c"):
         return ()
     if width == 3 and len(rows[0]) == 3 and len(rows) < 2:
         return ()
     return BOTH
-
-
-def _is_number(word: str) -> bool:
-    try:
-        return abs(float(word)) < float("inf")
-    except ValueError:
-        return False
 
 
 def read_edge_list(source: Source, problem: str) -> GraphInstance:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cosolve.instances.formats.base import SolutionFormat
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, is_number
 from cosolve.instances.milp import MILPInstance, Values
 
 #: How lines begin that are about the run, in lower case; the first two only where no column is called so.
@@ -64,18 +64,10 @@ def _split(line: str, columns: dict[str, int], num_words: int) -> tuple[str, lis
     """Name and what follows, the value first."""
     ends = [gap.start() for gap in islice(_GAP.finditer(line), num_words)]
     for end in reversed(ends):
-        if line[:end] in columns and _is_number(line[end:].split(maxsplit=1)[0]):
+        if line[:end] in columns and is_number(line[end:].split(maxsplit=1)[0]):
             return line[:end], line[end:].split()
     words = line.split()
     return words[0], words[1:]
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def write(instance: MILPInstance, solution: Values, objective: float | None, path: Path) -> None:

@@ -13,7 +13,7 @@ from cosolve.core.metric import Metric
 from cosolve.instances.distances import Distances
 from cosolve.instances.formats import npz
 from cosolve.instances.formats.base import Format
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, is_number
 from cosolve.instances.orienteering import OPTWInstance, OPTWVPInstance
 
 #: Numbers before the list of a point: i, x, y, service, score, frequency, length of the list.
@@ -98,19 +98,11 @@ def _row(source: Source, position: int, words: list[str], count: int) -> list[fl
     try:
         values = [float(word) for word in words]
     except ValueError:
-        bad = next(word for word in words if not _is_number(word))
+        bad = next(word for word in words if not is_number(word))
         source.fail(f"expected a number, got {bad[:80]!r}.", position)
     if not all(map(math.isfinite, values)):
         source.fail("numbers must be finite.", position)
     return values
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 _ARRAYS = ("opens", "closes", "prize", "min_service", "segment_ptr", "segment_length", "segment_rate")

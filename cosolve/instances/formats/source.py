@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import math
 import stat
 import zlib
 from collections.abc import Iterator
@@ -48,6 +49,14 @@ def decoded(content: bytes) -> str:
         return content.decode()
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def is_number(word: str) -> bool:
+    """Whether a word is a finite number; 1_000 is none outside of Python."""
+    try:
+        return math.isfinite(float(word)) and "_" not in word
+    except ValueError:
+        return False
 
 
 class Source:
