@@ -337,7 +337,6 @@ def test_the_benchmark_shows_runs_of_one_limit_in_any_order(tmp_path, monkeypatc
     spec.loader.exec_module(module)
     about = {"family": "wa", "size": "train", "seed": module.FIRST_SEED, "sense": "min", "bound": 4.0, "runtime": 5.0}
     about |= {"objective": 4.0, "status": "optimal", "values": [4.0]}
-    # No network is bundled for this family.
     about["stats"] = {"checkpoint": None, "prediction_time": None, "rungs": None, "fallbacks": None}
     runs = [("ctc", 10.0, 2.0), ("scip", 10.0, 4.0), ("scip", 60.0, 50.0)]
     lines = [
@@ -346,6 +345,7 @@ def test_the_benchmark_shows_runs_of_one_limit_in_any_order(tmp_path, monkeypatc
     ]
     (tmp_path / "records.jsonl").write_text("\n".join([*lines, ""]))
     arguments = ["--families", "wa", "--sizes", "train", "--solvers", "scip,ctc", "--count", "1", "--limit", "10"]
+    monkeypatch.setattr(module, "precision_curves", lambda references: {})  # these values are of no instance
     monkeypatch.setattr("sys.argv", ["milp.py", "--records", str(tmp_path / "records.jsonl"), *arguments])
     assert module.main() == 0
     shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| wa")]
