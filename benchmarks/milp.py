@@ -225,17 +225,15 @@ def precision_curves(references: dict[tuple, tuple[float, np.ndarray]]) -> dict[
 
 
 def precision_table(precision: dict) -> list[str]:
-    lines = ["", "## Precision of predicted rows", ""]
-    lines += [
-        "Share of the surest k % of the rows of the critical families that are tight in the best known solution. The"
+    lines = [
+        "",
+        "## Precision of predicted rows",
+        "",
+        "Share of the surest k % of the rows of the critical families that are tight in the best known solution. The",
+        "first reduced model of `ctc` makes so many rows equalities (imposed); of as many surest rows the share under",
+        "top is tight, and of those imposed, where rows that held binaries make tight anyway are left out, that under",
+        "tight. Last, how many binaries it holds and how many of them are right.",
     ]
-    lines += [
-        "first reduced model of `ctc` makes so many rows equalities (imposed); of as many surest rows the share under"
-    ]
-    lines += [
-        "top is tight, and of those imposed, where rows that held binaries make tight anyway are left out, that under"
-    ]
-    lines += ["tight. Last, how many binaries it holds and how many of them are right."]
     heads = ["family", "size", "n", "all", "1 %", "2 %", "5 %", "10 %", "20 %", "50 %"]
     heads += ["imposed", "top %", "tight %", "held", "right %"]
     lines += ["", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]

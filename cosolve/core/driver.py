@@ -104,10 +104,8 @@ def solve(
     adapter.check(chosen)
     adapter.warm_up(instance)
     monitor = Monitor(instance, stop, on_incumbent=on_incumbent, on_bound=on_bound, on_rejected=on_rejected)
-    if initial is not None:
-        monitor.num_solutions = -1  # the start is no solution found
-        if not monitor.report(initial):
-            raise ValueError(f"initial solution is infeasible: {judge(instance, initial).violations[0]}")
+    if initial is not None and not monitor.report_start(initial):
+        raise ValueError(f"initial solution is infeasible: {judge(instance, initial).violations[0]}")
 
     def work() -> Outcome:
         return run_adapter(adapter, instance, monitor, seed=seed, threads=threads, initial=initial, options=chosen)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 
-#: Values closer than this are equal: against 0, the noise of a sum of floats would else be a gap of 100 %.
-ZERO = 1e-9
-
 
 def relative_gap(a: float | None, b: float | None) -> float:
     """
@@ -20,12 +17,12 @@ def relative_gap(a: float | None, b: float | None) -> float:
     Returns
     -------
     float
-        ``|a - b| / max(|a|, |b|)``; 0 if both are equal within 1e-9 (also if both are 0), 1 if a value is missing,
+        ``|a - b| / max(|a|, |b|)``; 0 if both are equal (also if both are 0), 1 if a value is missing,
         not finite, or the signs differ.
     """
     if a is None or b is None or not (math.isfinite(a) and math.isfinite(b)):
         return 1.0
-    if abs(a - b) <= ZERO:
+    if a == b:
         return 0.0
     if a < 0 < b or b < 0 < a:
         return 1.0

@@ -155,6 +155,12 @@ class Monitor:
             self._call(self._on_incumbent, incumbent)
         return True
 
+    def report_start(self, solution: Solution) -> bool:
+        """Hand over the solution that a search is given: as :meth:`report`, but it counts as none that was found."""
+        with self._lock:
+            self.num_solutions -= 1
+            return self.report(solution)
+
     def report_bound(self, bound: float) -> None:
         """
         Hand over a proven bound on the optimum of this very instance.
@@ -254,6 +260,12 @@ class StageMonitor(Monitor):
     def report(self, solution: Solution, objective: float | None = None) -> bool:
         """See :meth:`Monitor.report`."""
         return not self._closed and self._parent.report(solution, objective)
+
+    def report_start(self, solution: Solution) -> bool:
+        """Hand over the solution that a search is given: as :meth:`report`, but it counts as none that was found."""
+        with self._lock:
+            self.num_solutions -= 1
+            return self.report(solution)
 
     def report_bound(self, bound: float) -> None:
         """See :meth:`Monitor.report_bound`."""

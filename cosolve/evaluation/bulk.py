@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.core.gap import ZERO
+from cosolve.evaluation.metrics import NOISE
 from cosolve.evaluation.records import Record
 
 
@@ -51,20 +51,20 @@ class Curves:
         return times
 
 
-def relative_gaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """:func:`cosolve.core.gap.relative_gap` of each pair, NaN for a missing value."""
+def gaps_beyond_noise(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """:func:`cosolve.evaluation.metrics.gap_beyond_noise` of each pair, NaN for a missing value."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         distances = np.abs(a - b)
         gaps = distances / np.maximum(np.abs(a), np.abs(b))
         is_missing = ~(np.isfinite(a) & np.isfinite(b))
         is_opposite = (a < 0) & (b > 0) | (b < 0) & (a > 0)
-    return np.where(is_missing, 1.0, np.where(distances <= ZERO, 0.0, np.where(is_opposite, 1.0, gaps)))
+    return np.where(is_missing, 1.0, np.where(distances <= NOISE, 0.0, np.where(is_opposite, 1.0, gaps)))
 
 
 def primal_gaps(objective: np.ndarray, reference: np.ndarray, is_max: np.ndarray) -> np.ndarray:
     """:func:`cosolve.evaluation.metrics.primal_gap` of each pair, NaN for a missing value."""
     is_reached = np.isfinite(objective) & np.where(is_max, objective >= reference, objective <= reference)
-    return np.where(is_reached, 0.0, relative_gaps(objective, reference))
+    return np.where(is_reached, 0.0, gaps_beyond_noise(objective, reference))
 
 
 def gap_curves(records: Sequence[Record]) -> Curves:
@@ -94,7 +94,7 @@ def primal_dual_gap_curves(records: Sequence[Record]) -> Curves:
     """The curves of :func:`cosolve.evaluation.metrics.primal_dual_gap_curve`; all 1 where no solution is verified."""
     run, time, objective, bound = _points(records)
     has_solution = np.array([r.is_feasible for r in records], dtype=bool)
-    gaps = np.where(has_solution[run], relative_gaps(objective, bound), 1.0)
+    gaps = np.where(has_solution[run], gaps_beyond_noise(objective, bound), 1.0)
     return Curves(run, time, gaps, len(records))
 
 

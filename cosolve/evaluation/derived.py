@@ -72,10 +72,7 @@ def with_own_references(records: Sequence[Record]) -> list[Record]:
     Gaps to it compare these solvers with each other and say nothing about the distance to the optimum.
     """
     keys = instance_keys(records)
-    best: dict[Hashable, Record] = {}
-    for key, record in zip(keys, records):
-        if record.is_feasible and record.sense is not None and (key not in best or _is_better(record, best[key])):
-            best[key] = record
+    best = _best_of_each(keys, records)
     known = {key for key, record in zip(keys, records) if record.reference is not None}
     filled = []
     for key, record in zip(keys, records):
@@ -110,19 +107,27 @@ def with_beaten_references_replaced(
     """
     if keys is None:
         keys = _judged_instances(records)
-    best: dict[Hashable, Record] = {}
-    for key, record in zip(keys, records):
-        if record.objective is None or record.reference is None or record.sense is None:
-            continue
-        if not is_new_best(record.objective, record.reference.value, record.sense, is_integral=record.is_integral):
-            continue
-        if key not in best or _is_better(record, best[key]):
-            best[key] = record
+    best = {key: record for key, record in _best_of_each(keys, records).items() if _beats_reference(record)}
     replaced = [
         record if key not in best else dataclasses.replace(record, reference=_own_reference(best[key]))
         for key, record in zip(keys, records)
     ]
     return replaced, len(best)
+
+
+def _best_of_each(keys: Sequence[Hashable], records: Sequence[Record]) -> dict[Hashable, Record]:
+    """Of the runs with the same key the one with the best verified solution; keys without a solution are left out."""
+    best: dict[Hashable, Record] = {}
+    for key, record in zip(keys, records):
+        if record.is_feasible and record.sense is not None and (key not in best or _is_better(record, best[key])):
+            best[key] = record
+    return best
+
+
+def _beats_reference(record: Record) -> bool:
+    if record.objective is None or record.reference is None or record.sense is None:
+        return False
+    return is_new_best(record.objective, record.reference.value, record.sense, is_integral=record.is_integral)
 
 
 def _own_reference(best: Record) -> Reference:
@@ -140,10 +145,7 @@ def contradictions(records: Sequence[Record]) -> list[bool]:
         Of any number of solvers; solutions count against claims under the same rules of the judge.
     """
     keys = _judged_instances(records)
-    best: dict[Hashable, Record] = {}
-    for key, record in zip(keys, records):
-        if record.is_feasible and record.sense is not None and (key not in best or _is_better(record, best[key])):
-            best[key] = record
+    best = _best_of_each(keys, records)
     return [
         contradicts_reference(record) or (key in best and _is_refuted(record, best[key]))
         for key, record in zip(keys, records)

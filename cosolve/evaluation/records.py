@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from cosolve.core.gap import relative_gap
 from cosolve.core.instance import Sense
 from cosolve.core.problem import JudgeMode
 from cosolve.core.result import Limit, Status, TracePoint, jsonable
-from cosolve.evaluation.metrics import is_new_best, primal_gap, signed_gap
+from cosolve.evaluation.metrics import gap_beyond_noise, is_new_best, primal_gap, signed_gap
 from cosolve.evaluation.references import Reference
 
 #: Version of the form of a record; raised when a field changes its meaning.
@@ -234,7 +233,7 @@ class Record:
     @property
     def optimality_gap(self) -> float:
         """Gap of objective and own bound in [0, 1]; 1 if either is missing."""
-        return relative_gap(self.objective, self.bound)
+        return gap_beyond_noise(self.objective, self.bound)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, gaps included for readers that know nothing of us; inverse of :meth:`from_dict`."""

@@ -108,7 +108,7 @@ def _search(arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed:
             else:
                 done += sum(pool.map(_Walk.advance, walks, repeat(left / len(walks))))
                 _share(walks)
-            best = min((walk.state for walk in walks), key=lambda state: state.best)
+            best = _best(walks)
             if best.best < reported and is_complete(data, best):
                 monitor.report(_routes(arrays, best), best.best)
                 reported = best.best
@@ -144,6 +144,11 @@ class _Walk:
         state = State(*(array.copy() for array in self.state))._replace(random=stream(seed))
         return _Walk(self.data, state, seed)
 
+    @property
+    def is_cycle_over(self) -> bool:
+        """Whether the temperature is at its lowest, and rises again with the next iteration."""
+        return bool(self.state.iteration == self.state.ints[row.CYCLE_END])
+
     def advance(self, most: float, threads: int = 1, pool: Executor | None = None) -> int:
         """
         Some iterations, then descend from the best solution unless it is the last one settled; how many they were.
@@ -168,12 +173,16 @@ class _Walk:
 
 def _share(walks: Sequence[_Walk]) -> None:
     """Whoever is at the end of a cycle goes on from the best solution of all."""
-    best = min((walk.state for walk in walks), key=lambda state: state.best)
-    nodes, offsets = best.best_routes()
-    for walk in walks:
-        state = walk.state
-        if state.iteration == state.ints[row.CYCLE_END] and best.best < state.best:
-            adopt(walk.data, state, nodes, offsets)
+    best = _best(walks)
+    behind = [walk for walk in walks if walk.is_cycle_over and best.best < walk.state.best]
+    if behind:
+        routes = best.best_routes()
+        for walk in behind:
+            adopt(walk.data, walk.state, *routes)
+
+
+def _best(walks: Sequence[_Walk]) -> State:
+    return min((walk.state for walk in walks), key=lambda state: state.best)
 
 
 def polish(

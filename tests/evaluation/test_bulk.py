@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosolve.core.gap import relative_gap
-from cosolve.evaluation.bulk import gap_curves, primal_gaps, relative_gaps
-from cosolve.evaluation.metrics import primal_gap
+from cosolve.evaluation.bulk import gap_curves, gaps_beyond_noise, primal_gaps
+from cosolve.evaluation.metrics import gap_beyond_noise, primal_gap
 from cosolve.evaluation.records import Failure
 from cosolve.evaluation.scores import Metric, gap_curve, score, score_all
 from tests.evaluation.runs import run
@@ -63,7 +62,7 @@ def test_curves_of_many_are_the_curves_of_each(many):
 def test_gaps_of_arrays_are_the_gaps_of_numbers(a, b, is_max):
     """Zero, opposite signs and missing values, as the one gap function has them."""
     first, second = (np.array([math.nan if value is None else value]) for value in (a, b))
-    assert relative_gaps(first, second)[0] == relative_gap(a, b)
+    assert gaps_beyond_noise(first, second)[0] == gap_beyond_noise(a, b)
     if b is not None:
         assert primal_gaps(first, second, np.array([is_max]))[0] == primal_gap(a, b, "max" if is_max else "min")
 

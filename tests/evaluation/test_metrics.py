@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cosolve.core.result import TracePoint
 from cosolve.evaluation.metrics import (
     curve_values,
+    gap_beyond_noise,
     is_new_best,
     mean_curve,
     penalised_runtimes,
@@ -59,6 +60,15 @@ def test_gaps_equal_the_values_computed_by_hand(objective, reference, sense, gap
     """A wrong case here (sense, sign, zero, better than known) makes every table wrong."""
     assert primal_gap(objective, reference, sense) == pytest.approx(gap, abs=1e-15)
     assert signed_gap(objective, reference, sense) == pytest.approx(signed, abs=1e-15)
+
+
+@pytest.mark.parametrize(("value", "gap"), [(1e-12, 0.0), (1e-9, 0.0), (2e-9, 1.0)])
+def test_noise_beside_zero_is_no_gap(value, gap):
+    """A sum of floats is seldom 0 itself; a perfect solution would have a gap of 100 % in every table."""
+    assert primal_gap(value, 0.0, "min") == gap
+    assert signed_gap(-value, 0.0, "min") == -gap
+    assert gap_beyond_noise(value, 0.0) == gap
+    assert primal_dual_gap_curve(trace((1.0, value, 0.0)))[-1][1] == gap
 
 
 @pytest.mark.parametrize("objective", [None, math.nan, math.inf, -math.inf])

@@ -237,6 +237,16 @@ def test_caller_can_stop_the_search():
     assert not outcome.is_proven
 
 
+def test_tiny_targets_are_proven_no_sooner():
+    """Objective and bound of targets in millionths are both below 1e-9: near to each other, but no proof."""
+    data = friedman(3000)
+    tiny = prepare(data.X, 1e-8 * data.y)
+    outcome = fit_interval(tiny, max_depth=6, should_stop=lambda: True)
+    assert outcome.objective < 1e-9
+    assert not outcome.is_proven
+    assert outcome.gap > 0.1
+
+
 def test_initial_tree_is_refitted_and_kept_if_nothing_better_is_found():
     """A good start must not be lost to a worse first tree."""
     data = friedman(400)

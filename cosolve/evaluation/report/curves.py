@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.core.gap import relative_gap
-from cosolve.evaluation.metrics import Curve, curve_values, mean_curve
+from cosolve.evaluation.metrics import Curve, curve_values, gap_beyond_noise, mean_curve
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.scores import gap_curve, instance_keys, untimed_solvers
 
@@ -86,9 +85,9 @@ def trace(record: Record, most: int) -> list[list[float | None]]:
         return []
     base = record.reference.value
     curve = gap_curve(record)
-    bounds = [(p.time, relative_gap(p.bound, base)) for p in record.trajectory if p.bound is not None]
+    bounds = [(p.time, gap_beyond_noise(p.bound, base)) for p in record.trajectory if p.bound is not None]
     if not bounds and record.bound is not None and record.times.solve is not None:
-        bounds = [(record.times.solve, relative_gap(record.bound, base))]
+        bounds = [(record.times.solve, gap_beyond_noise(record.bound, base))]
     gaps = curve[1:] if curve else []  # at time 0 it stands at 1, which is no event
     times = sorted({time for time, _ in (*gaps, *bounds)})
     if len(times) > most:

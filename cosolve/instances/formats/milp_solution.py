@@ -16,7 +16,6 @@ from cosolve.instances.milp import MILPInstance, Values
 _REMARKS = ("#", "=obj=")
 _SENTENCES = ("solution status:", "objective value:", "no solution available")
 
-
 _GAP = re.compile(r"\s+")
 
 

@@ -16,6 +16,11 @@ from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.tsp import Tour
 
 
+def into_the_grace_period(monitor):
+    while monitor.elapsed() < monitor.stop.time_limit + 0.25:
+        time.sleep(0.01)
+
+
 class Stub(Solver):
     """Reports the identity tour, then does something."""
 
@@ -301,8 +306,7 @@ class ProvesTooLate(Stub):
     """Its proof comes in the grace period."""
 
     def then(self, instance, monitor):
-        while monitor.elapsed() < monitor.stop.time_limit + 0.25:
-            time.sleep(0.01)
+        into_the_grace_period(monitor)
         monitor.report_bound(monitor.best.objective)
         return Outcome(status=Status.OPTIMAL)
 
@@ -312,19 +316,8 @@ class ProvesAndLingers(Stub):
 
     def then(self, instance, monitor):
         monitor.report_bound(monitor.best.objective)
-        while monitor.elapsed() < monitor.stop.time_limit + 0.25:
-            time.sleep(0.01)
+        into_the_grace_period(monitor)
         return Outcome(status=Status.OPTIMAL)
-
-
-class InfeasibleTooLate(Stub):
-    def report(self, instance, monitor):
-        pass
-
-    def then(self, instance, monitor):
-        while monitor.elapsed() < monitor.stop.time_limit + 0.25:
-            time.sleep(0.01)
-        return Outcome(status=Status.INFEASIBLE)
 
 
 class Infeasible(Stub):
@@ -333,6 +326,12 @@ class Infeasible(Stub):
 
     def then(self, instance, monitor):
         return Outcome(status=Status.INFEASIBLE)
+
+
+class InfeasibleTooLate(Infeasible):
+    def then(self, instance, monitor):
+        into_the_grace_period(monitor)
+        return super().then(instance, monitor)
 
 
 class Proves(Stub):
