@@ -95,7 +95,8 @@ class Distances:
     @cached_property
     def kernel_args(self) -> tuple[int, np.ndarray, np.ndarray]:
         """The first three arguments of :func:`cosolve.core.metric.distance`."""
-        coords = geo_radians(self.coords) if self.metric == Metric.GEO else self.coords
+        # Frozen like all other coordinates: of what can be written to numba compiles every kernel once more.
+        coords = frozen_array(geo_radians(self.coords)) if self.metric == Metric.GEO else self.coords
         return int(self.metric), coords, self.matrix
 
     def between(self, i: int, j: int) -> float:
@@ -148,7 +149,7 @@ class Distances:
             raise ValueError(
                 f"a dense matrix of {n} nodes would take {n * n * 8 / 1e9:.0f} GB; at most {MAX_DENSE} nodes."
             )
-        return _dense(*self.kernel_args)
+        return frozen_array(_dense(*self.kernel_args))
 
 
 @jit

@@ -30,6 +30,10 @@ def _tsp() -> list[tuple[Instance, float]]:
     return [
         (TSPInstance(name="rectangle", distances=rectangle), 14.0),
         (TSPInstance(name="grid", distances=grid), 94.0),
+        (
+            TSPInstance(name="triangle", distances=Distances.from_coords(np.array([[0, 0], [4, 0], [0, 3]], float))),
+            12.0,
+        ),
     ]
 
 
@@ -37,7 +41,11 @@ def _atsp() -> list[tuple[Instance, float]]:
     # A directed ring of cost 1; every other arc costs 10.
     matrix = np.full((6, 6), 10.0)
     matrix[np.arange(6), (np.arange(6) + 1) % 6] = 1.0
-    return [(ATSPInstance(name="ring", distances=Distances.from_matrix(matrix)), 6.0)]
+    one_way = Distances.from_matrix(np.array([[0.0, 1.0, 9.0], [9.0, 0.0, 1.0], [1.0, 9.0, 0.0]]))
+    return [
+        (ATSPInstance(name="ring", distances=Distances.from_matrix(matrix)), 6.0),
+        (ATSPInstance(name="one-way", distances=one_way), 3.0),
+    ]
 
 
 def _cvrp() -> list[tuple[Instance, float]]:
@@ -251,7 +259,16 @@ def _optw() -> list[tuple[Instance, float]]:
         horizon=4.0,
         prize=np.array([0.0, 3.0, 5.0]),
     )
-    return [(either, 5.0)]
+    # Straight to the prize and back takes 10, there by the place without one 7, which is all the time there is.
+    detour = OPTWInstance(
+        name="detour",
+        distances=Distances.from_matrix(np.array([[0.0, 1.0, 5.0], [1.0, 0.0, 1.0], [5.0, 1.0, 0.0]])),
+        opens=np.zeros(3),
+        closes=np.full(3, 7.0),
+        horizon=7.0,
+        prize=np.array([0.0, 0.0, 7.0]),
+    )
+    return [(either, 5.0), (detour, 7.0)]
 
 
 def _optwvp() -> list[tuple[Instance, float]]:

@@ -11,12 +11,13 @@ from cosolve.core.result import Limit
 from cosolve.core.solver import Solver
 from cosolve.core.stop import Stop
 from cosolve.instances.generators import generate
+from cosolve.instances.tiny import tiny_instances
 
 #: Small instances that between them reach every kernel of their problem: sparse and dense graphs have their own.
 _FAMILIES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "tsp": (("uniform", {"size": 60}),),
     "atsp": (("uniform", {"size": 40}),),
-    "cvrp": (("uniform", {"n": 20}),),
+    "cvrp": (("uniform", {"n": 40}),),
     "acvrp": (("road", {"n": 20, "points": 100}),),
     "vrptw": (("uniform", {"n": 20}),),
     "acvrptw": (("road", {"n": 20, "points": 100}),),
@@ -28,6 +29,7 @@ _FAMILIES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "optw": (("uniform", {"size": 14}),),
     "optwvp": (("hard", {"size": 14, "width": 4.0}),),
     "stp": (
+        ("hypercube", {"dimensions": 5}),
         ("hypercube", {"dimensions": 5, "perturbed": True}),
         ("random", {"num_nodes": 60, "num_edges": 90, "num_terminals": 15}),
     ),
@@ -45,8 +47,11 @@ _LARGE: dict[str, tuple[int, tuple[str, dict[str, Any]]]] = {
 
 @cache
 def small_instances(problem: str) -> tuple[Instance, ...]:
-    """Instances that :meth:`CompiledSolver.warm_up` runs on; empty where there are no kernels."""
-    return tuple(generate(problem, family, seed=1, **parameters) for family, parameters in _FAMILIES.get(problem, ()))
+    """Instances that :meth:`CompiledSolver.warm_up` runs on, tiny ones among them; empty where there are no kernels."""
+    if problem not in _FAMILIES:
+        return ()
+    made = [generate(problem, family, seed=1, **parameters) for family, parameters in _FAMILIES[problem]]
+    return tuple(made + [instance for instance, _ in tiny_instances(problem)])
 
 
 class CompiledSolver(Solver):

@@ -149,11 +149,12 @@ def _warm_up_all() -> None:
         def profit(route: np.ndarray, arrays: Arrays = arrays) -> float:
             return arrays.profit(route)
 
-        label_passes.solve(
-            arrays,
-            report=profit,
-            report_bound=lambda bound: None,
-            stop=np.zeros(1, np.int64),
-            first_labels=2,
-            relaxed_labels=2,
-        )
+        for relaxed_labels in (2, 10_000):  # passes that end for want of room, and those that come to their end
+            label_passes.solve(
+                arrays,
+                report=profit,
+                report_bound=lambda bound: None,
+                stop=np.zeros(1, np.int64),
+                first_labels=2,
+                relaxed_labels=relaxed_labels,
+            )

@@ -41,7 +41,7 @@ def construct(instance: CFLPInstance, monitor: Monitor, rng: np.random.Generator
     is_open = np.zeros(m, bool)
     is_open[order[: max(enough, likely)]] = True
     flow, slack = np.zeros(instance.cost.shape), np.zeros(m)
-    unit = np.ascontiguousarray(instance.unit_cost.T)
+    unit = instance.unit_cost.T.copy()
     if not transport(unit, instance.demand, instance.capacity, is_open, flow, slack, monitor.should_stop)[0]:
         is_open[:] = instance.capacity > 0
         if not transport(unit, instance.demand, instance.capacity, is_open, flow, slack, monitor.should_stop)[0]:

@@ -24,7 +24,7 @@ def search(instance: CFLPInstance, start: Supply, monitor: Monitor, rng: np.rand
     is_open = start.is_open.copy()
     if instance.total_demand == 0 or m < 2:
         return Outcome()
-    unit = np.ascontiguousarray(instance.unit_cost.T)
+    unit = instance.unit_cost.T.copy()
     flow, slack = np.zeros(instance.cost.shape), np.zeros(m)
     is_served, is_exact = transport(unit, instance.demand, instance.capacity, is_open, flow, slack, monitor.should_stop)
     if not is_served:
