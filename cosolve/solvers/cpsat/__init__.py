@@ -7,15 +7,17 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosolve.core.instance import Solution
+from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
+from cosolve.solvers.compiled import small_instances
 from cosolve.solvers.packages import availability
 
 if TYPE_CHECKING:
@@ -127,6 +129,11 @@ class CpSat(Solver):
         """Whether ``ortools`` is installed."""
         return availability("ortools")
 
+    def warm_up(self, instance: Instance) -> None:
+        """Build models of small instances of the problem, once: what that compiles is no search."""
+        super().warm_up(instance)
+        _warm_up(instance.problem)
+
     def solve(
         self,
         instance: Any,
@@ -141,8 +148,7 @@ class CpSat(Solver):
         if monitor.should_stop():
             return Outcome()
         started = perf_counter()
-        module = importlib.import_module(f"cosolve.solvers.cpsat.{instance.problem}")
-        model: Model = module.build(instance)
+        model = _build(instance)
         if initial is not None and model.encode is not None:
             model.model.clear_hints()
             for variable, value in zip(model.variables, model.encode(initial), strict=True):
@@ -151,6 +157,16 @@ class CpSat(Solver):
         if monitor.should_stop():
             return Outcome(build_time=build_time)
         return run(model, monitor, seed=seed, threads=threads, options=options, build_time=build_time)
+
+
+def _build(instance: Any) -> Model:
+    return importlib.import_module(f"cosolve.solvers.cpsat.{instance.problem}").build(instance)
+
+
+@cache
+def _warm_up(problem: str) -> None:
+    for instance in small_instances(problem):
+        _build(instance)
 
 
 def run(
