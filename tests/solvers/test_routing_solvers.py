@@ -14,7 +14,7 @@ from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import solvers
 from cosolve.core.stop import Stop
-from cosolve.instances.cvrp import CVRPInstance, Routes
+from cosolve.instances.cvrp import ACVRPInstance, CVRPInstance, Routes
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators.cvrp import uniform, x
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
@@ -322,3 +322,33 @@ def test_routes_of_another_problem_are_refused():
     tour = TSPInstance(distances=Distances.from_coords(np.zeros((2, 2))))
     with pytest.raises(TypeError):
         cosolve.judge(tour, Routes(routes=([1],)))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "demand", "capacity"),
+    [
+        # Both demands are a vehicle's fill, and to and from the first customer there are ways by the other alone.
+        ([[0, np.inf, 1], [np.inf, 0, 1], [1, 1, 0]], [0, 2, 2], 2),
+        # The same of the last node, which CP-SAT then takes for none.
+        ([[0, 1, 1, np.inf], [1, 0, 1, 1], [1, 1, 0, np.inf], [np.inf, 1, np.inf, 0]], [0, 3, 0, 1], 3),
+    ],
+)
+def test_cpsat_proves_that_a_customer_without_a_way_can_not_be_visited(matrix, demand, capacity):
+    """Its circuits refuse nodes without arcs, and overlook those at the end of the numbering."""
+    distances = Distances.from_matrix(np.array(matrix, float))
+    instance = ACVRPInstance(distances=distances, demand=np.array(demand, float), capacity=capacity)
+    assert cosolve.solve(instance, "cpsat", time_limit=10).status is Status.INFEASIBLE
+
+
+@pytest.mark.parametrize(
+    ("name", "instance"),
+    [
+        ("highs", cosolve.generate("tsp", "uniform", size=1000)),
+        ("scip", CVRPInstance(distances=Distances.from_coords(np.eye(3, 2)), demand=[0, 1, 1], capacity=2, max_length=9)),
+        ("cpsat", cosolve.generate("cpmp", "osman", n=2000, p=2)),
+    ],
+)
+def test_what_a_model_can_not_take_is_refused_in_one_line(name, instance):
+    """A traceback and the status "error" look like a fault of ours."""
+    with pytest.raises(UnsupportedProblemError, match=r"takes at most|has no route-length limit"):
+        cosolve.solve(instance, name, time_limit=5)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.solvers.cpsat import Model
 
@@ -22,14 +23,14 @@ def build(instance: CFLPInstance) -> Model:
 
     Raises
     ------
-    ValueError
+    UnsupportedProblemError
         Above :data:`MAX_PAIRS` pairs.
     """
     from ortools.sat.python import cp_model
 
     m, n = instance.cost.shape
     if m * n > MAX_PAIRS:
-        raise ValueError(f"the CP-SAT model takes at most {MAX_PAIRS} pairs, got {m * n}.")
+        raise UnsupportedProblemError(f"the CP-SAT model takes at most {MAX_PAIRS} pairs, got {m * n}.")
     most, unit = float(instance.demand.max(initial=0.0)) or 1.0, 1.0
     capacity = np.minimum(instance.capacity, instance.total_demand + most)
     # All costs together must stay below 2^63, in units of the largest demand too.

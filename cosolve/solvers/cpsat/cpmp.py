@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.solvers.cpsat import Model
 
@@ -22,14 +23,14 @@ def build(instance: CPMPInstance) -> Model:
 
     Raises
     ------
-    ValueError
+    UnsupportedProblemError
         Above :data:`MAX_NODES` nodes.
     """
     from ortools.sat.python import cp_model
 
     n = instance.size
     if n > MAX_NODES:
-        raise ValueError(f"the CP-SAT model takes at most {MAX_NODES} nodes, got {n}.")
+        raise UnsupportedProblemError(f"the CP-SAT model takes at most {MAX_NODES} nodes, got {n}.")
     distance = instance.distances.dense()
     scale = 1.0 if instance.is_integral else max(float(distance.max()), 1e-9) / _STEPS
     cost = np.rint(distance / scale).astype(np.int64)

@@ -63,7 +63,11 @@ def build(instance: VehicleRoutingInstance) -> Model:
         in_time = opens[tails] + service[tails] + steps[tails, heads] <= closes[heads]
         tails, heads = tails[in_time], heads[in_time]
     arcs = [model.new_bool_var("") for _ in tails]
-    model.add_multiple_circuit(list(zip(tails.tolist(), heads.tolist(), arcs, strict=True)))
+    customers = np.arange(1, len(nodes))
+    if np.isin(customers, tails).all() and np.isin(customers, heads).all():
+        model.add_multiple_circuit(list(zip(tails.tolist(), heads.tolist(), arcs, strict=True)))
+    else:
+        model.add_bool_or([])  # infeasible: no way to or from a customer is left, which a circuit refuses or overlooks
     if capacity > 0:
         leaving = [arc for arc, tail in zip(arcs, tails.tolist(), strict=True) if tail == 0]
         model.add(sum(leaving) >= -(-int(demand.sum()) // capacity))

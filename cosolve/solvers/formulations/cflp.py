@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.instances.milp import MILPInstance
@@ -32,11 +33,11 @@ def formulate(instance: CFLPInstance, monitor: Monitor | None = None) -> Formula
 
     Raises
     ------
-    ValueError
+    UnsupportedProblemError
         Above :data:`MAX_PAIRS` pairs of facility and customer.
     """
     if instance.cost.size > MAX_PAIRS:
-        raise ValueError(f"the formulation takes at most {MAX_PAIRS} pairs, got {instance.cost.size}.")
+        raise UnsupportedProblemError(f"the formulation takes at most {MAX_PAIRS} pairs, got {instance.cost.size}.")
     customers = np.flatnonzero(instance.demand > 0)
     demand, cost = instance.demand[customers], instance.cost[:, customers]
     m = instance.num_facilities

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.instances.milp import MILPInstance
@@ -34,12 +35,12 @@ def formulate(instance: CPMPInstance, monitor: Monitor | None = None) -> Formula
 
     Raises
     ------
-    ValueError
+    UnsupportedProblemError
         Above :data:`MAX_NODES` nodes, or if more than :data:`MAX_PAIRS` assignments remain.
     """
     n, p = instance.size, instance.p
     if n > MAX_NODES:
-        raise ValueError(f"the assignment formulation takes at most {MAX_NODES} nodes, got {n}.")
+        raise UnsupportedProblemError(f"the assignment formulation takes at most {MAX_NODES} nodes, got {n}.")
     # Entry (i, j): median i for node j.
     cost = np.ascontiguousarray(instance.distances.dense().T)
     unit = row_unit(instance.demand, instance.load_limit)
@@ -64,7 +65,9 @@ def formulate(instance: CPMPInstance, monitor: Monitor | None = None) -> Formula
     medians = np.flatnonzero(may_open)
     i, j = np.nonzero(keep)
     if len(i) > MAX_PAIRS:
-        raise ValueError(f"the assignment formulation takes at most {MAX_PAIRS} assignments, got {len(i)}.")
+        raise UnsupportedProblemError(
+            f"the assignment formulation takes at most {MAX_PAIRS} assignments, got {len(i)}."
+        )
     position = np.full(n, -1)
     position[medians] = np.arange(len(medians))
     k, num_pairs = len(medians), len(i)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.instances.cvrp import CVRPInstance, Routes
 from cosolve.instances.milp import MILPInstance
@@ -28,14 +29,14 @@ def formulate(instance: CVRPInstance, monitor: Monitor | None = None) -> Formula
 
     Raises
     ------
-    ValueError
+    UnsupportedProblemError
         Above :data:`MAX_CUSTOMERS` customers, or with a route-length limit.
     """
     n = instance.distances.num_nodes
     if n - 1 > MAX_CUSTOMERS:
-        raise ValueError(f"the edge formulation takes at most {MAX_CUSTOMERS} customers, got {n - 1}.")
+        raise UnsupportedProblemError(f"the edge formulation takes at most {MAX_CUSTOMERS} customers, got {n - 1}.")
     if instance.max_length is not None:
-        raise ValueError("the edge formulation has no route-length limit.")
+        raise UnsupportedProblemError("the edge formulation has no route-length limit.")
     depot, demand = instance.depot, instance.demand
     capacity = instance.load_limit or 1.0  # without capacity there is no demand either
     edges = Edges(n)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.instances.milp import MILPInstance
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
@@ -72,7 +73,7 @@ class Frame:
         np.fill_diagonal(fits, False)
         tails, heads = np.nonzero(fits)
         if len(tails) > MAX_ARCS:
-            raise ValueError(f"the arc formulation takes at most {MAX_ARCS} arcs, got {len(tails)}.")
+            raise UnsupportedProblemError(f"the arc formulation takes at most {MAX_ARCS} arcs, got {len(tails)}.")
         return cls(a, first, np.maximum(first, last), cap, tails, heads)
 
     @property
@@ -132,7 +133,7 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
 
     Raises
     ------
-    ValueError
+    UnsupportedProblemError
         Above :data:`MAX_ARCS` arcs.
     """
     frame = Frame.of(instance)

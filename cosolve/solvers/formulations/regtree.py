@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.instances.milp import MILPInstance
 from cosolve.instances.regtree import NO_CHILD, NO_FEATURE, RegressionTree, RegressionTreeInstance
@@ -38,12 +39,12 @@ def formulate(instance: RegressionTreeInstance, monitor: Monitor | None = None) 
 
     Raises
     ------
-    ValueError
+    UnsupportedProblemError
         Above :data:`MAX_ASSIGNMENTS` samples times leaves.
     """
     n = instance.size
     if n << min(instance.max_depth, 40) > MAX_ASSIGNMENTS:
-        raise ValueError(
+        raise UnsupportedProblemError(
             f"the routing formulation takes at most {MAX_ASSIGNMENTS} samples times leaves, "
             f"got {n} x 2^{instance.max_depth}."
         )

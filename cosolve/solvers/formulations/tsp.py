@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.instances.milp import MILPInstance
 from cosolve.instances.tsp import Tour, TSPInstance
@@ -27,12 +28,12 @@ def formulate(instance: TSPInstance, monitor: Monitor | None = None) -> Formulat
 
     Raises
     ------
-    ValueError
+    UnsupportedProblemError
         Above :data:`MAX_CITIES` cities.
     """
     n = instance.size
     if n > MAX_CITIES:
-        raise ValueError(f"the edge formulation takes at most {MAX_CITIES} cities, got {n}.")
+        raise UnsupportedProblemError(f"the edge formulation takes at most {MAX_CITIES} cities, got {n}.")
     if n < 3:
         return _only_tour(instance)
     edges = Edges(n)
