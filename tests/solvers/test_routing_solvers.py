@@ -344,7 +344,10 @@ def test_cpsat_proves_that_a_customer_without_a_way_can_not_be_visited(matrix, d
     ("name", "instance"),
     [
         ("highs", cosolve.generate("tsp", "uniform", size=1000)),
-        ("scip", CVRPInstance(distances=Distances.from_coords(np.eye(3, 2)), demand=[0, 1, 1], capacity=2, max_length=9)),
+        (
+            "scip",
+            CVRPInstance(distances=Distances.from_coords(np.eye(3, 2)), demand=[0, 1, 1], capacity=2, max_length=9),
+        ),
         ("cpsat", cosolve.generate("cpmp", "osman", n=2000, p=2)),
     ],
 )
@@ -352,3 +355,17 @@ def test_what_a_model_can_not_take_is_refused_in_one_line(name, instance):
     """A traceback and the status "error" look like a fault of ours."""
     with pytest.raises(UnsupportedProblemError, match=r"takes at most|has no route-length limit"):
         cosolve.solve(instance, name, time_limit=5)
+
+
+def test_a_customer_within_the_limit_over_another_alone_spoils_no_start():
+    """A route of his own is too long: searches that began with it proposed nothing but broken solutions."""
+    matrix = [[0, 8, 10, 11, 3], [8, 0, 8, 5, 10], [10, 8, 0, 1, 4], [11, 5, 1, 0, 6], [3, 10, 4, 6, 0]]
+    distances = Distances.from_matrix(np.array(matrix, float))
+    instance = CVRPInstance(distances=distances, demand=[0, 1, 1, 1, 1], capacity=2, max_length=20)
+    assert cosolve.solve(instance, "cpsat", time_limit=20).objective == 56
+    assert cosolve.solve(instance, "rr", iterations=2000, time_limit=20).objective == 56
+    for name in ("greedy", "local-search"):
+        rejected = []
+        outcome = cosolve.solve(instance, name, time_limit=2, on_rejected=rejected.append)
+        assert not rejected
+        assert outcome.objective in (None, 56)

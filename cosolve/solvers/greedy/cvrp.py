@@ -8,6 +8,7 @@ import numpy as np
 
 from cosolve.core.monitor import Monitor
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
+from cosolve.instances.distances import MAX_DENSE
 from cosolve.instances.vrptw import fastest
 from cosolve.search.cvrp import SearchData, nearest_customers
 from cosolve.search.savings import savings
@@ -37,23 +38,43 @@ def search_data(instance: CVRPInstance, num_neighbours: int) -> SearchData:
 
 def first_out_of_reach(instance: VehicleRoutingInstance) -> int | None:
     """A customer out of reach of any route within ``max_length``: if there is one, the instance is infeasible."""
-    if not isinstance(instance, CVRPInstance) or instance.max_length is None:
+    if not isinstance(instance, CVRPInstance):
         return None
-    limit = (instance.length_limit - instance.service_time) / 2
-    far = [node for node in instance.customers.tolist() if instance.distances.between(instance.depot, node) > limit]
+    far = _too_far_alone(instance)
     if far:
         # The shortest way there may lead over others: neither a matrix nor rounding keeps the triangle inequality.
         least = fastest(*instance.distances.kernel_args, instance.depot, True)
-        far = [node for node in far if least[node] > limit]
+        far = [node for node in far if least[node] > _farthest(instance)]
     return far[0] if far else None
 
 
-def construct(instance: CVRPInstance, monitor: Monitor, rng: np.random.Generator) -> Routes | None:
-    """Routes of Clarke and Wright's savings algorithm; ``None`` only if a customer is out of reach."""
+def _too_far_alone(instance: CVRPInstance) -> list[int]:
+    """Customers that no vehicle can serve alone and go straight home within ``max_length``."""
+    if instance.max_length is None:
+        return []
+    farthest = _farthest(instance)
+    return [node for node in instance.customers.tolist() if instance.distances.between(instance.depot, node) > farthest]
+
+
+def _farthest(instance: CVRPInstance) -> float:
+    return (instance.length_limit - instance.service_time) / 2
+
+
+def construct(
+    instance: CVRPInstance, monitor: Monitor | None = None, rng: np.random.Generator | None = None
+) -> Routes | None:
+    """
+    Routes of Clarke and Wright's savings algorithm.
+
+    These begin with a route for each customer alone. Where one is too long for that, over others within the limit,
+    :func:`build_routes` inserts; ``None`` if it fails, or a customer is out of reach.
+    """
     if instance.size == 0:
         return Routes(routes=())
     if first_out_of_reach(instance) is not None:
         return None
+    if _too_far_alone(instance):
+        return build_routes(instance) if instance.distances.num_nodes <= MAX_DENSE else None
     return Routes.from_flat(*savings(search_data(instance, NUM_NEIGHBOURS)))
 
 
@@ -69,7 +90,7 @@ def generous_fleet(instance: VehicleRoutingInstance, initial: Routes | None = No
     if not isinstance(instance, CVRPInstance):
         known = known or build_routes(instance)
         spare += len(known.routes) // 2 if known else 0
-    elif known is None and first_out_of_reach(instance) is None:
-        known = Routes.from_flat(*savings(search_data(instance, NUM_NEIGHBOURS)))
+    elif known is None:
+        known = construct(instance)
     used = instance.size if known is None else len(known.routes)
     return max(1, min(max(math.ceil(1.3 * bound) + 3, used + spare), max(instance.size, used)))
