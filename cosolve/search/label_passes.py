@@ -41,6 +41,9 @@ HARD_ITERATIONS = 50_000
 #: labels pile up early on, where every bound on the rest is weakest.
 CLOSE = 1.4
 
+#: Places, the start among them, above which there is local search alone: a table of passes grows with their cube.
+MAX_PLACES = 2000
+
 #: Cycles shorter than this part of the horizon are always remembered: without that, labels could go round for ever.
 SHORT_CYCLE = 1e-3
 
@@ -204,18 +207,25 @@ class ExactSearch:
         self._per_label = 8 if len(arrays.segment_rate) else 1
 
     def run(self) -> bool:
-        """Whether the best route known is optimal."""
+        """Whether the best route known is optimal; not tried above :data:`MAX_PLACES`."""
+        if len(self.arrays.places) > MAX_PLACES:
+            self._improve(LOCAL_ITERATIONS)
+            return False
         unknown = nothing(len(self.arrays.places), self._words)
         # Easy instances, the published ones among them, need no bounds.
         if self._exact(False, unknown, self._no_multipliers, capacity=self._first_labels):
             return True
         self._improve(LOCAL_ITERATIONS)
+        if self._stop[0]:
+            return False
         # Harder ones need the bounds of passes that forget, and if those grow too large, multipliers. These take the
         # whole numbers from fixed profits, and with them most of the dominance between labels: then they come last.
         is_fixed = not len(self.arrays.segment_rate)
         capacity = self._max_labels if is_fixed else self._relaxed_labels
         if self._relax(self._relaxation(None, self._no_multipliers), capacity):
             return True
+        if self._stop[0]:
+            return False
         grid = TimeGrid(self.arrays)
         multipliers = grid.optimise(self.best, self._stop, self._report_bound)
         if grid.bound <= self._target() + 1e-9:
@@ -223,7 +233,7 @@ class ExactSearch:
             return True
         # What is left is hard: a good route now saves labels, and may be all that there is in the end.
         self._improve(HARD_ITERATIONS)
-        return self._relax(self._relaxation(grid, multipliers), self._max_labels)
+        return not self._stop[0] and self._relax(self._relaxation(grid, multipliers), self._max_labels)
 
     def _target(self) -> float:
         # Integer profits: only a whole unit more is better.
@@ -295,8 +305,10 @@ class ExactSearch:
         if self._local is None:
             self._local = local.start(self.arrays, local.construct(self.arrays), 0)
         until = self._local.iteration + iterations
+        # An iteration looks at all pairs of places: some 50 ms between two looks at the flag.
+        at_once = max(1, min(LOCAL_ITERATIONS // 20, 2_500_000 // len(self.arrays.places) ** 2))
         while self._local.iteration < until and not self._stop[0]:
-            local.run(self.arrays, self._local, min(LOCAL_ITERATIONS // 20, until - self._local.iteration))
+            local.run(self.arrays, self._local, min(at_once, until - self._local.iteration))
         self._offer(self._local.best_visits)
 
     def _relaxation(self, grid: TimeGrid | None, multipliers: np.ndarray) -> _Relaxation:

@@ -92,7 +92,10 @@ class Labelling(CompiledSolver):
                 neighbours=options.neighbours,
                 max_labels=options.max_labels,
             )
-        return Outcome(stats=stats)
+        message = ""
+        if len(reporting.arrays.places) > label_passes.MAX_PLACES:
+            message = f"no proof is tried above {label_passes.MAX_PLACES - 1} customers that can be visited."
+        return Outcome(stats=stats, message=message)
 
 
 class Reporting:

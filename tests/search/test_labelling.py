@@ -181,3 +181,27 @@ def test_workspace_is_reused_without_traces():
         assert fresh.search().run()
         assert shared.search(workspace=room).run()
         assert fresh.best == shared.best
+
+
+def test_a_search_that_is_told_to_stop_begins_nothing_more(monkeypatch):
+    """Tables over all pairs of places take seconds from 500 customers on: they were made after the limit."""
+    stop = np.zeros(1, np.int64)
+    monkeypatch.setattr(ExactSearch, "_improve", lambda self, iterations: stop.fill(1))
+    monkeypatch.setattr(ExactSearch, "_relaxation", None)
+    arrays = arrays_of(cosolve.generate("optwvp", "hard", size=40, seed=1))
+    proven, stats = label_passes.solve(
+        arrays, report=lambda route: 0.0, report_bound=lambda bound: None, stop=stop, first_labels=2
+    )
+    assert not proven
+    assert stats["passes"] == 1
+
+
+def test_too_many_places_are_left_to_local_search(monkeypatch):
+    """Tables of a pass grow with the cube of the places: 16 GB for 5,000."""
+    monkeypatch.setattr(label_passes, "MAX_PLACES", 10)
+    instance = cosolve.generate("optw", "uniform", size=30, seed=1)
+    result = cosolve.solve(instance, "labelling", time_limit=20)
+    assert result.status is cosolve.Status.FEASIBLE
+    assert result.objective > 0
+    assert result.stats["passes"] == 0
+    assert "no proof is tried" in result.message
