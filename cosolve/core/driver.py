@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from cosolve.core.errors import CosolveError, SolverUnavailableError, UnsupportedFeatureError, UnsupportedProblemError
-from cosolve.core.instance import Instance, Solution
+from cosolve.core.instance import Instance, Solution, whole_number
 from cosolve.core.isolation import run_isolated
 from cosolve.core.monitor import Monitor, proves
 from cosolve.core.problem import judge
@@ -92,8 +92,9 @@ def solve(
     ValueError
         If an argument is out of range, or ``initial`` is infeasible.
     TypeError
-        If ``initial`` is a solution of another problem.
+        If ``instance`` is none, or ``initial`` is a solution of another problem.
     """
+    seed, threads = whole_number(seed, "seed"), whole_number(threads, "threads")
     stop = Stop(time_limit, iterations, nodes, gap, target, solutions)
     adapter = solvers.get(solver or "auto")()
     _check_request(adapter, instance, stop, seed, threads, initial)
@@ -154,6 +155,7 @@ def solve_batch(
     CosolveError, ValueError
         As for :func:`solve`.
     """
+    seed, threads = whole_number(seed, "seed"), whole_number(threads, "threads")
     adapter = solvers.get(solver or "auto")()
     given = {"on_incumbent": on_incumbent, "on_bound": on_bound, "on_rejected": on_rejected}
     callbacks: list[dict[str, Any]] = [
@@ -226,6 +228,8 @@ def _check_request(
     adapter: Solver, instance: Instance, stop: Stop, seed: int, threads: int, initial: Solution | None
 ) -> None:
     name = adapter.name
+    if not isinstance(instance, Instance):
+        raise TypeError(f"instance must be an Instance, got {type(instance).__name__}; cosolve.read reads a file.")
     if instance.problem not in adapter.problems:
         raise UnsupportedProblemError(
             f"solver {name!r} does not handle {instance.problem}; it handles: {', '.join(sorted(adapter.problems))}."

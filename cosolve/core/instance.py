@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ Sense = Literal["min", "max"]
 
 def frozen_array(values: Any, dtype: Any = None, *, ndim: int | None = None, what: str = "array") -> np.ndarray:
     """
-    Array that cannot be written to; a copy is made only if the data is writable elsewhere or of another type.
+    Array that cannot be written to; a copy is made unless nobody else can write to the data.
 
     Raises
     ------
@@ -29,20 +30,87 @@ def frozen_array(values: Any, dtype: Any = None, *, ndim: int | None = None, wha
     if dtype is not None and np.issubdtype(dtype, np.integer):
         _check_integers(raw, np.iinfo(dtype), what)
     array = np.ascontiguousarray(raw, dtype=dtype)
-    owner: Any = array
-    while isinstance(owner, np.ndarray):
-        # A list makes a fresh array that nobody else holds; anything else writable is the caller's.
-        if owner.flags.writeable and (owner is values or owner is not array):
-            array = array.copy()
-            break
-        owner = owner.base
+    # A list or a conversion makes a fresh array that nobody else holds. All else may be somebody's, and NumPy need not
+    # know of it: a tensor shares its memory with the array that it gives.
+    is_fresh = isinstance(values, list | tuple) or (array is not raw and not np.may_share_memory(array, raw))
+    if not is_fresh and not _is_frozen(array):
+        array = array.copy()
     array.flags.writeable = False
     return array
 
 
+def _is_frozen(array: np.ndarray) -> bool:
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return False
+        owner = owner.base
+    return owner is None or isinstance(owner, bytes)
+
+
+class ReadOnly:
+    """Base of frozen dataclasses over arrays: copies and unpickled objects are read-only too, which NumPy forgets."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for value in state.values():
+            freeze(value)
+        self.__dict__.update(state)
+
+
+def freeze(value: Any) -> None:
+    """Make an array, or the arrays of a tuple, read-only in place; anything else is left alone."""
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, tuple):
+        for item in value:
+            freeze(item)
+
+
+def whole_number(value: Any, what: str, least: int | None = None) -> int:
+    """
+    The value as a Python integer.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or smaller than ``least``: a plain conversion would cut fractions off and read texts.
+    """
+    try:
+        number = int(value) if isinstance(value, float | np.floating) else operator.index(value)
+    except (TypeError, ValueError, OverflowError):  # a text, NaN, infinite
+        number = None
+    if (
+        number is None
+        or number != value
+        or isinstance(value, bool | np.bool_)
+        or (least is not None and number < least)
+    ):
+        raise ValueError(f"{what} must be an integer{'' if least is None else f' >= {least}'}, got {value!r}.")
+    return number
+
+
+def flags(values: Any, what: str) -> np.ndarray:
+    """
+    Frozen bool array of truth values given as bool, or as the numbers 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If there are others: a plain conversion would take any text and any index for true.
+    """
+    raw = frozen_array(values, ndim=1, what=what)
+    if raw.dtype.kind not in "biuf" or not (raw.dtype.kind == "b" or ((raw == 0) | (raw == 1)).all()):
+        raise ValueError(f"{what} must hold only 0 and 1 (or false and true).")
+    return frozen_array(raw, np.bool_)
+
+
 def plain_zeros(array: np.ndarray) -> np.ndarray:
     """The array itself, or a frozen copy with 0.0 for every -0.0, which is equal but gives another digest."""
-    return frozen_array(array + 0.0) if (np.signbit(array) & (array == 0)).any() else array
+    if not (np.signbit(array) & (array == 0)).any():
+        return array
+    array = array + 0.0
+    freeze(array)
+    return array
 
 
 def _check_integers(raw: np.ndarray, limits: np.iinfo, what: str) -> None:
@@ -87,7 +155,7 @@ def _update(digest: hashlib._Hash, value: Any) -> None:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Instance:
+class Instance(ReadOnly):
     """
     Base of all instances; subclasses add the data of one problem.
 
@@ -145,7 +213,7 @@ def _to_json(value: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Solution:
+class Solution(ReadOnly):
     """Base of all solutions: plain arrays, no claim about objective or feasibility."""
 
     problem: ClassVar[str]

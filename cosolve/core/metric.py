@@ -53,21 +53,22 @@ def distance(metric: int, coords: np.ndarray, matrix: np.ndarray, i: int, j: int
     ----------
     .. [1] Reinelt, G. (1995). *TSPLIB 95*. Universitaet Heidelberg. Section 2.
     """
+    # NumPy's floor and ceil: those of math give int64 in compiled code, which overflows from 2^63 on.
     if metric == _MATRIX:
         return matrix[i, j]
     dx = coords[i, 0] - coords[j, 0]
     dy = coords[i, 1] - coords[j, 1]
     if metric == _EUC:
-        return math.floor(math.sqrt(dx * dx + dy * dy) + 0.5)
+        return np.floor(math.sqrt(dx * dx + dy * dy) + 0.5)
     if metric == _EXACT:
         return math.sqrt(dx * dx + dy * dy)
     if metric == _CEIL:
-        return math.ceil(math.sqrt(dx * dx + dy * dy))
+        return np.ceil(math.sqrt(dx * dx + dy * dy))
     if metric == _FLOOR:
-        return math.floor(math.sqrt(dx * dx + dy * dy))
+        return np.floor(math.sqrt(dx * dx + dy * dy))
     if metric == _ATT:
         r = math.sqrt((dx * dx + dy * dy) / 10.0)
-        t = math.floor(r + 0.5)
+        t = np.floor(r + 0.5)
         return t + 1.0 if t < r else t
     if metric == _GEO:
         if i == j:
@@ -75,10 +76,10 @@ def distance(metric: int, coords: np.ndarray, matrix: np.ndarray, i: int, j: int
         q1 = math.cos(dy)
         q2 = math.cos(dx)
         q3 = math.cos(coords[i, 0] + coords[j, 0])
-        return math.floor(6378.388 * math.acos(0.5 * ((1.0 + q1) * q2 - (1.0 - q1) * q3)) + 1.0)
+        return np.floor(6378.388 * math.acos(0.5 * ((1.0 + q1) * q2 - (1.0 - q1) * q3)) + 1.0)
     if metric == _MAN:
-        return math.floor(abs(dx) + abs(dy) + 0.5)
-    return max(math.floor(abs(dx) + 0.5), math.floor(abs(dy) + 0.5))
+        return np.floor(abs(dx) + abs(dy) + 0.5)
+    return max(np.floor(abs(dx) + 0.5), np.floor(abs(dy) + 0.5))
 
 
 def geo_radians(degrees: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
+from cosolve.core.instance import Instance, Solution, flags, frozen_array, plain_zeros
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 
@@ -111,10 +111,7 @@ class Supply(Solution):
     amount: np.ndarray
 
     def __post_init__(self) -> None:
-        flags = frozen_array(self.is_open, np.int8, ndim=1, what="is_open")
-        if len(flags) and not (flags.min() >= 0 and flags.max() <= 1):
-            raise ValueError("is_open must hold only 0 and 1 (or false and true).")
-        object.__setattr__(self, "is_open", frozen_array(flags.astype(np.bool_)))
+        object.__setattr__(self, "is_open", flags(self.is_open, "is_open"))
         for name in ("facility", "customer"):
             object.__setattr__(self, name, frozen_array(getattr(self, name), np.int64, ndim=1, what=name))
         object.__setattr__(self, "amount", frozen_array(self.amount, np.float64, ndim=1, what="amount"))

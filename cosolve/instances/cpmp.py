@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
+from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros, whole_number
 from cosolve.core.jit import jit
 from cosolve.core.metric import Metric, distance
 from cosolve.core.problem import JudgeMode, Problem
@@ -54,13 +54,10 @@ class CPMPInstance(Instance):
 
     def __post_init__(self) -> None:
         n = self.distances.num_nodes
-        object.__setattr__(self, "p", int(self.p))
+        object.__setattr__(self, "p", whole_number(self.p, "p"))
         if n < 1:
             raise ValueError("an instance needs at least 1 node, got 0.")
         self.distances.require_complete("a cpmp")
-        coords, matrix = plain_zeros(self.distances.coords), plain_zeros(self.distances.matrix)
-        if coords is not self.distances.coords or matrix is not self.distances.matrix:
-            object.__setattr__(self, "distances", Distances(self.distances.metric, coords, matrix))
         for name in ("capacity", "demand"):
             values = plain_zeros(frozen_array(getattr(self, name), np.float64, ndim=1, what=name))
             object.__setattr__(self, name, values)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array
+from cosolve.core.instance import Instance, Solution, freeze, frozen_array, plain_zeros, whole_number
 from cosolve.core.jit import jit
 from cosolve.core.metric import Metric, distance
 from cosolve.core.problem import JudgeMode, Problem
@@ -54,10 +54,10 @@ class VehicleRoutingInstance(Instance):
 
     def __post_init__(self) -> None:
         n = self.distances.num_nodes
-        demand = frozen_array(self.demand, np.float64, ndim=1, what="demand")
+        demand = plain_zeros(frozen_array(self.demand, np.float64, ndim=1, what="demand"))
         object.__setattr__(self, "demand", demand)
-        object.__setattr__(self, "capacity", float(self.capacity))
-        object.__setattr__(self, "depot", int(self.depot))
+        object.__setattr__(self, "capacity", float(self.capacity) + 0.0)
+        object.__setattr__(self, "depot", whole_number(self.depot, "depot"))
         if n < 1:
             raise ValueError("a routing instance needs at least the depot, got 0 nodes.")
         if len(demand) != n:
@@ -133,9 +133,9 @@ class CVRPInstance(VehicleRoutingInstance):
         self.distances.require_complete("a cvrp")
         if not self.distances.is_symmetric:
             raise ValueError("distances of a cvrp must be symmetric; these make an acvrp.")
-        object.__setattr__(self, "service_time", float(self.service_time))
+        object.__setattr__(self, "service_time", float(self.service_time) + 0.0)
         if self.max_length is not None:
-            object.__setattr__(self, "max_length", float(self.max_length))
+            object.__setattr__(self, "max_length", float(self.max_length) + 0.0)
             if not (math.isfinite(self.max_length) and self.max_length >= 0):
                 raise ValueError(f"max_length must be a finite number >= 0 or None, got {self.max_length}.")
         if not (math.isfinite(self.service_time) and self.service_time >= 0):
@@ -218,8 +218,7 @@ class Routes(Solution):
 
     def _set(self, flat: np.ndarray, offsets: np.ndarray) -> None:
         # Routes are views of one read-only array: a million customers make 100,000 routes.
-        flat.flags.writeable = False
-        offsets.flags.writeable = False
+        freeze((flat, offsets))
         object.__setattr__(self, "_flat", (flat, offsets))
         routes = tuple(flat[i:j] for i, j in pairwise(offsets.tolist()))
         object.__setattr__(self, "routes", routes)

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from cosolve.core.instance import frozen_array
+from cosolve.core.instance import ReadOnly, freeze, frozen_array, plain_zeros
 from cosolve.core.jit import jit
 from cosolve.core.metric import Metric, distance, geo_radians
 
@@ -17,7 +17,7 @@ MAX_DENSE = 20_000
 
 
 @dataclass(frozen=True, eq=False)
-class Distances:
+class Distances(ReadOnly):
     """
     Distances of n places.
 
@@ -44,12 +44,14 @@ class Distances:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metric", Metric(self.metric))
-        object.__setattr__(self, "coords", frozen_array(self.coords, np.float64, ndim=2, what="coords"))
-        matrix = np.array(self.matrix, np.float64)
+        object.__setattr__(self, "coords", plain_zeros(frozen_array(self.coords, np.float64, ndim=2, what="coords")))
+        matrix = np.array(self.matrix, np.float64, order="C")
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"matrix must be square, got shape {matrix.shape}.")
         np.fill_diagonal(matrix, 0.0)
-        object.__setattr__(self, "matrix", frozen_array(matrix))
+        matrix += 0.0  # as plain_zeros, without a temporary: 20,000 places are 3.2 GB
+        freeze(matrix)
+        object.__setattr__(self, "matrix", matrix)
         if self.coords.shape[1] != 2 or not np.isfinite(self.coords).all():
             raise ValueError("coords must be (n, 2) finite numbers.")
         if not (self.matrix >= 0).all():

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array
+from cosolve.core.instance import Instance, Solution, frozen_array, whole_number
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -55,6 +55,7 @@ class FJSPInstance(Instance):
     def __post_init__(self) -> None:
         for name in ("job_ptr", "alt_ptr", "alt_machine", "alt_time"):
             object.__setattr__(self, name, frozen_array(getattr(self, name), np.int64, ndim=1, what=name))
+        object.__setattr__(self, "num_machines", whole_number(self.num_machines, "num_machines", 1))
         if len(self.job_ptr) < 1 or self.job_ptr[0] != 0 or (np.diff(self.job_ptr) < 0).any():
             raise ValueError("job_ptr must start at 0 and must not decrease.")
         num_ops = int(self.job_ptr[-1])
@@ -65,8 +66,6 @@ class FJSPInstance(Instance):
             raise ValueError(f"operation {int(np.argmin(counts))} has no machine; at least 1 is needed.")
         if not len(self.alt_machine) == len(self.alt_time) == self.alt_ptr[-1]:
             raise ValueError("alt_machine and alt_time must have one entry per alternative.")
-        if self.num_machines < 1:
-            raise ValueError(f"num_machines must be >= 1, got {self.num_machines}.")
         bad = np.flatnonzero((self.alt_machine < 0) | (self.alt_machine >= self.num_machines))
         if len(bad):
             raise ValueError(f"machine must be in [0, {self.num_machines - 1}], got {self.alt_machine[bad[0]]}.")

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Sense, Solution, frozen_array
+from cosolve.core.instance import Instance, ReadOnly, Sense, Solution, frozen_array, whole_number
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -17,7 +17,7 @@ MAX_NODES = 2**31 - 2
 
 
 @dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(ReadOnly):
     """
     Undirected simple graph in CSR form: the neighbours of v are ``indices[indptr[v] : indptr[v + 1]]``, ascending.
 
@@ -63,6 +63,7 @@ class Graph:
         ValueError
             If ``num_nodes`` is out of range, the arrays differ in length, or a node id is not in 0..num_nodes-1.
         """
+        num_nodes = whole_number(num_nodes, "num_nodes")
         if not 1 <= num_nodes <= MAX_NODES:
             raise ValueError(f"num_nodes must be in 1..{MAX_NODES}, got {num_nodes}.")
         tails = frozen_array(tails, np.int64, ndim=1, what="tails")
@@ -111,6 +112,10 @@ class Graph:
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _GraphInstance(Instance):
     graph: Graph
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.graph, Graph):
+            raise ValueError(f"graph must be a Graph (see Graph.from_edges), got {type(self.graph).__name__}.")
 
     @property
     def size(self) -> int:

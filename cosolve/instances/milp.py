@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
+from cosolve.core.instance import Instance, Solution, flags, frozen_array, plain_zeros
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -77,9 +77,10 @@ class MILPInstance(Instance):
             if np.isnan(array).any():
                 raise ValueError(f"{name} must not hold NaN.")
             object.__setattr__(self, name, plain_zeros(array))
-        object.__setattr__(self, "is_integer", frozen_array(self.is_integer, np.bool_, ndim=1, what="is_integer"))
+        object.__setattr__(self, "is_integer", flags(self.is_integer, "is_integer"))
         object.__setattr__(self, "indices", frozen_array(self.indices, np.int32, ndim=1, what="indices"))
         object.__setattr__(self, "indptr", frozen_array(self.indptr, np.int64, ndim=1, what="indptr"))
+        object.__setattr__(self, "maximize", bool(flags([self.maximize], "maximize")[0]))
         n, m = len(self.cost), len(self.row_lower)
         if not len(self.col_lower) == len(self.col_upper) == len(self.is_integer) == n:
             raise ValueError("cost, bounds and is_integer must have one entry per column.")
@@ -138,6 +139,8 @@ class MILPInstance(Instance):
         from scipy.sparse import csr_array
 
         rows = csr_array(matrix)
+        if rows.ndim != 2:
+            raise ValueError(f"matrix must have 2 dimensions, got {rows.ndim}.")
         m, n = rows.shape
         return cls(
             cost=np.broadcast_to(cost, n),

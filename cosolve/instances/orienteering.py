@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Sense, Solution, frozen_array
+from cosolve.core.instance import Instance, Sense, Solution, frozen_array, plain_zeros
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 from cosolve.instances.distances import Distances
@@ -84,11 +84,12 @@ class OPTWVPInstance(Instance):
         if not len(self.segment_ptr):
             object.__setattr__(self, "segment_ptr", np.zeros(n + 1, np.int64))
         for name in ("opens", "closes", "prize", "min_service", "segment_length", "segment_rate"):
-            object.__setattr__(self, name, frozen_array(getattr(self, name), np.float64, ndim=1, what=name))
-            if not np.isfinite(getattr(self, name)).all():
+            values = plain_zeros(frozen_array(getattr(self, name), np.float64, ndim=1, what=name))
+            object.__setattr__(self, name, values)
+            if not np.isfinite(values).all():
                 raise ValueError(f"{name} must hold finite numbers.")
         object.__setattr__(self, "segment_ptr", frozen_array(self.segment_ptr, np.int64, ndim=1, what="segment_ptr"))
-        object.__setattr__(self, "horizon", float(self.horizon))
+        object.__setattr__(self, "horizon", float(self.horizon) + 0.0)
         for name in ("opens", "closes", "prize", "min_service"):
             if len(getattr(self, name)) != n:
                 raise ValueError(f"{name} must have one entry for each of {n} places, got {len(getattr(self, name))}.")

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
+from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros, whole_number
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -86,9 +86,7 @@ class RegressionTreeInstance(Instance):
             value = getattr(self, name)
             if value is None and name == "max_splits":
                 continue
-            if isinstance(value, bool) or value != int(value) or value < least:
-                raise ValueError(f"{name} must be an integer >= {least}, got {value}.")
-            object.__setattr__(self, name, int(value))
+            object.__setattr__(self, name, whole_number(value, name, least))
         if self.min_samples_leaf > n:
             raise ValueError(f"min_samples_leaf must be in 1..{n}, got {self.min_samples_leaf}.")
         object.__setattr__(self, "alpha", float(self.alpha) + 0.0)

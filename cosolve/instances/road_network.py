@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.instance import frozen_array
+from cosolve.core.instance import ReadOnly, frozen_array
 
 #: Entries of a table (sources times nodes) that fastest paths hold at once: 32 MB each, five or so of them.
 _TABLE = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class RoadNetwork:
+class RoadNetwork(ReadOnly):
     """
     Streets between junctions; each direction has a length and a time of its own.
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros
+from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros, whole_number
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.union_find import find
@@ -49,10 +49,8 @@ class STPInstance(Instance):
     terminals: np.ndarray
 
     def __post_init__(self) -> None:
-        n = int(self.num_nodes)
+        n = whole_number(self.num_nodes, "num_nodes", 1)
         object.__setattr__(self, "num_nodes", n)
-        if n < 1:
-            raise ValueError(f"num_nodes must be >= 1, got {n}.")
         edges = frozen_array(_as_pairs(self.edges), np.int64, ndim=2, what="edges")
         weights = np.ascontiguousarray(self.weights, np.float64)
         terminals = frozen_array(np.sort(frozen_array(self.terminals, np.int64, ndim=1, what="terminals")))

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import frozen_array
+from cosolve.core.instance import frozen_array, plain_zeros
 from cosolve.core.jit import jit
 from cosolve.core.metric import distance
 from cosolve.core.problem import JudgeMode, Problem
@@ -69,7 +69,7 @@ class VRPTWInstance(VehicleRoutingInstance):
                 if not getattr(self, what).is_symmetric:
                     raise ValueError(f"{what} of a vrptw must be symmetric; these make an acvrptw.")
         for name in ("opens", "closes", "service"):
-            values = frozen_array(getattr(self, name), np.float64, ndim=1, what=name)
+            values = plain_zeros(frozen_array(getattr(self, name), np.float64, ndim=1, what=name))
             object.__setattr__(self, name, values)
             if len(values) != n:
                 raise ValueError(f"{name} must have one entry per node ({n}), got {len(values)}.")

@@ -75,6 +75,9 @@ def claims(status: Status, *reports):
         ({"nodes": 5}, UnsupportedFeatureError, "node limit"),
         ({"threads": 0}, ValueError, "threads must be >= 1"),
         ({"seed": -1}, ValueError, "seed must be >= 0"),
+        ({"threads": 1.5}, ValueError, "threads must be an integer, got 1.5"),
+        ({"seed": 1.5}, ValueError, "seed must be an integer, got 1.5"),
+        ({"seed": None}, ValueError, "seed must be an integer, got None"),
         ({"time_limit": -1}, ValueError, "time_limit"),
         ({"options": {"nosuch": 1}}, ValueError, "unknown option 'nosuch'; allowed: none"),
         ({"options": 5}, TypeError, "mapping"),
@@ -85,6 +88,12 @@ def test_what_a_solver_can_not_do_is_refused(square, scripted, arguments, error,
     scripted(lambda monitor: pytest.fail("must not run"))
     with pytest.raises(error, match=match):
         cosolve.solve(square, "scripted", **arguments)
+
+
+def test_a_path_is_no_instance():
+    """The message of an attribute that texts lack says nothing of reading the file first."""
+    with pytest.raises(TypeError, match=r"got str; cosolve\.read reads a file"):
+        cosolve.solve("x.tsp")
 
 
 def test_other_problem_unknown_and_missing_solver_are_refused(square, knapsack, scripted):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import copy
 import dataclasses
 import pickle
 from dataclasses import dataclass
@@ -11,8 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosolve.core.instance import Instance, Solution, frozen_array
+from cosolve.core.instance import Instance, Solution, frozen_array, whole_number
+from cosolve.core.metric import Metric, distance
+from cosolve.core.problem import problems
+from cosolve.instances.cvrp import Routes
 from cosolve.instances.distances import Distances
+from cosolve.instances.graphs import Graph, MISInstance
+from cosolve.instances.road_network import RoadNetwork
+from cosolve.instances.tiny import tiny_instances
 from cosolve.instances.tsp import ATSPInstance, Tour, TSPInstance
 
 
@@ -50,6 +58,50 @@ def test_frozen_array_is_not_copied_again():
     frozen = frozen_array(np.arange(3))
     assert frozen_array(frozen) is frozen
     assert np.shares_memory(frozen_array(frozen[1:]), frozen)
+
+
+class Lender:
+    """Gives its own array, as tensors do, which NumPy can't see the owner of."""
+
+    def __init__(self) -> None:
+        self.array = np.arange(3.0)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+@pytest.mark.parametrize("make", [lambda: array.array("d", [0, 1, 2]), lambda: memoryview(np.arange(3.0)), Lender])
+def test_memory_of_other_containers_is_copied(make):
+    """The instance would change with them while its digest stays, or they would turn read-only."""
+    values = make()
+    frozen = frozen_array(values, np.float64)
+    target = values.array if isinstance(values, Lender) else values
+    target[0] = 9.0
+    assert frozen.tolist() == [0, 1, 2]
+
+
+def test_tensor_is_copied():
+    """PyTorch's tensors share their memory with the arrays made of them."""
+    torch = pytest.importorskip("torch")
+    values = torch.zeros(3, dtype=torch.float64)
+    frozen = frozen_array(values)
+    values[0] = 9
+    assert frozen.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("value", [1.5, float("nan"), float("inf"), "3", None, True, np.array([1, 2]), 1 + 0j])
+def test_a_scalar_that_is_no_integer_is_refused(value):
+    """int() would make 1 median of 1.9 and read digits out of texts."""
+    with pytest.raises(ValueError, match="p must be an integer"):
+        whole_number(value, "p")
+
+
+def test_a_whole_number_in_any_type_is_an_int():
+    """2.0 and numpy's 2 would give other digests than 2."""
+    for value in (2, 2.0, np.int8(2), np.float32(2), np.array(2)):
+        assert type(whole_number(value, "p", 2)) is int
+    with pytest.raises(ValueError, match="p must be an integer >= 3, got 2"):
+        whole_number(2, "p", 3)
 
 
 @pytest.mark.parametrize("values", [3, [[1, 2], [3, 4]], [[1], [2, 3]]])
@@ -140,6 +192,59 @@ def test_instance_survives_pickling(square):
     again = pickle.loads(pickle.dumps(square))
     assert again == square
     assert again.name == square.name
+
+
+def arrays(value) -> list[np.ndarray]:
+    if isinstance(value, np.ndarray):
+        return [value]
+    if isinstance(value, tuple):
+        return [a for item in value for a in arrays(item)]
+    return [a for item in vars(value).values() for a in arrays(item)] if dataclasses.is_dataclass(value) else []
+
+
+COPIES = [copy.copy, copy.deepcopy, *(lambda v, p=p: pickle.loads(pickle.dumps(v, p)) for p in (2, 4, 5))]
+
+
+@pytest.mark.parametrize("again", COPIES)
+@pytest.mark.parametrize("problem", problems.names())
+def test_copies_of_instances_are_read_only(problem, again):
+    """A write would leave the digest behind, and numba compiles kernels once more for arrays that can be written."""
+    for instance, _ in tiny_instances(problem):
+        for name in dir(instance):  # whatever is cached is copied too
+            getattr(instance, name)
+        copied = again(instance)
+        assert copied == instance
+        assert len(arrays(copied)) == len(arrays(instance)) > 0
+        assert not any(array.flags.writeable for array in arrays(copied))
+
+
+@pytest.mark.parametrize("again", COPIES)
+def test_copies_of_graphs_networks_and_solutions_are_read_only(again):
+    """They travel by themselves too."""
+    network = RoadNetwork(np.zeros((2, 2)), np.array([[0, 1]]), np.ones((1, 2)), np.ones((1, 2)))
+    routes = Routes(routes=([1, 2], [3]))
+    for value in (Graph.from_edges(2, [0], [1]), network, Tour(order=[1, 0]), routes):
+        assert not any(array.flags.writeable for array in arrays(again(value)))
+
+
+def test_copy_compiles_no_kernel_again(square):
+    """Compilation would take its seconds from the time limit: warm_up compiled for arrays that can't be written."""
+    geo = Distances.from_coords([[10.0, 20.0], [11.0, 21.0]], Metric.GEO)
+    for distances in (square.distances, geo):
+        distances.between(0, 1)
+    before = len(distance.signatures)
+    for distances in (square.distances, geo):
+        copy.deepcopy(distances).between(0, 1)
+    assert len(distance.signatures) == before
+
+
+def test_a_graph_is_a_graph():
+    """A matrix was taken, and failed somewhere in a solver."""
+    with pytest.raises(ValueError, match="graph must be a Graph"):
+        MISInstance(graph=np.ones((2, 2)))
+    with pytest.raises(ValueError, match=r"num_nodes must be an integer, got 3\.5"):
+        Graph.from_edges(3.5, [0], [1])
+    assert Graph.from_edges(3.0, [0], [1]).num_nodes == 3
 
 
 def test_solution_round_trips_through_json_values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,12 @@ def test_objective_is_the_unrounded_distance_unless_the_instance_says_so():
     assert evaluate(small(), solution).objective == pytest.approx(np.sqrt(2) + 1)
     assert evaluate(small(), solution, "frontierco").objective == 2
     assert evaluate(small(Metric.FLOOR_2D), solution).objective == 2
+
+
+def test_a_fraction_is_no_number_of_medians():
+    """1.9 medians were 1."""
+    with pytest.raises(ValueError, match=r"p must be an integer, got 1\.9"):
+        replace(small(), p=1.9)
 
 
 def test_a_median_need_not_serve_itself():

@@ -141,6 +141,7 @@ def test_routes_survive_json_and_pickle_and_cannot_be_written_to():
         ({"demand": [0, 2, 3, 2, 6]}, "more than the capacity"),
         ({"capacity": float("inf")}, "capacity"),
         ({"depot": 5}, "depot"),
+        ({"depot": 0.7}, "depot must be an integer"),
         ({"max_length": -1}, "max_length"),
         ({"service_time": float("nan")}, "service_time"),
         ({"distances": Distances.from_matrix(np.triu(np.ones((5, 5))))}, "symmetric"),
@@ -157,3 +158,8 @@ def test_digest_covers_the_limits():
     instance = square()
     assert replace(instance, max_length=20).digest != instance.digest
     assert replace(instance, name="other") == instance
+
+
+def test_minus_zero_is_zero_in_the_digest():
+    """Equal instances would be two in records."""
+    assert square(demand=[-0.0, 2, 3, -0.0, 3]) == square(demand=[0.0, 2, 3, 0.0, 3])

@@ -83,6 +83,8 @@ def test_the_frontierco_mode_accepts_a_shifted_schedule_and_extra_entries():
         {"alt_time": [3, 4, 2, 2]},
         {"alt_time": [3, 4, 2**62, 2**62, 4]},
         {"num_machines": 0},
+        {"num_machines": 2.5},
+        {"num_machines": float("nan")},
     ],
 )
 def test_impossible_data_is_refused(change):

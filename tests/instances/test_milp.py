@@ -112,6 +112,11 @@ def test_judge_agrees_with_dense_arithmetic(seed, values):
         ({"row_upper": [1.0, 2.0]}, "do not fit"),
         ({"is_integer": [True]}, "one entry per column"),
         ({"offset": np.inf}, "finite"),
+        ({"is_integer": ["False", "True"]}, "is_integer must hold only 0 and 1"),
+        ({"is_integer": [np.nan, 0.0]}, "is_integer must hold only 0 and 1"),
+        ({"is_integer": [2, 5]}, "is_integer must hold only 0 and 1"),
+        ({"maximize": "min"}, "maximize must hold only 0 and 1"),
+        ({"maximize": None}, "maximize must hold only 0 and 1"),
     ],
 )
 def test_malformed_data_is_refused(changes, message):
@@ -128,7 +133,10 @@ def test_malformed_data_is_refused(changes, message):
         "row_upper": [INF],
     }
     MILPInstance(**{name: np.array(value) for name, value in fields.items()})
-    arrays = {name: value if name == "offset" else np.array(value) for name, value in {**fields, **changes}.items()}
+    arrays = {
+        name: value if name in ("offset", "maximize") else np.array(value)
+        for name, value in {**fields, **changes}.items()
+    }
     with pytest.raises(ValueError, match=message):
         MILPInstance(**arrays)
 
@@ -231,6 +239,21 @@ def test_families_are_names_without_indices():
     assert families(words) == ("flow", "cap", "use", "from_a", "a;b", "[1]x", "(paris")
     assert named_milp().row_families == ("cap", "cap")
     assert milp([[1, 2]], 1).row_families == ("",)
+
+
+def test_truth_values_may_be_numbers():
+    """0 and 1 are as good as bool, and give the same digest."""
+    instance = milp([[1, 1]], [1, 2], integer=[True, False], maximize=True)
+    assert replace(instance, is_integer=[1, 0], maximize=1).digest == instance.digest
+    assert replace(instance, is_integer=np.array([1.0, 0.0]), maximize=np.True_).digest == instance.digest
+
+
+def test_scipy_refuses_what_is_no_matrix_and_texts_for_integrality():
+    """ "C" counted as integer, and a row by itself gave a message about unpacking."""
+    with pytest.raises(ValueError, match="is_integer must hold only 0 and 1"):
+        MILPInstance.from_scipy([[1.0]], cost=[1.0], is_integer="C")
+    with pytest.raises(ValueError, match="matrix must have 2 dimensions, got 1"):
+        MILPInstance.from_scipy(np.ones(2), cost=[1.0, 1.0])
 
 
 def test_scipy_round_trip():

@@ -45,6 +45,11 @@ def test_judge_adds_prizes_and_segments():
     assert verdict.objective == 4 + 1 + 7 + 7.5
 
 
+def test_minus_zero_is_zero_in_the_digest():
+    """Equal instances would be two in records."""
+    assert line(opens=[-0.0, 0, 4], prize=[-0.0, 0, 7]) == line()
+
+
 def test_service_may_run_past_the_window():
     """The window binds the start of a service alone."""
     assert judge(line(), TimedRoute(customers=[1], start=[4.5], duration=[4])).feasible

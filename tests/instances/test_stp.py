@@ -71,6 +71,7 @@ def test_parallel_edges_keep_the_lightest_in_one_order():
     ("change", "message"),
     [
         ({"num_nodes": 0}, "num_nodes"),
+        ({"num_nodes": 5.9}, "num_nodes must be an integer"),
         ({"edges": [(0, 5)], "weights": [1]}, r"in 0\.\.4"),
         ({"edges": [(1, 1)], "weights": [1]}, "loop"),
         ({"weights": [1, 1, 1, 1, -1]}, "weights"),

@@ -106,6 +106,29 @@ def test_ten_million_cities_are_judged_in_about_a_second():
     assert process_time() - start < 5
 
 
+@pytest.mark.parametrize("metric", [m for m in Metric if m not in (Metric.MATRIX, Metric.GEO)])
+def test_distances_beyond_int64_stay_positive(metric: Metric):
+    """A compiled math.floor gives int64: from 2^63 on tours had a negative length, and a proof of it."""
+    coords = np.array([[0, 0], [1e19, 0], [0, 1e19], [5e18, 1]])
+    instance = TSPInstance(distances=Distances.from_coords(coords, metric))
+    shrink = 10**0.5 if metric == Metric.ATT else 1.0
+    assert instance.distances.between(0, 1) == pytest.approx(1e19 / shrink)
+    assert (instance.distances.dense() >= 0).all()
+    assert cosolve.judge(instance, Tour(order=[0, 1, 2, 3])).objective > 3e19 / shrink
+
+
+def test_minus_zero_is_zero_in_the_digest():
+    """Equal instances would be two in records."""
+    digests = {TSPInstance(distances=Distances.from_coords([[zero, 1.0], [2.0, zero]])).digest for zero in (0.0, -0.0)}
+    digests |= {
+        TSPInstance(distances=Distances.from_coords(np.array([[zero, 1.0], [2.0, zero]]))).digest
+        for zero in (0.0, -0.0)
+    }
+    assert len(digests) == 1
+    digests = {ATSPInstance(distances=Distances.from_matrix([[0, 1], [zero, 0]])).digest for zero in (0.0, -0.0)}
+    assert len(digests) == 1
+
+
 @pytest.mark.parametrize("metric", [m for m in Metric if m is not Metric.MATRIX])
 def test_every_metric_is_symmetric_and_zero_on_itself(metric: Metric):
     """The local search and the 1-tree assume d(i, j) = d(j, i)."""

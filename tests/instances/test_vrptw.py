@@ -51,6 +51,11 @@ def test_the_objective_is_distance_and_not_time():
     assert verdict.objective == 12
 
 
+def test_minus_zero_is_zero_in_the_digest():
+    """Equal instances would be two in records."""
+    assert line(opens=[0, -0.0, 5, 0], service=[1, -0.0, 2, 3]) == line()
+
+
 def test_waiting_service_and_return_are_reckoned():
     """Node 2: arrival 2, service 5 to 7; node 3: arrival 9, service to 12; back at 24."""
     assert judge(line(closes=[30, 24, 6, 9]), GOOD).feasible

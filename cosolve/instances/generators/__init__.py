@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cosolve.core.errors import UnsupportedProblemError
-from cosolve.core.instance import Instance
+from cosolve.core.instance import Instance, whole_number
 from cosolve.core.registry import Registry
 
 
@@ -95,11 +95,11 @@ def generate(problem: str, distribution: str, *, seed: int = 0, **parameters: ob
     UnsupportedProblemError
         If there is no such family.
     ValueError
-        If a parameter is unknown or out of range.
+        If a parameter is unknown or out of range, or the seed is no integer >= 0.
     """
     family = generators.get(f"{problem}/{distribution}")
     unknown = sorted(set(parameters) - set(family.parameters))
     if unknown:
         allowed = ", ".join(family.parameters) or "none"
         raise ValueError(f"{problem}/{distribution} has no parameter {unknown[0]!r}; allowed: {allowed}.")
-    return family.generate(seed=seed, **parameters)
+    return family.generate(seed=whole_number(seed, "seed", 0), **parameters)

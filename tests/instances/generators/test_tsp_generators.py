@@ -34,6 +34,13 @@ def test_named_instances_begin_with_the_published_cities(name: str, first: list[
     assert instance.distances.coords[:3].tolist() == [list(map(float, city)) for city in first]
 
 
+@pytest.mark.parametrize("seed", [None, 1.5, "1", -1])
+def test_a_seed_is_a_whole_number(seed):
+    """Without one the instance came from the entropy of the machine, and was called "...-sNone"."""
+    with pytest.raises(ValueError, match="seed must be an integer >= 0"):
+        cosolve.generate("tsp", "uniform", size=5, seed=seed)
+
+
 def test_a_name_is_the_same_as_its_family_size_and_seed():
     """Number 1 of size 1k has the seed 10001."""
     named = cosolve.generate("tsp", "dimacs", name="E1k.1")
