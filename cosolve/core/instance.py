@@ -51,7 +51,7 @@ def _is_frozen(array: np.ndarray) -> bool:
 class ReadOnly:
     """Base of frozen dataclasses over arrays: copies and unpickled objects are read-only too, which NumPy forgets."""
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Any) -> None:
         for value in state.values():
             freeze(value)
         self.__dict__.update(state)

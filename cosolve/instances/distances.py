@@ -97,8 +97,8 @@ class Distances(ReadOnly):
     @cached_property
     def kernel_args(self) -> tuple[int, np.ndarray, np.ndarray]:
         """The first three arguments of :func:`cosolve.core.metric.distance`."""
-        # Frozen like all other coordinates: of what can be written to numba compiles every kernel once more.
-        coords = frozen_array(geo_radians(self.coords)) if self.metric == Metric.GEO else self.coords
+        coords = geo_radians(self.coords) if self.metric == Metric.GEO else self.coords
+        freeze(coords)  # like all other coordinates: of what can be written to numba compiles every kernel once more
         return int(self.metric), coords, self.matrix
 
     def between(self, i: int, j: int) -> float:
@@ -151,7 +151,9 @@ class Distances(ReadOnly):
             raise ValueError(
                 f"a dense matrix of {n} nodes would take {n * n * 8 / 1e9:.0f} GB; at most {MAX_DENSE} nodes."
             )
-        return frozen_array(_dense(*self.kernel_args))
+        matrix = _dense(*self.kernel_args)
+        freeze(matrix)
+        return matrix
 
 
 @jit
