@@ -142,11 +142,16 @@ class RootSearch:
         return max(0.0, min(bound * self.unit, self.objective))
 
     def offer(self, tree: Tree) -> None:
-        """Keep a tree if it is the best so far."""
-        objective = self.data.sse(tree) + self.penalty * tree.num_splits
-        if objective < self.objective:
-            self.tree, self.objective, self.cost = tree, objective, objective / self.unit
+        """Keep a tree if it is the best so far, and tell the caller."""
+        if self._keep(tree):
             self.report(tree)
+
+    def _keep(self, tree: Tree) -> bool:
+        objective = self.data.sse(tree) + self.penalty * tree.num_splits
+        if objective >= self.objective:
+            return False
+        self.tree, self.objective, self.cost = tree, objective, objective / self.unit
+        return True
 
     def report(self, tree: Tree | None = None) -> None:
         """Tell the caller about a new tree, or about the bound if it has moved enough."""
@@ -339,8 +344,8 @@ class RootSearch:
 
     def take(self, found: Found) -> None:
         """Take note of what a task has found."""
-        if found.cost < self.cost and found.features[0] >= 0:
-            self.offer(self.data.tree(found.features, found.cuts))
+        is_better = found.cost < self.cost and found.features[0] >= 0
+        is_better = is_better and self._keep(self.data.tree(found.features, found.cuts))
         self.closed = min(self.closed, found.closed)
         for span in found.spans:
             if span.high - span.low < 2:
@@ -349,6 +354,8 @@ class RootSearch:
             self.closed = min(self.closed, dropped)
             if is_open:
                 heapq.heappush(self.spans[span.feature], span)
+        if is_better:
+            self.report(self.tree)  # not before all that the task has left open is known again: the bound goes with it
 
     def run(self, n_jobs: int, should_stop: Callable[[], Limit | None]) -> Limit | None:
         """Search until done or told to stop; returns why it stopped early."""

@@ -215,6 +215,20 @@ def test_trace_is_monotone_and_brackets_the_optimum():
             assert data.sse(tree) == pytest.approx(upper)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_no_event_tells_a_bound_above_the_optimum(seed):
+    """With one feature a single task holds all that is open: a tree told before its spans were proof of anything."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(int(rng.integers(60, 400)), int(rng.integers(1, 3))))
+    y = np.sin(4 * X[:, 0]) + 0.6 * rng.normal(size=len(X)) + (X[:, -1] > 0)
+    trace = []
+    tolerance = (0.0, 0.05)[seed % 2]
+    data = prepare(X, y)
+    fit_interval(data, max_depth=2, gap_tol=tolerance, on_improvement=lambda *event: trace.append(event))
+    optimum = fit_interval(data, max_depth=2, gap_tol=0.0).objective
+    assert max(lower for _, _, lower, _ in trace) <= optimum * (1 + 1e-9)
+
+
 def test_time_limit_keeps_the_best_tree_and_a_valid_bound():
     """Depth 6 on 3,000 rows takes ages; what is known after 0.4 s must be a tree at least as good as CART."""
     from sklearn.tree import DecisionTreeRegressor
