@@ -82,8 +82,9 @@ def _push(
     while before[b] >= 0:
         a = before[b]
         j = via[a, b]
+        held = flow[a, j]
         flow[a, j] -= amount
-        if flow[a, j] < _EPS * max(1.0, amount):
+        if flow[a, j] < _EPS * held:
             # What rounding leaves goes along, so that no demand gets lost.
             flow[b, j] += flow[a, j]
             flow[a, j] = 0.0

@@ -90,7 +90,7 @@ class Lagrangian(CompiledSolver):
         # The judge forgives a relative 1e-6 of every demand and capacity.
         if float(instance.capacity.sum()) * (1 + 1e-6) < instance.total_demand * (1 - 1e-6):
             return Outcome(status=Status.INFEASIBLE)
-        if initial is None:
+        if initial is None or instance.total_demand == 0:
             start = construct(instance, monitor, np.random.default_rng(seed))
             if start is not None:
                 monitor.report(start)

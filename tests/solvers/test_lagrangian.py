@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import cosolve
 from cosolve.core.result import Limit, Status
-from cosolve.instances.cflp import CFLPInstance
+from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.instances.formats import cflp as files
 from cosolve.instances.formats.source import Source
 from cosolve.instances.generators.cflp import cornuejols
@@ -159,3 +159,29 @@ def test_published_instances_are_proven_optimal(data, name, optimum):
     result = cosolve.solve(read(Source.open(data / "cflp" / name), "cflp"), time_limit=30)
     assert result.status is Status.OPTIMAL
     assert result.objective == pytest.approx(optimum, abs=0.001)
+
+
+@pytest.mark.parametrize("unit", [2.0**-20, 2.0**-26, 2.0**-30])
+def test_the_unit_of_demand_changes_nothing(unit):
+    """Flow below an absolute 1e-9 was moved along as if it were rounding: supplies were not optimal, proofs false."""
+    rng = np.random.default_rng(140)
+    demand, capacity = rng.random(5) + 0.2, rng.random(4)
+    capacity = capacity * 3 * demand.sum() / 4 + 0.2
+    fixed, cost = rng.integers(0, 5, 4) * 10.0, rng.integers(0, 6, (4, 5)) * 10.0 + 1
+    plain, tiny = (
+        CFLPInstance(capacity=scale * capacity, fixed_cost=fixed, demand=scale * demand, cost=cost)
+        for scale in (1.0, unit)
+    )
+    expected = cosolve.solve(plain, "highs", time_limit=20)
+    result = cosolve.solve(tiny, "lagrangian", time_limit=20)
+    assert expected.status is result.status is Status.OPTIMAL
+    assert result.objective == pytest.approx(expected.objective)
+
+
+@pytest.mark.parametrize("name", ["lagrangian", "local-search"])
+def test_without_demand_nothing_is_open_whatever_is_given(name):
+    """The given solution was passed up as the optimum."""
+    instance = CFLPInstance(capacity=[5, 5], fixed_cost=[3, 4], demand=[0, 0], cost=np.ones((2, 2)))
+    nothing = np.empty(0)
+    both = Supply(is_open=[1, 1], facility=nothing.astype(int), customer=nothing.astype(int), amount=nothing)
+    assert cosolve.solve(instance, name, time_limit=5, initial=both).objective == 0.0

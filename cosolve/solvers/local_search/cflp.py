@@ -10,7 +10,7 @@ from cosolve.core.solver import Outcome
 from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.search.cflp import improve, transport
 from cosolve.solvers.formulations.location import relax
-from cosolve.solvers.greedy.cflp import supply_of
+from cosolve.solvers.greedy.cflp import construct, supply_of
 
 #: Facilities that an open one is swapped with.
 _NEAR = 10
@@ -22,6 +22,8 @@ def search(instance: CFLPInstance, start: Supply, monitor: Monitor, rng: np.rand
     """One iteration is one move tried: open, close or swap."""
     m = instance.num_facilities
     is_open = start.is_open.copy()
+    if instance.total_demand == 0:
+        monitor.report(construct(instance, monitor, rng) or start)  # an initial solution may have opened something
     if instance.total_demand == 0 or m < 2:
         return Outcome()
     unit = instance.unit_cost.T.copy()
