@@ -45,3 +45,12 @@ def test_times_of_zero_are_no_trouble():
     alt, bound = assign(np.array([0, 2, 3]), np.array([0, 1, 1]), np.array([0, 0, 0]), 2)
     assert bound == 0
     assert alt[1] == 2
+
+
+def test_identical_machines_share_the_work():
+    """With all of it on one, as many moves as operations had to even it out: 25 s for 20,000."""
+    n, m = 500, 10
+    times = np.random.default_rng(0).integers(1, 50, n)
+    machines = np.tile(np.arange(m), n)
+    alt, bound = assign(np.arange(0, n * m + 1, m), machines, np.repeat(times, m), m)
+    assert np.bincount(machines[alt], times).max() <= bound + 1
