@@ -92,8 +92,9 @@ def to_pulp(instance: MILPInstance) -> tuple[LpProblem, list[LpVariable]]:
             strict=True,
         )
     ]
+    # Costs of 0 too: PuLP forgets variables that are in neither objective nor row, bounds and all.
     costs = zip(variables, instance.cost.tolist(), strict=True)
-    problem.setObjective(pulp.LpAffineExpression({v: c for v, c in costs if c}, constant=instance.offset))
+    problem.setObjective(pulp.LpAffineExpression(dict(costs), constant=instance.offset))
     data, indices, indptr = (array.tolist() for array in (instance.data, instance.indices, instance.indptr))
     names = _names(instance.row_names, len(instance.row_lower), "r")
     taken = set(names)

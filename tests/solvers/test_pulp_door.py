@@ -135,3 +135,13 @@ def test_names_that_pulp_would_merge_are_replaced():
     assert [v.name for v in cosolve.to_pulp(clash)[1]] == ["x0", "x1"]
     kept = replace(instance, col_names=("x[1]", "y[1]"))
     assert [v.name for v in cosolve.to_pulp(kept)[1]] == ["x_1_", "y_1_"]
+
+
+def test_columns_without_cost_and_row_keep_their_bounds():
+    """PuLP passes over variables that it finds nowhere: an infeasible model came back optimal."""
+    model = cosolve.MILPInstance.from_scipy(
+        np.array([[1.0, 0.0]]), cost=[1, 0], row_lower=2.5, col_lower=[0, 0.4], col_upper=[9, 0.6], is_integer=[1, 1]
+    )
+    problem, _ = cosolve.to_pulp(model)
+    assert cosolve.from_pulp(problem).size == 2
+    assert problem.solve(cosolve.COSOLVE("scip")) == pulp.LpStatusInfeasible
