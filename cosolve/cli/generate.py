@@ -129,12 +129,19 @@ def _write(instance: Instance, out: Path, in_folder: bool, format: str | None, i
     if not in_folder:
         cosolve.write(instance, out, format=format)
         return out
-    chosen = writing_formats(instance.problem, "", format)[0]
-    suffix = next((s for s, keys in chosen.suffixes.items() if instance.problem in keys), ".txt")
     name = instance.name or family if index is None else f"{family}-{index:04d}"
-    path = out / f"{name}{suffix}"
-    cosolve.write(instance, path, format=chosen.name)
-    return path
+    refused: ValueError | None = None
+    for chosen in writing_formats(instance.problem, "", format):
+        suffix = next((s for s, keys in chosen.suffixes.items() if instance.problem in keys), ".txt")
+        path = out / f"{name}{suffix}"
+        try:
+            cosolve.write(instance, path, format=chosen.name)
+        except ValueError as error:  # this format can't hold the instance
+            refused = refused or error
+        else:
+            return path
+    assert refused is not None
+    raise refused
 
 
 def _entry(instance: Instance, path: Path, manifest: Path | None, seed: int) -> dict[str, Any]:

@@ -263,6 +263,16 @@ def test_generate_many_writes_a_manifest_that_repeats_them(cli, folder, families
     assert more["instances"][:3] == manifest["instances"], "the first instances must not depend on the count"
 
 
+@pytest.mark.parametrize(("problem", "parameters"), [("cpmp", ("n=20", "p=3")), ("acvrptw", ("n=20", "points=50"))])
+def test_generate_into_a_folder_takes_a_format_that_can_hold_the_instance(cli, folder, problem, parameters):
+    """The first format of a problem may hold one matrix only, or truncated distances."""
+    answer = cli("generate", problem, *(word for p in parameters for word in ("--param", p)), "--out", "new/")
+    assert answer.code == 0, answer.err
+    [entry] = json.loads(Path("new/manifest.json").read_text())["instances"]
+    assert cosolve.read(Path("new") / entry["file"], problem=problem).digest == entry["digest"]
+    assert len(os.listdir("new")) == 2
+
+
 def test_generate_named_instance(cli, folder, families):
     """``--name`` is short for the parameter."""
     assert cli("generate", "tsp", "--distribution", "line", "--name", "five", "--out", "x.tsp").code == 0
