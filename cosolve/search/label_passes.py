@@ -158,7 +158,8 @@ class ExactSearch:
     Parameters
     ----------
     arrays
-        The instance.
+        The instance. Passes and bounds see it widened by its margin: whatever the judge may take is among their routes,
+        and what they find beyond that is no proof.
     report
         Takes a route (by places of ``arrays``) that may be the best so far; returns the best profit known.
     report_bound
@@ -193,6 +194,7 @@ class ExactSearch:
         relaxed_labels: int = RELAXED_LABELS,
     ) -> None:
         self.arrays = arrays
+        self._wide = arrays.widened()
         self.best = best
         self.stats: dict[str, float] = {"customers": len(arrays.places) - 1, "passes": 0, "labels": 0}
         self._report, self._report_bound, self._stop = report, report_bound, stop
@@ -226,9 +228,9 @@ class ExactSearch:
             return True
         if self._stop[0]:
             return False
-        grid = TimeGrid(self.arrays)
+        grid = TimeGrid(self._wide)
         multipliers = grid.optimise(self.best, self._stop, self._report_bound)
-        if grid.bound <= self._target() + 1e-9:
+        if grid.bound <= self._target() + self._noise():
             self._report_bound(self.best)
             return True
         # What is left is hard: a good route now saves labels, and may be all that there is in the end.
@@ -239,8 +241,14 @@ class ExactSearch:
         # Integer profits: only a whole unit more is better.
         return self.best + 0.5 if self.arrays.is_integral else self.best
 
+    def _noise(self) -> float:
+        # What rounding, and time within the margin, may add to the profit of one and the same route.
+        return 1e-9 * max(1.0, self.best) + self.arrays.worth_of(self.arrays.margin)
+
     def _offer(self, route: np.ndarray) -> None:
-        self.best = max(self.best, self._report(route))
+        # A route of the margin, or one that was shortened where the triangle inequality does not hold, may be too late.
+        if self.arrays.profit(route) >= 0:
+            self.best = max(self.best, self._report(route))
 
     def _pass(
         self,
@@ -254,7 +262,7 @@ class ExactSearch:
         capacity: int,
         early_share: float = 1.0,
     ) -> tuple[Pass, Labels]:
-        a, target = self.arrays, self._target()
+        a, target = self._wide, self._target()
         labels = self._workspace.of(min(capacity, self._max_labels), self._words, self._per_label)
         capacity = min(capacity, self._max_labels)
         if is_exact:
@@ -297,8 +305,9 @@ class ExactSearch:
         )
         for route in found.routes:
             self._offer(route)
-        self._report_bound(self.best if found.how == DONE else max(self.best, found.bound))
-        return found.how == DONE
+        is_proven = found.how == DONE and (not found.routes or found.bound <= self.best + self._noise())
+        self._report_bound(self.best if is_proven else max(self.best, found.bound))
+        return is_proven
 
     def _improve(self, iterations: int) -> None:
         """Go on with the local search: every bound prunes with the best route known."""
@@ -333,7 +342,7 @@ class ExactSearch:
         bool
             Whether the best route known is proven.
         """
-        a = self.arrays
+        a = self._wide
         while state.passes < self._max_passes and not self._stop[0]:
             found, labels = self._pass(
                 state.reverse, state.known, state.multipliers, state.memory, is_exact=False, capacity=capacity
@@ -344,9 +353,9 @@ class ExactSearch:
             if not found.routes:
                 self._report_bound(self.best)
                 return True
-            self._offer(without_repeats(a, found.routes[0]))
+            self._offer(without_repeats(self.arrays, found.routes[0]))
             self._improve(max(LOCAL_ITERATIONS, found.count // LOCAL_SHARE))
-            if found.bound <= self._target() + 1e-9:
+            if found.bound <= self._target() + self._noise():
                 self._report_bound(self.best)
                 return True
             table = None if state.grid is None else state.grid.table(not state.reverse, state.multipliers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class Arrays:
         As in :class:`cosolve.instances.orienteering.OPTWVPInstance`, restricted to ``places``.
     is_integral
         Whether every profit is an integer.
+    margin
+        What windows and horizon may be off by: bounds must hold for routes that miss them by no more.
     """
 
     places: np.ndarray
@@ -40,6 +42,22 @@ class Arrays:
     segment_length: np.ndarray
     segment_rate: np.ndarray
     is_integral: bool
+    margin: float = 0.0
+
+    def widened(self) -> Arrays:
+        """Windows and horizon later by the margin: what holds for all routes of these holds whatever the rounding."""
+        closes, horizon = self.closes + self.margin, self.horizon + self.margin
+        return replace(self, closes=closes, horizon=horizon, margin=0.0)
+
+    def worth_of(self, time: float) -> float:
+        """
+        Most profit that any route gains if windows and horizon close so much later.
+
+        That lifts what each interval of :mod:`cosolve.search.service_times` holds by as much, so the services of any k
+        customers by k times that at most.
+        """
+        has_segments = np.diff(self.segment_ptr) > 0
+        return time * float(self.segment_rate[self.segment_ptr[:-1][has_segments]].sum())
 
     @property
     def worth(self) -> np.ndarray:
@@ -80,16 +98,18 @@ def prepare(
     prize: np.ndarray,
     is_integral: bool,
     is_metric: bool,
+    margin: float = 0.0,
 ) -> Arrays:
     """
     Drop customers that can't be visited even alone or are of no use; count times from the earliest start.
 
-    ``is_metric`` says that no detour is shorter than the direct way, which saves the search for them.
+    ``is_metric`` says that no detour is shorter than the direct way, which saves the search for them. Customers that
+    miss a limit by no more than ``margin`` stay.
     """
     begin = float(opens[0])
     least = travel if is_metric else shortest(np.ascontiguousarray(travel, np.float64))
     arrival = np.maximum(begin + least[0], opens)
-    possible = (arrival <= closes + 1e-9) & (arrival + service + least[:, 0] <= horizon + 1e-9)
+    possible = (arrival <= closes + margin) & (arrival + service + least[:, 0] <= horizon + margin)
     worth = prize + np.add.reduceat(np.append(segment_rate, 0.0), segment_ptr[:-1]) * (np.diff(segment_ptr) > 0)
     for k in np.flatnonzero(possible & (worth <= 0)):
         # Nothing to earn: of use only where the way over this place is shorter than the direct one.
@@ -111,4 +131,5 @@ def prepare(
         segment_length=segment_length[chosen],
         segment_rate=segment_rate[chosen],
         is_integral=is_integral,
+        margin=margin,
     )

@@ -17,6 +17,7 @@ def arrays_of(instance: OPTWVPInstance) -> orienteering.Arrays:
         prize=instance.prize,
         is_integral=instance.is_integral,
         is_metric=instance.distances.metric is Metric.EXACT_2D,
+        margin=instance.time_margin,
     )
 
 

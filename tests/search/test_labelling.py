@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from orienteering_cases import instances, optimum, random_instance, value
 
 import cosolve
-from cosolve.instances.orienteering import OPTWVPInstance
+from cosolve.instances.distances import Distances
+from cosolve.instances.orienteering import OPTWInstance, OPTWVPInstance
 from cosolve.search import label_passes, orienteering_local
 from cosolve.search.label_passes import ExactSearch, nearest, repeats, without_repeats
 from cosolve.search.time_grid import TimeGrid
@@ -205,3 +206,19 @@ def test_too_many_places_are_left_to_local_search(monkeypatch):
     assert result.objective > 0
     assert result.stats["passes"] == 0
     assert "no proof is tried" in result.message
+
+
+def test_shortened_routes_that_are_late_are_not_offered():
+    """Without a visit the way may be longer where the triangle inequality does not hold: the judge was shown it."""
+    travel = np.array([[0.0, 1, 9, 9], [9, 0, 1, 9], [1, 1, 0, 9], [9, 9, 9, 0]])
+    instance = OPTWInstance(
+        distances=Distances.from_matrix(travel), opens=np.zeros(4), closes=np.full(4, 5.0), horizon=5.0,
+        prize=np.array([0.0, 3, 3, 3]),
+    )  # fmt: skip
+    shown = []
+    log = Log(instance)
+    search = log.search()
+    search._report = lambda route: shown.append(route) or 0.0
+    search._offer(np.array([2]))
+    search._offer(np.array([1, 2]))
+    assert [route.tolist() for route in shown] == [[1, 2]]

@@ -7,8 +7,11 @@ import pytest
 from orienteering_cases import optimum, random_instance
 
 import cosolve
+from cosolve.core.metric import Metric
 from cosolve.core.result import Status
 from cosolve.core.solver import Feature, solvers
+from cosolve.instances.distances import Distances
+from cosolve.instances.orienteering import TOLERANCE, OPTWInstance, OPTWRoute, OPTWVPInstance, evaluate
 
 #: Optima proven by Righini and Salani's decremental state space relaxation (1xx, pr01-pr05), and best known values
 #: (c201, r201, pr10, pr11) that the search proves.
@@ -105,3 +108,69 @@ def test_impossible_options_are_refused(solver, options, message):
     """Before the search."""
     with pytest.raises(ValueError, match=message):
         cosolve.solve(cosolve.generate("optw", "uniform", size=5), solver, options=options)
+
+
+def _there_and_back(lateness: float) -> tuple[OPTWInstance, OPTWRoute]:
+    """One customer, and the route to him that is back so long after the horizon."""
+    way = 2**0.5
+    instance = OPTWInstance(
+        distances=Distances.from_coords(np.array([[0.0, 0], [1, 1]]), Metric.EXACT_2D),
+        opens=np.zeros(2), closes=np.full(2, 9.0), horizon=2 * way - lateness, prize=np.array([0.0, 10]),
+    )  # fmt: skip
+    return instance, OPTWRoute(customers=np.array([1]), start=np.array([way]), duration=np.zeros(1))
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("lateness", [1.25e-7, 9e-7])
+def test_what_the_judge_takes_for_in_time_is_found_and_proven(name, lateness):
+    """Proofs with a slack of 1e-9 said that nothing can be earned, while the judge, who allows 1e-6, took the route."""
+    instance, route = _there_and_back(lateness)
+    assert evaluate(instance, route).feasible
+    result = cosolve.solve(instance, name, time_limit=10)
+    assert result.objective == 10
+    assert result.bound is None or result.bound == 10
+
+
+@pytest.mark.parametrize("name", ["labelling", "local-search", "highs", "scip", "auto"])
+@pytest.mark.parametrize("lateness", [TOLERANCE - 1e-9, TOLERANCE, TOLERANCE + 1e-9])
+def test_where_the_judge_takes_a_route_by_its_last_digits_nothing_is_proven_against_it(name, lateness):
+    """The kernels add times up in another order than the judge: within that noise there is a bound but no proof."""
+    instance, _ = _there_and_back(lateness)
+    result = cosolve.solve(instance, name, time_limit=10)
+    assert result.bound >= 10 or result.objective == 10
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e3 / 3, 1e7 / 3])
+def test_tight_routes_are_found_whatever_the_unit_of_time(unit):
+    """At 1e7 rounding exceeds 1e-9: routes that fill the horizon exactly were lost, and less was proven optimal."""
+    for seed in range(20):
+        # One order alone is in time, and that to the instant: at each window and at the horizon.
+        rng = np.random.default_rng(seed)
+        legs, service = rng.integers(1, 12, 6).astype(float), np.append(0.0, rng.integers(0, 5, 5))
+        travel = np.full((6, 6), 99.0)
+        travel[np.arange(6), (np.arange(6) + 1) % 6] = legs
+        at = np.cumsum(legs) + np.append(0.0, np.cumsum(service[1:]))
+        instance = OPTWInstance(
+            distances=Distances.from_matrix(travel * unit), opens=np.zeros(6),
+            closes=np.append(9.0, at[:-1]) * unit, horizon=at[-1] * unit,
+            prize=np.array([0.0, 1, 1, 1, 1, 1]), min_service=service * unit,
+        )  # fmt: skip
+        result = cosolve.solve(instance, "labelling", time_limit=20)
+        assert result.objective == 5, seed
+        assert result.status is Status.OPTIMAL, seed
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e5 / 3, 1e7 / 3])
+def test_service_times_that_use_up_the_slack_pass_the_judge(unit):
+    """Where profits grow with time the best route always ends at the limit: slacks that add up would break it there."""
+    for seed in range(40):
+        instance = random_instance(seed, 6, fixed=False)
+        scaled = OPTWVPInstance(
+            distances=Distances.from_matrix(instance.distances.dense() * unit), opens=instance.opens * unit,
+            closes=instance.closes * unit, horizon=instance.horizon * unit, prize=instance.prize,
+            min_service=instance.min_service * unit, segment_ptr=instance.segment_ptr,
+            segment_length=instance.segment_length * unit, segment_rate=instance.segment_rate / unit,
+        )  # fmt: skip
+        result = cosolve.solve(scaled, "labelling", time_limit=20)
+        assert result.status is Status.OPTIMAL, seed
+        assert result.objective == pytest.approx(optimum(instance), abs=1e-5), seed

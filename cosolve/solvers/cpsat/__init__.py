@@ -54,6 +54,8 @@ class Model:
         Solution to values of ``variables``, for a warm start; ``None`` if there is none.
     scale, offset
         ``objective * scale + offset`` of the model is the objective of the instance.
+    bound_slack
+        What the judge's slack may add to the objective of the model's best solution.
     bound_is_valid
         Whether the model is exact, so that its bound and its INFEASIBLE hold for the instance: False if data
         had to be rounded or choices were left out.
@@ -65,7 +67,12 @@ class Model:
     encode: Callable[[Any], Sequence[int]] | None = None
     scale: float = 1.0
     offset: float = 0.0
+    bound_slack: float = 0.0
     bound_is_valid: bool = True
+
+    def bound(self, value: float) -> float:
+        """A bound of the model as one of the instance."""
+        return value * self.scale + self.offset + self.bound_slack
 
 
 @dataclass(frozen=True)
@@ -208,7 +215,7 @@ def run(
     workers = max(options.workers, threads)
     _set_parameters(solver.parameters, options, workers, threads, seed, monitor)
     if model.bound_is_valid:
-        solver.best_bound_callback = lambda bound: monitor.report_bound(bound * model.scale + model.offset)
+        solver.best_bound_callback = lambda bound: monitor.report_bound(model.bound(bound))
     if logger.isEnabledFor(logging.DEBUG):
         solver.parameters.log_search_progress = True
         solver.parameters.log_to_stdout = False
@@ -226,7 +233,7 @@ def run(
         message = "CP-SAT closed a rounded model: no proof for the instance itself."
     elif model.bound_is_valid and status in (Status.OPTIMAL, Status.FEASIBLE):
         # Without a solution this may be a meaningless default; the callback has reported the real bounds.
-        monitor.report_bound(solver.best_objective_bound * model.scale + model.offset)
+        monitor.report_bound(model.bound(solver.best_objective_bound))
     stats = {
         "workers": workers,
         "branches": solver.num_branches,

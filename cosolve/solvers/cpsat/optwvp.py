@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
+from cosolve.instances.orienteering import TOLERANCE, OPTWVPInstance, TimedRoute
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.formulations.optwvp import Frame
 from cosolve.solvers.orienteering import timed
@@ -32,8 +32,10 @@ def build(instance: OPTWVPInstance) -> Model:
     frame = Frame.of(instance)
     a = frame.arrays
     n = len(a.places)
-    # Lengths that earn in part make times of service real numbers, whatever the data.
-    times = np.concatenate(([a.horizon], a.travel.ravel(), a.opens, a.closes, a.service, a.segment_length))
+    # Lengths that earn in part make times of service real numbers, whatever the data. Whether these are whole is asked
+    # without the judge's slack, which is less than any step of whole numbers.
+    limits = np.append(a.closes, a.horizon) - instance.time_slack
+    times = np.concatenate((limits, a.travel.ravel(), a.opens, a.service, a.segment_length))
     unit, is_exact = _unit(times, max(a.horizon, 1e-9) / TIME_STEPS)
     travel = _up(a.travel / unit)
     service = _up(a.service / unit)
@@ -77,7 +79,16 @@ def build(instance: OPTWVPInstance) -> Model:
         visits = np.empty(0, np.int64) if known is None else known[0]
         return [int(used) for used in frame.used_arcs(visits)]
 
-    return Model(model, arcs, decode, encode, scale=step, bound_is_valid=is_exact and is_whole)
+    # Whole numbers leave the slack unused, the service times that are sought for the route do not.
+    return Model(
+        model,
+        arcs,
+        decode,
+        encode,
+        scale=step,
+        bound_slack=a.worth_of(TOLERANCE),
+        bound_is_valid=is_exact and is_whole,
+    )
 
 
 def _unit(values: np.ndarray, coarse: float) -> tuple[float, bool]:

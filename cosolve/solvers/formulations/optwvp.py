@@ -68,8 +68,8 @@ class Frame:
         cap = a.service + np.bincount(np.repeat(np.arange(n), np.diff(a.segment_ptr)), a.segment_length, n)
         leave = first + a.service
         leave[0] = 0.0
-        fits = leave[:, None] + a.travel <= last + 1e-9
-        fits[:, 0] = leave + a.travel[:, 0] <= a.horizon + 1e-9
+        fits = leave[:, None] + a.travel <= last + a.margin
+        fits[:, 0] = leave + a.travel[:, 0] <= a.horizon + a.margin
         np.fill_diagonal(fits, False)
         tails, heads = np.nonzero(fits)
         if len(tails) > MAX_ARCS:
