@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from time import perf_counter
 from types import SimpleNamespace
@@ -138,7 +142,7 @@ def test_warm_start_is_a_hint_for_cp_sat(monkeypatch):
     instance = cosolve.generate("milp", "steiner-triple", n=9)
     models = []
 
-    def remember(it):
+    def remember(it, monitor):
         models.append(build(it))
         return models[-1]
 
@@ -211,3 +215,40 @@ def test_milp_that_cp_sat_would_have_to_round_is_refused(instance, message):
     """A rounded model proves nothing, and silently rounded coefficients give solutions that are none."""
     with pytest.raises(cosolve.UnsupportedProblemError, match=message):
         cosolve.solve(instance, "cpsat")
+
+
+_INTERRUPTED = """
+import cosolve
+
+instance = cosolve.generate("fjsp", "sd2", seed=1, jobs=15, machines=8, operations=8)
+result = cosolve.solve(instance, "cpsat", time_limit=60, on_incumbent=lambda it: print("found", flush=True))
+print(result.status.value, result.limit.value, cosolve.judge(instance, result.solution).feasible)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
+def test_ctrl_c_while_it_searches_keeps_the_best():
+    """CP-SAT's own handler of the signal called into our threads and the process died with all that was found."""
+    with subprocess.Popen([sys.executable, "-c", _INTERRUPTED], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "found\n"
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read().splitlines()[-1] == "feasible interrupted True"
+        assert process.wait(20) == 0
+
+
+def test_the_end_of_its_own_clock_is_a_limit():
+    """No proof and no limit would say that there was nothing left to do."""
+    instance = cosolve.generate("fjsp", "sd2", seed=1, jobs=15, machines=8, operations=8)
+    result = cosolve.solve(instance, "cpsat", time_limit=60, options={"deterministic_time": 0.01})
+    assert (result.status, result.limit) == (cosolve.Status.FEASIBLE, cosolve.Limit.TIME)
+
+
+def test_reductions_of_steiner_trees_heed_the_clock():
+    """They went on for ten seconds after a limit of one, and the run was left behind without a tree."""
+    instance = cosolve.generate("stp", "hypercube", seed=1, dimensions=10)
+    result = cosolve.solve(instance, "cpsat", time_limit=1)
+    assert result.objective is not None
+    assert result.limit is cosolve.Limit.TIME
+    assert "did not stop" not in result.message

@@ -15,7 +15,7 @@ import numpy as np
 
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
-from cosolve.core.result import Status
+from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.solvers.compiled import small_instances
 from cosolve.solvers.packages import availability
@@ -114,10 +114,11 @@ class CpSatOptions:
 
 class CpSat(Solver):
     """
-    CP-SAT on the model that ``build(instance)`` of the problem's module makes.
+    CP-SAT on the model that ``build(instance, monitor)`` of the problem's module makes.
 
-    Each module here has ``build(instance) -> Model``. A rounded model (``bound_is_valid=False``) passes up its
-    solutions, never its bound, its OPTIMAL or its INFEASIBLE.
+    Each module here has ``build(instance, monitor=None) -> Model``; once ``monitor.should_stop()`` its model may be
+    anything. A rounded model (``bound_is_valid=False``) passes up its solutions, never its bound, its OPTIMAL or its
+    INFEASIBLE.
     """
 
     name = "cpsat"
@@ -155,7 +156,9 @@ class CpSat(Solver):
         if monitor.should_stop():
             return Outcome()
         started = perf_counter()
-        model = _build(instance)
+        model = _build(instance, monitor)
+        if monitor.should_stop():
+            return Outcome(build_time=perf_counter() - started)
         if initial is not None and model.encode is not None:
             model.model.clear_hints()
             for variable, value in zip(model.variables, model.encode(initial), strict=True):
@@ -166,8 +169,8 @@ class CpSat(Solver):
         return run(model, monitor, seed=seed, threads=threads, options=options, build_time=build_time)
 
 
-def _build(instance: Any) -> Model:
-    return importlib.import_module(f"cosolve.solvers.cpsat.{instance.problem}").build(instance)
+def _build(instance: Any, monitor: Monitor | None = None) -> Model:
+    return importlib.import_module(f"cosolve.solvers.cpsat.{instance.problem}").build(instance, monitor)
 
 
 @cache
@@ -225,6 +228,8 @@ def run(
     if errors:
         raise errors[0]
     status = _STATUS.get(solver.status_name(native), Status.UNKNOWN)
+    # Without a proof it was a limit: one of the monitor's, which knows better, or CP-SAT's own clock.
+    limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) else None
     message = ""
     if status is Status.ERROR:
         message = f"CP-SAT rejects the model: {model.model.validate().strip() or solver.solution_info()}"
@@ -241,7 +246,7 @@ def run(
         "deterministic_time": solver.deterministic_time,
         "native_status": solver.status_name(native),
     }
-    return Outcome(status=status, build_time=build_time, stats=stats, message=message)
+    return Outcome(status=status, limit=limit, build_time=build_time, stats=stats, message=message)
 
 
 def _set_parameters(
@@ -249,6 +254,8 @@ def _set_parameters(
 ) -> None:
     parameters.num_workers = workers
     parameters.random_seed = seed % (2**31 - 1)
+    # CP-SAT's own handler of Ctrl-C would take it from everyone else in the process.
+    parameters.catch_sigint_signal = False
     parameters.cp_model_presolve = options.presolve
     parameters.interleave_search = options.interleave
     # Workers of one batch run side by side and call back in any order.

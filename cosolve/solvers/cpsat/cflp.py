@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cosolve.core.errors import UnsupportedProblemError
+from cosolve.core.monitor import Monitor
 from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.solvers.cpsat import Model
 
@@ -17,7 +18,7 @@ MAX_PAIRS = 200_000
 _STEPS, _COST_STEPS = 1000, 10_000_000
 
 
-def build(instance: CFLPInstance) -> Model:
+def build(instance: CFLPInstance, monitor: Monitor | None = None) -> Model:
     """
     Amounts in whole units; costs are rounded, so its bound is none of the instance.
 

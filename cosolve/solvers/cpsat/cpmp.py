@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cosolve.core.errors import UnsupportedProblemError
+from cosolve.core.monitor import Monitor
 from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.solvers.cpsat import Model
 
@@ -17,7 +18,7 @@ MAX_NODES = 1000
 _STEPS = 1_000_000
 
 
-def build(instance: CPMPInstance) -> Model:
+def build(instance: CPMPInstance, monitor: Monitor | None = None) -> Model:
     """
     Every node at one open median, p medians, loads within capacities.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosolve.core.errors import UnsupportedProblemError
+from cosolve.core.monitor import Monitor
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.cpsat import Model
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 MAX_CUSTOMERS = 200
 
 
-def build(instance: VehicleRoutingInstance) -> Model:
+def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> Model:
     """
     Model of a cvrp, acvrp, vrptw or acvrptw; its bound holds if all its data are whole numbers.
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from cosolve.core.monitor import Monitor
 from cosolve.instances.fjsp import FJSPInstance, Schedule
 from cosolve.search import fjsp as kernel
 from cosolve.search.fjsp_bound import lower_bound
@@ -14,7 +15,7 @@ from cosolve.solvers.cpsat import Model
 from cosolve.solvers.greedy.fjsp import best_dispatch, prepare
 
 
-def build(instance: FJSPInstance) -> Model:
+def build(instance: FJSPInstance, monitor: Monitor | None = None) -> Model:
     """
     Start of each operation; where it has several machines, a literal and an optional interval for each.
 

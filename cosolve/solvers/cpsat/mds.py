@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cosolve.core.monitor import Monitor
 from cosolve.instances.graphs import MDSInstance, NodeSet
 from cosolve.search.mds_reduce import greedy
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.local_search.mds import make_cover
 
 
-def build(instance: MDSInstance) -> Model:
+def build(instance: MDSInstance, monitor: Monitor | None = None) -> Model:
     """A literal for each candidate, a clause for each row, and a greedy cover as hint."""
     from ortools.sat.python import cp_model
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cosolve.core.errors import UnsupportedProblemError
+from cosolve.core.monitor import Monitor
 from cosolve.instances.milp import TOLERANCE, MILPInstance, Values
 from cosolve.solvers.cpsat import Model
 
@@ -18,7 +19,7 @@ _SCALES = tuple(10.0**k for k in range(13))
 _MAX_ACTIVITY = 2.0**60
 
 
-def build(instance: MILPInstance) -> Model:
+def build(instance: MILPInstance, monitor: Monitor | None = None) -> Model:
     """
     Rows times a power of ten that makes their coefficients whole; nothing is rounded, so that proofs hold.
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cosolve.core.monitor import Monitor
 from cosolve.instances.graphs import MISInstance, NodeSet
 from cosolve.search.mis_reduce import edge_clique_cover, greedy
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.local_search.mis import cover_cliques, make_kernel
 
 
-def build(instance: MISInstance) -> Model:
+def build(instance: MISInstance, monitor: Monitor | None = None) -> Model:
     """
     A literal for each kernel node, at-most-one over cliques that hold all edges, and a greedy solution as hint.
 

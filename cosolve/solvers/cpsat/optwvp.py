@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cosolve.core.monitor import Monitor
 from cosolve.instances.orienteering import TOLERANCE, OPTWVPInstance, TimedRoute
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.formulations.optwvp import Frame
@@ -16,7 +17,7 @@ from cosolve.solvers.orienteering import timed
 TIME_STEPS, PROFIT_STEPS = 100_000, 10_000
 
 
-def build(instance: OPTWVPInstance) -> Model:
+def build(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Model:
     """
     Arcs, starts and served time. Travel is rounded up and windows inward, so that routes of the model are feasible.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cosolve.core.monitor import Monitor
 from cosolve.instances.stp import EdgeSet, STPInstance
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.formulations.stp import Arborescence, prepare
@@ -14,7 +15,7 @@ from cosolve.solvers.formulations.stp import Arborescence, prepare
 _LARGEST = 10_000_000
 
 
-def build(instance: STPInstance) -> Model:
+def build(instance: STPInstance, monitor: Monitor | None = None) -> Model:
     """
     Model with a Boolean per arc and a rank per node, for reduced graphs of up to some thousand edges.
 
@@ -23,7 +24,7 @@ def build(instance: STPInstance) -> Model:
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
-    frame = prepare(instance, None)
+    frame = prepare(instance, monitor)
     if frame is None:
         model.add_bool_or([])
         return Model(model, [], lambda values: EdgeSet(edges=np.empty((0, 2), np.int64)))
@@ -34,6 +35,8 @@ def build(instance: STPInstance) -> Model:
         return Model(model, [constant], lambda values: frame.best(), lambda solution: [1], offset=weight)
     graph = frame.graph
     num_arcs = 2 * len(graph.ends)
+    if monitor is not None and monitor.should_stop():
+        return Model(model, [], lambda values: frame.best())
     arcs = [model.new_bool_var(f"arc{a}") for a in range(num_arcs)]
     tails, heads = graph.ends.reshape(-1), graph.ends[:, ::-1].reshape(-1)
     ranks = [model.new_int_var(0, graph.num_nodes - 1, f"rank{v}") for v in range(graph.num_nodes)]

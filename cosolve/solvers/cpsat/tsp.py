@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cosolve.core.monitor import Monitor
 from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.search.tours import candidates, greedy_edge, shortest_tour
 from cosolve.search.tsp import renumber
@@ -21,7 +22,7 @@ _CANDIDATES = 10
 _SCALED = 1e7
 
 
-def build(instance: TSPInstance) -> Model:
+def build(instance: TSPInstance, monitor: Monitor | None = None) -> Model:
     """
     Circuit constraint over arcs.
 
