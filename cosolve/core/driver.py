@@ -336,9 +336,12 @@ def _conclude(
     limit = monitor.limit or outcome.limit
     notes = [message] if message else []
     objective = None if best is None else best.objective
+    if status is Status.UNBOUNDED and bound is not None:
+        notes.append(f"the solver says unbounded, yet it has reported a bound of {bound:.12g}.")
+        status, bound = Status.FEASIBLE, None
     if best is not None and bound is not None:
         sign = 1.0 if instance.sense == "min" else -1.0
-        if sign * (bound - best.objective) > 0 and not proves(bound, best.objective, instance.is_integral):
+        if sign * (bound - best.objective) > 0 and not proves(instance, bound, best.objective):
             notes.append(f"the solver's bound {bound:.12g} contradicts the verified objective {best.objective:.12g}.")
             bound, status = None, Status.ERROR if status is Status.ERROR else Status.FEASIBLE
         elif sign * (bound - best.objective) > 0:
@@ -351,7 +354,7 @@ def _conclude(
     elif status in (Status.INFEASIBLE, Status.INFEASIBLE_OR_UNBOUNDED):
         notes.append(f"the solver says {status.value}, yet a verified solution is known.")
         status = Status.FEASIBLE
-    elif bound is not None and proves(bound, best.objective, instance.is_integral):
+    elif bound is not None and proves(instance, bound, best.objective):
         status = Status.OPTIMAL if status is not Status.ERROR else status
         bound = best.objective
     elif status is Status.OPTIMAL:

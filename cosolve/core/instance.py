@@ -104,6 +104,11 @@ def flags(values: Any, what: str) -> np.ndarray:
     return frozen_array(raw, np.bool_)
 
 
+def largest(*arrays: np.ndarray) -> float:
+    """Largest absolute value among finite ones; 0 if there are none."""
+    return max((float(np.abs(array).max(initial=0.0, where=np.isfinite(array))) for array in arrays), default=0.0)
+
+
 def plain_zeros(array: np.ndarray) -> np.ndarray:
     """The array itself, or a frozen copy with 0.0 for every -0.0, which is equal but gives another digest."""
     if not (np.signbit(array) & (array == 0)).any():
@@ -182,6 +187,15 @@ class Instance(ReadOnly):
     def is_integral(self) -> bool:
         """Whether every feasible solution has an integer objective value, so that bounds may be rounded."""
         return False
+
+    @property
+    def magnitude(self) -> float:
+        """
+        Size of the largest number that objective values are sums of: a cost, a distance, a profit.
+
+        It tells rounding noise from differences where objective values themselves are small, or cancel out.
+        """
+        return 1.0
 
     @cached_property
     def digest(self) -> str:

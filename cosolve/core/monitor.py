@@ -17,22 +17,22 @@ from cosolve.core.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 
-#: Two objective values closer than this, relative to the larger or absolute below 1, count as equal.
+#: Two objective values closer than this, relative to the larger, count as equal; see :func:`is_close` for small ones.
 TOLERANCE = 1e-6
 
 
-def is_close(a: float, b: float) -> bool:
-    """Equal within :data:`TOLERANCE`."""
-    return abs(a - b) <= TOLERANCE * max(1.0, abs(a), abs(b))
+def is_close(instance: Instance, a: float, b: float) -> bool:
+    """Whether objective values are equal within :data:`TOLERANCE` of the larger, or of the magnitude up to 1."""
+    return abs(a - b) <= TOLERANCE * max(min(1.0, instance.magnitude), abs(a), abs(b))
 
 
-def proves(bound: float, objective: float, is_integral: bool) -> bool:
+def proves(instance: Instance, bound: float, objective: float) -> bool:
     """
     Whether a bound shows an objective to be optimal.
 
     Integer objectives leave no room for a relative tolerance: at ten million it would hide ten units.
     """
-    return abs(bound - objective) < 0.5 if is_integral else is_close(bound, objective)
+    return abs(bound - objective) < 0.5 if instance.is_integral else is_close(instance, bound, objective)
 
 
 class Monitor:
@@ -112,7 +112,7 @@ class Monitor:
         """Whether objective and bound meet: nothing is left to do."""
         if self.best is None or self.bound is None:
             return False
-        return proves(self.bound, self.best.objective, self._is_integral)
+        return proves(self.instance, self.bound, self.best.objective)
 
     # -- solutions and bounds -----------------------------------------------------------------------------
 

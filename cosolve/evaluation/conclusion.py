@@ -200,7 +200,7 @@ def _judge(ready: Ready, handed: Handed) -> tuple[float | None, tuple[str, ...],
         solution = from_arrays(ready.task.case.problem, handed.arrays)
         verdict = judge(ready.instance, solution)
         seen = handed.objective
-        if verdict.objective is not None and (seen is None or not is_close(verdict.objective, seen)):
+        if verdict.objective is not None and (seen is None or not is_close(ready.instance, verdict.objective, seen)):
             return None, (), f"the judge sees an objective of {verdict.objective}, its own process saw {seen}."
         if ready.task.judge != "strict":
             verdict = judge(ready.instance, solution, ready.task.judge)
@@ -234,7 +234,7 @@ def _bound(ready: Ready, evidence: Evidence, objective: float | None) -> tuple[f
         return None, True  # the driver refuses a bound for no other reason
     if told is not None and objective is not None:
         sign = 1.0 if ready.instance.sense == "min" else -1.0
-        if proves(told, objective, ready.instance.is_integral):
+        if proves(ready.instance, told, objective):
             return objective, False
         if sign * (told - objective) > 0:
             return None, True
@@ -282,7 +282,7 @@ def _is_proven_in_time(ready: Ready, evidence: Evidence, status: Status) -> bool
     told, handed = _told_bound(evidence), evidence.handed
     if status is not Status.OPTIMAL or told is None or handed is None or handed.objective is None:
         return False
-    return proves(told, handed.objective, ready.instance.is_integral)
+    return proves(ready.instance, told, handed.objective)
 
 
 def _version(solver: str) -> str:

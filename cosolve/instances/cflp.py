@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, flags, frozen_array, plain_zeros
+from cosolve.core.instance import Instance, Solution, flags, frozen_array, largest, plain_zeros
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 
@@ -75,6 +75,11 @@ class CFLPInstance(Instance):
     def size(self) -> int:
         """The larger of the numbers of facilities and customers."""
         return max(self.num_facilities, self.num_customers)
+
+    @cached_property
+    def magnitude(self) -> float:
+        """Of the largest cost."""
+        return largest(self.fixed_cost, self.cost)
 
     @cached_property
     def total_demand(self) -> float:

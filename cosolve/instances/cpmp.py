@@ -78,6 +78,11 @@ class CPMPInstance(Instance):
         """Whether all distances are integers."""
         return self.distances.is_integral
 
+    @property
+    def magnitude(self) -> float:
+        """Of the largest distance."""
+        return self.distances.magnitude
+
     @cached_property
     def load_limit(self) -> np.ndarray:
         """(n,) largest load as a median: the capacity, plus slack for sums where demands are no whole numbers."""

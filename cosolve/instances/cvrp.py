@@ -87,6 +87,11 @@ class VehicleRoutingInstance(Instance):
         """Whether all distances are integers."""
         return self.distances.is_integral
 
+    @property
+    def magnitude(self) -> float:
+        """Of the largest distance."""
+        return self.distances.magnitude
+
     @cached_property
     def customers(self) -> np.ndarray:
         """0-based node indices of the customers, in order."""

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from cosolve.core.instance import ReadOnly, freeze, frozen_array, plain_zeros
+from cosolve.core.instance import ReadOnly, freeze, frozen_array, largest, plain_zeros
 from cosolve.core.jit import jit
 from cosolve.core.metric import Metric, distance, geo_radians
 
@@ -134,6 +134,13 @@ class Distances(ReadOnly):
         if self.metric == Metric.MATRIX:
             return bool((self.matrix == np.rint(self.matrix)).all())
         return self.metric.is_integral
+
+    @cached_property
+    def magnitude(self) -> float:
+        """The largest finite distance, or the diagonal of the box of all coordinates."""
+        if self.metric == Metric.MATRIX:
+            return largest(self.matrix)
+        return float(np.hypot(*np.ptp(self.coords, axis=0))) if len(self.coords) else 0.0
 
     def dense(self) -> np.ndarray:
         """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, flags, frozen_array, plain_zeros
+from cosolve.core.instance import Instance, Solution, flags, frozen_array, largest, plain_zeros
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -191,12 +191,17 @@ class MILPInstance(Instance):
         """Number of columns."""
         return len(self.cost)
 
-    @property
+    @cached_property
     def is_integral(self) -> bool:
         """Whether every column with a cost is integer, and so is its cost."""
         used = self.cost != 0
         whole = self.cost == np.rint(self.cost)
         return bool((self.is_integer | ~used).all() and whole.all() and self.offset == round(self.offset))
+
+    @cached_property
+    def magnitude(self) -> float:
+        """Of the largest cost."""
+        return largest(self.cost)
 
 
 def families(names: Iterable[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Sense, Solution, frozen_array, plain_zeros
+from cosolve.core.instance import Instance, Sense, Solution, frozen_array, largest, plain_zeros
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 from cosolve.instances.distances import Distances
@@ -137,6 +137,11 @@ class OPTWVPInstance(Instance):
     def is_integral(self) -> bool:
         """Whether profits come from visits alone and are integers."""
         return not len(self.segment_rate) and bool((self.prize == np.rint(self.prize)).all())
+
+    @cached_property
+    def magnitude(self) -> float:
+        """Of the largest profit of a visit or a segment."""
+        return largest(self.prize, self.segment_rate * self.segment_length)
 
     @cached_property
     def time_noise(self) -> float:

@@ -113,6 +113,11 @@ class RegressionTreeInstance(Instance):
         residuals = (self.y - mean) ** 2
         return float(residuals.sum() if self.weights is None else residuals @ self.weights)
 
+    @cached_property
+    def magnitude(self) -> float:
+        """Of the error without any split."""
+        return self.baseline
+
     @property
     def penalty(self) -> float:
         """Price of a split in units of the objective."""

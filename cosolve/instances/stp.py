@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros, whole_number
+from cosolve.core.instance import Instance, Solution, frozen_array, largest, plain_zeros, whole_number
 from cosolve.core.jit import jit
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.union_find import find
@@ -89,6 +89,11 @@ class STPInstance(Instance):
     def is_integral(self) -> bool:
         """Whether all weights are integers."""
         return bool((self.weights == np.rint(self.weights)).all())
+
+    @cached_property
+    def magnitude(self) -> float:
+        """Of the largest weight."""
+        return largest(self.weights)
 
     @cached_property
     def first_edge(self) -> np.ndarray:

@@ -52,6 +52,11 @@ class TSPInstance(Instance):
         """Whether all distances are integers."""
         return self.distances.is_integral
 
+    @property
+    def magnitude(self) -> float:
+        """Of the largest distance."""
+        return self.distances.magnitude
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ATSPInstance(TSPInstance):

@@ -208,6 +208,7 @@ class _Run:
             )
         except Exception as error:  # one part failing must not lose what the others found or still can find
             outcome = Outcome(status=Status.ERROR, message=f"{stage.solver}: {type(error).__name__}: {error}")
+        monitor.close()
         self._outcomes.append((stage.solver, perf_counter() - start, outcome))
         if is_in_chain:
             self._limit = outcome.limit  # of the last: what ended the run, where the clock has not yet struck

@@ -52,7 +52,13 @@ _STATUS = {
     "kUnknown": Status.UNKNOWN,
 }
 
-_LIMIT = {"kTimeLimit": Limit.TIME, "kSolutionLimit": Limit.NODE, "kMemoryLimit": Limit.MEMORY}
+_LIMIT = {
+    "kTimeLimit": Limit.TIME,
+    "kMemoryLimit": Limit.MEMORY,
+    "kIterationLimit": Limit.ITERATION,
+    "kObjectiveBound": Limit.TARGET,
+    "kObjectiveTarget": Limit.TARGET,
+}
 
 #: Integrality and rows: below the judge's 1e-6, so that rounded values still pass.
 _FEASIBILITY = 1e-7
@@ -73,7 +79,8 @@ class HighsOptions:
         Share of the work of branch and bound that goes to primal heuristics, in [0, 1]; ``None`` for the
         default of HiGHS (0.05).
     native
-        Further options of HiGHS by their own names; they win over everything set here.
+        Further options of HiGHS by their own names; they win over everything set here. With ``objective_bound``
+        nothing counts as proven.
     """
 
     presolve: bool = True
@@ -139,7 +146,8 @@ class Highs(FormulationSolver):
         else:
             outcome = engine.solve_once()
         engine.incumbents.repair()
-        if outcome.status is Status.OPTIMAL and monitor.stop.gap > 0 and not monitor.is_proven:
+        has_gap = monitor.stop.gap > 0 or not options.native.keys().isdisjoint(("mip_rel_gap", "mip_abs_gap"))
+        if outcome.status is Status.OPTIMAL and has_gap and not monitor.is_proven:
             outcome = replace(outcome, status=Status.FEASIBLE, limit=Limit.GAP)  # "optimal" within the gap
         return replace(outcome, build_time=build_time, stats={**engine.stats, **outcome.stats})
 
@@ -171,12 +179,12 @@ class _Engine:
             self._monitor.report_bound(answer.bound)
         status = answer.status
         is_open = status is Status.INFEASIBLE_OR_UNBOUNDED or (status is Status.UNBOUNDED and model.is_integer.any())
-        if is_open and not self._monitor.should_stop():
+        if is_open:
 
             def solve(feasibility: MILPInstance) -> Status:
                 return self._run(self._load(feasibility), is_milp=True, has_bound=False).status
 
-            status = is_unbounded(model, solve)
+            status = is_unbounded(model, self._monitor, solve)
         return Outcome(status=status, limit=answer.limit, message=answer.message)
 
     def solve_relaxation(self) -> Answer:
@@ -266,6 +274,7 @@ class _Engine:
         if is_milp and self.start is not None:
             columns = np.arange(len(self.start), dtype=np.int32)
             highs.setSolution(len(columns), columns, self.start)
+        has_bound = has_bound and "objective_bound" not in self._options.native
         self._listen(highs, is_milp=is_milp, has_bound=has_bound)
         left = self._monitor.time_left()
         if left < np.inf:
@@ -291,7 +300,17 @@ class _Engine:
         elif status is Status.OPTIMAL:
             bound = info.objective_function_value
         message = "" if status not in (Status.ERROR, Status.UNKNOWN) else f"HiGHS ended with {native}."
-        return Answer(status, x, bound, _LIMIT.get(native), message)
+        if "objective_bound" in self._options.native and status is not Status.ERROR:
+            # Whatever is not better than that value was cut off: the claims are those of another model.
+            status, bound = Status.FEASIBLE, None
+        return Answer(status, x, bound, self._limit(native), message)
+
+    def _limit(self, native: str) -> Limit | None:
+        if native != "kSolutionLimit":
+            return _LIMIT.get(native)
+        # HiGHS has one word for nodes and for improving solutions.
+        has_nodes = self._monitor.stop.nodes is not None or "mip_max_improving_sols" not in self._options.native
+        return Limit.NODE if has_nodes else Limit.SOLUTION
 
     def _listen(self, highs: Any, *, is_milp: bool, has_bound: bool) -> None:
         # The raw callback: the events of highspy.Highs cost several times as much, once per simplex iteration.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
@@ -14,12 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor
+from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome, Solver
 from cosolve.core.stop import Stop
-from cosolve.instances.milp import TOLERANCE, MILPInstance
+from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.compiled import small_instances
 from cosolve.solvers.formulations import Formulation, Rows, formulate
 
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 #: Relative distance by which the value of a relaxation may be off: its backend works to 1e-7.
 BOUND_MARGIN = 1e-7
+
+#: Largest cost of a model below which all of them are scaled up.
+_SMALL = 1e-3
 
 #: Rounds of row addition without progress after which the linear relaxation is left for branch and bound.
 MAX_STALLED = 60
@@ -59,6 +63,7 @@ class FormulationSolver(Solver):
         trivial = solve_trivial(formulation, monitor)
         if trivial is not None:
             return trivial
+        formulation, monitor = scaled(formulation, monitor)
         start = start_values(formulation, initial)
         outcome = self.solve_formulation(formulation, monitor, seed=seed, threads=threads, start=start, options=options)
         return replace(outcome, build_time=formulated + outcome.build_time)
@@ -214,7 +219,7 @@ def complete(model: MILPInstance, x: np.ndarray, time_limit: float) -> np.ndarra
     return None if result.x is None else np.where(model.is_integer, whole, result.x)
 
 
-def is_unbounded(model: MILPInstance, solve: Callable[[MILPInstance], Status]) -> Status:
+def is_unbounded(model: MILPInstance, monitor: Monitor, solve: Callable[[MILPInstance], Status]) -> Status:
     """
     Which of the two "infeasible or unbounded" is.
 
@@ -225,13 +230,47 @@ def is_unbounded(model: MILPInstance, solve: Callable[[MILPInstance], Status]) -
     ----------
     model
         A MILP that a backend says is unbounded, or infeasible or unbounded.
+    monitor
+        Knows whether there is time to ask.
     solve
         Runs the backend on a MILP without objective; OPTIMAL means feasible.
     """
+    if monitor.should_stop():
+        return Status.INFEASIBLE_OR_UNBOUNDED
     answer = solve(replace(model, cost=np.zeros_like(model.cost), offset=0.0))
     if answer is Status.OPTIMAL:
         return Status.UNBOUNDED
     return Status.INFEASIBLE if answer is Status.INFEASIBLE else Status.INFEASIBLE_OR_UNBOUNDED
+
+
+def scaled(formulation: Formulation, monitor: Monitor) -> tuple[Formulation, Monitor]:
+    """
+    The formulation with costs that backends can tell from noise, and a monitor that takes their values for it.
+
+    They compare reduced costs with 1e-7 and gaps with 1e-9, so that of costs of 1e-9 any solution is optimal.
+    """
+    model = formulation.model
+    if not 0 < model.magnitude < _SMALL:
+        return formulation, monitor
+    factor = 2.0 ** -math.frexp(model.magnitude)[1]  # a power of two: nothing is rounded
+    model = replace(model, cost=model.cost * factor, offset=model.offset * factor)
+    return replace(formulation, model=model), _ScaledMonitor(monitor, factor)
+
+
+class _ScaledMonitor(StageMonitor):
+    """The whole run, told values that were multiplied by a factor."""
+
+    def __init__(self, parent: Monitor, factor: float) -> None:
+        super().__init__(parent, nodes=parent.stop.nodes)
+        self._factor = factor
+
+    def report(self, solution: Solution, objective: float | None = None) -> bool:
+        """See :meth:`Monitor.report`."""
+        return super().report(solution, None if objective is None else objective / self._factor)
+
+    def report_bound(self, bound: float) -> None:
+        """See :meth:`Monitor.report_bound`."""
+        super().report_bound(bound / self._factor)
 
 
 def solve_trivial(formulation: Formulation, monitor: Monitor) -> Outcome | None:
@@ -241,8 +280,7 @@ def solve_trivial(formulation: Formulation, monitor: Monitor) -> Outcome | None:
     Backends treat these in ways of their own: as an error, as "empty", or as a bound of 0.
     """
     model = formulation.model
-    lower = np.where(model.is_integer, np.ceil(model.col_lower - TOLERANCE), model.col_lower)
-    upper = np.where(model.is_integer, np.floor(model.col_upper + TOLERANCE), model.col_upper)
+    lower, upper = model.col_lower, model.col_upper
     if (lower > upper).any() or (model.row_lower > model.row_upper).any():
         return Outcome(status=Status.INFEASIBLE)
     if len(model.cost) and (formulation.separate is not None or len(model.row_lower)):

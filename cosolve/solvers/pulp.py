@@ -38,6 +38,14 @@ _STATUS = {
     "No Solution Found": Status.NO_SOLUTION,
 }
 
+#: Arguments of PuLP's solvers that leave a proof what it is. All else, a gap or words for the backend, may change that.
+# fmt: off
+_HARMLESS = frozenset((
+    "path", "keepFiles", "msg", "logPath", "threads", "timeLimit", "timeMode", "presolve", "cuts", "strong",
+    "warmStart",
+))
+# fmt: on
+
 
 @dataclass(frozen=True)
 class PulpOptions:
@@ -50,7 +58,8 @@ class PulpOptions:
         One of ``pulp.listSolvers()``: "PULP_CBC_CMD" (CBC, comes with PuLP), "GUROBI", "CPLEX_PY", "COPT",
         "GLPK_CMD", ... Solvers other than CBC need an installation, and maybe a licence, of their own.
     arguments
-        Further arguments of PuLP's solver class ("options", "path", ...); they win over everything set here.
+        Further arguments of PuLP's solver class ("options", "path", ...); they win over everything set here. With
+        any that may change what its "optimal" means (a gap, "options") nothing counts as proven.
     """
 
     solver: str = "PULP_CBC_CMD"
@@ -99,8 +108,10 @@ class Pulp(FormulationSolver):
             if answer.bound is not None:
                 monitor.report_bound(answer.bound)
             status = answer.status
-            if status is Status.UNBOUNDED and model.is_integer.any() and not monitor.should_stop():
-                status = is_unbounded(model, lambda it: engine.run(it, is_milp=True).status)
+            is_open = status is Status.UNBOUNDED and model.is_integer.any()
+            # CBC also says "infeasible" of models that are unbounded.
+            if is_open or (status is Status.INFEASIBLE and _may_be_unbounded(model)):
+                status = is_unbounded(model, monitor, lambda it: engine.run(it, is_milp=True).status)
             outcome = Outcome(status=status, limit=answer.limit, message=answer.message)
         engine.incumbents.repair()
         return replace(outcome, build_time=build_time, stats={"solver": options.solver, **outcome.stats})
@@ -114,6 +125,11 @@ def _check_solver(name: str) -> None:
     if not pulp.getSolver(name, msg=False).available():
         usable = ", ".join(pulp.listSolvers(onlyAvailable=True))
         raise SolverUnavailableError(f"PuLP's solver {name!r} is not installed here; usable: {usable}.")
+
+
+def _may_be_unbounded(model: MILPInstance) -> bool:
+    cost = -model.cost if model.maximize else model.cost
+    return bool(((cost > 0) & (model.col_lower == -np.inf)).any() or ((cost < 0) & (model.col_upper == np.inf)).any())
 
 
 class _Engine:
@@ -177,20 +193,23 @@ class _Engine:
         if status is Status.NO_SOLUTION and problem.status == pulp.LpStatusInfeasible:
             status = Status.INFEASIBLE  # CBC's "integer infeasible" has no word of its own in sol_status
         limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) and "timeLimit" in arguments else None
+        is_proof = self._options.arguments.keys() <= _HARMLESS
+        if status is Status.INFEASIBLE and not is_proof:
+            status = Status.UNKNOWN
         if status not in (Status.OPTIMAL, Status.FEASIBLE):
             return Answer(status, limit=limit)
         values = [variable.value() for variable in variables]
         # Solution files leave out columns at zero.
         x = np.array([0.0 if value is None else value for value in values])
         bound = None
-        if status is Status.OPTIMAL and (self._monitor.stop.gap == 0 or not is_milp):
+        if status is Status.OPTIMAL and is_proof and (self._monitor.stop.gap == 0 or not is_milp):
             # PuLP gives no bound. A proof of optimality within gap 0, as opposed to a solution found before a
             # limit, says that the solver's bound met the value of its own x. Ours comes from a file with 8
             # digits (CBC), which are exact for integers only: the bound gives way by what may be lost.
             lost = np.where((x == np.rint(x)) & (np.abs(x) < 1e8), 0.0, 5e-8 * np.abs(model.cost * x)).sum()
             bound = float(model.cost @ x) + model.offset - (-lost if model.maximize else lost)
         elif status is Status.OPTIMAL:
-            status, limit = Status.FEASIBLE, Limit.GAP
+            status, limit = Status.FEASIBLE, Limit.GAP if is_proof or "gapRel" in self._options.arguments else None
         return Answer(status, x, bound, limit)
 
     def _wait(self, work: Any) -> str:

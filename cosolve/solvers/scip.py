@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -48,6 +50,11 @@ _LIMIT = {
     "memlimit": Limit.MEMORY,
     "nodelimit": Limit.NODE,
     "totalnodelimit": Limit.NODE,
+    "stallnodelimit": Limit.NODE,
+    "gaplimit": Limit.GAP,
+    "primallimit": Limit.TARGET,
+    "sollimit": Limit.SOLUTION,
+    "bestsollimit": Limit.SOLUTION,
 }
 
 #: What SCIP takes for infinite.
@@ -122,35 +129,63 @@ class Scip(FormulationSolver):
     ) -> Outcome:
         """See :meth:`FormulationSolver.solve_formulation`."""
         started = perf_counter()
-        model = formulation.model
         incumbents = Incumbents(formulation, monitor)
-        scip, variables = _build(model, monitor, seed, options)
-        _listen(scip, variables, incumbents, monitor, has_bound=True)
-        if formulation.separate is not None:
-            _separate(scip, variables, formulation, incumbents)
-        if start is not None:
-            _add_solution(scip, variables, start)
-        build_time = perf_counter() - started
-        if monitor.should_stop():
-            return Outcome(build_time=build_time)  # also before a model whose set-up was cut short is believed
-        native, status = _run(scip, monitor, incumbents)
-        if status in (Status.OPTIMAL, Status.FEASIBLE):
-            if scip.getNSols() > 0:
-                incumbents.offer(_values(scip, variables, scip.getBestSol()), scip.getPrimalbound())
-            _report_bound(scip, monitor)
-        stats = {
-            "nodes": scip.getNTotalNodes(),
-            "lp_iterations": scip.getNLPIterations(),
-            # In per cent times seconds there; of SCIP's own bounds, from the beginning of its run.
-            "primal_dual_integral": scip.getPrimalDualIntegral() / 100.0,
-            "native_status": native,
-        }
-        is_open = status in (Status.INFEASIBLE_OR_UNBOUNDED, Status.UNBOUNDED)
-        if is_open and formulation.separate is None and not monitor.should_stop():
-            status = is_unbounded(model, lambda it: _feasibility(it, monitor, incumbents, seed, options))
+        with _opened(formulation, incumbents, monitor, seed, options, has_bound=True) as (scip, variables):
+            if start is not None:
+                _add_solution(scip, variables, start)
+            build_time = perf_counter() - started
+            if monitor.should_stop():
+                return Outcome(build_time=build_time)  # also before a model whose set-up was cut short is believed
+            native, status = _run(scip, monitor, incumbents)
+            if status in (Status.OPTIMAL, Status.FEASIBLE):
+                if scip.getNSols() > 0:
+                    incumbents.offer(_values(scip, variables, scip.getBestSol()), scip.getPrimalbound())
+                _report_bound(scip, monitor, is_final=status is Status.OPTIMAL)
+            stats = {
+                "nodes": scip.getNTotalNodes(),
+                "lp_iterations": scip.getNLPIterations(),
+                # In per cent times seconds there; of SCIP's own bounds, from the beginning of its run.
+                "primal_dual_integral": scip.getPrimalDualIntegral() / 100.0,
+                "native_status": native,
+            }
+        if status in (Status.INFEASIBLE_OR_UNBOUNDED, Status.UNBOUNDED) and formulation.separate is None:
+
+            def solve(feasibility: MILPInstance) -> Status:
+                question = replace(formulation, model=feasibility)
+                with _opened(question, incumbents, monitor, seed, options, has_bound=False) as (scip, _):
+                    return _run(scip, monitor, incumbents)[1]
+
+            status = is_unbounded(formulation.model, monitor, solve)
         incumbents.repair()
         message = f"SCIP ended with {native}." if status is Status.UNKNOWN else ""
         return Outcome(status=status, limit=_LIMIT.get(native), build_time=build_time, stats=stats, message=message)
+
+
+@contextmanager
+def _opened(
+    formulation: Formulation,
+    incumbents: Incumbents,
+    monitor: Monitor,
+    seed: int,
+    options: ScipOptions,
+    *,
+    has_bound: bool,
+) -> Iterator[tuple[Any, list[Any]]]:
+    """SCIP with the model, parameters and handlers, and its variables in the order of the columns; freed at the end."""
+    scip, variables = _build(formulation.model, monitor, seed, options)
+    listener = _listen(scip, variables, incumbents, monitor, has_bound=has_bound)
+    handlers = [listener]
+    if formulation.separate is not None:
+        handlers.append(_separate(scip, variables, formulation, incumbents))
+    try:
+        yield scip, variables
+    finally:
+        # Freed while the run still knows that it is over: left to the garbage collector, the problem would live on
+        # with its gigabytes, and be freed in the middle of another run.
+        listener.end()
+        scip.freeProb()
+        for handler in handlers:
+            handler.model = None
 
 
 def _build(model: MILPInstance, monitor: Monitor, seed: int, options: ScipOptions) -> tuple[Any, list[Any]]:
@@ -244,14 +279,6 @@ def _run(scip: Any, monitor: Monitor, incumbents: Incumbents) -> tuple[str, Stat
     return native, _STATUS.get(native, Status.UNKNOWN)
 
 
-def _feasibility(
-    model: MILPInstance, monitor: Monitor, incumbents: Incumbents, seed: int, options: ScipOptions
-) -> Status:
-    scip, variables = _build(model, monitor, seed, options)
-    _listen(scip, variables, incumbents, monitor, has_bound=False)
-    return _run(scip, monitor, incumbents)[1]
-
-
 def _values(scip: Any, variables: list[Any], solution: Any) -> np.ndarray:
     value = scip.getSolVal
     return np.array([value(solution, variable) for variable in variables])
@@ -264,43 +291,63 @@ def _add_solution(scip: Any, variables: list[Any], x: np.ndarray) -> None:
     scip.addSol(solution)
 
 
-def _report_bound(scip: Any, monitor: Monitor) -> None:
-    bound = scip.getDualbound()
-    if abs(bound) < _INFINITY:
+def _report_bound(scip: Any, monitor: Monitor, *, is_final: bool) -> None:
+    """
+    Report the dual bound; one that meets the primal bound only at the end of a run that SCIP calls optimal.
+
+    In between, the two also meet where a problem turns out to be unbounded, or is being left.
+    """
+    bound, primal = scip.getDualbound(), scip.getPrimalbound()
+    is_open = bound < primal if scip.getObjectiveSense() == "minimize" else bound > primal
+    if abs(bound) < _INFINITY and (is_final or is_open):
         monitor.report_bound(bound)
 
 
-def _listen(scip: Any, variables: list[Any], incumbents: Incumbents, monitor: Monitor, *, has_bound: bool) -> None:
+def _listen(scip: Any, variables: list[Any], incumbents: Incumbents, monitor: Monitor, *, has_bound: bool) -> Any:
     """Install the event handler."""
-    from pyscipopt import SCIP_EVENTTYPE, Eventhdlr
+    listener = _listener_type()(variables, incumbents, monitor, has_bound)
+    scip.includeEventhdlr(listener, "cosolve", "incumbents and bounds")
+    return listener
 
-    kinds = [SCIP_EVENTTYPE.BESTSOLFOUND]
-    if has_bound:
-        kinds.append(SCIP_EVENTTYPE.DUALBOUNDIMPROVED)
+
+@cache
+def _listener_type() -> type[Any]:
+    from pyscipopt import SCIP_EVENTTYPE, Eventhdlr
 
     class Listener(Eventhdlr):
         """Events arrive on the solving thread."""
 
+        def __init__(self, variables: list[Any], incumbents: Incumbents, monitor: Monitor, has_bound: bool) -> None:
+            self._variables, self._incumbents, self._monitor = variables, incumbents, monitor
+            self._kinds = [SCIP_EVENTTYPE.BESTSOLFOUND] + [SCIP_EVENTTYPE.DUALBOUNDIMPROVED] * has_bound
+            self._is_over = False
+
+        def end(self) -> None:
+            """Hear nothing any more: SCIP lifts the dual bound to the primal one when it frees a problem."""
+            self._is_over = True
+
         def eventinit(self) -> None:
-            for kind in kinds:
+            for kind in self._kinds:
                 self.model.catchEvent(kind, self)
 
         def eventexit(self) -> None:
-            for kind in kinds:
+            for kind in self._kinds:
                 self.model.dropEvent(kind, self)
 
         def eventexec(self, event: Any) -> None:
+            if self._is_over:
+                return
             if event.getType() == SCIP_EVENTTYPE.BESTSOLFOUND:
                 # getPrimalbound() is still the old value here.
                 best = self.model.getBestSol()
-                incumbents.offer(_values(self.model, variables, best), self.model.getSolObjVal(best))
+                self._incumbents.offer(_values(self.model, self._variables, best), self.model.getSolObjVal(best))
             else:
-                _report_bound(self.model, monitor)
+                _report_bound(self.model, self._monitor, is_final=False)
 
-    scip.includeEventhdlr(Listener(), "cosolve", "incumbents and bounds")
+    return Listener
 
 
-def _separate(scip: Any, variables: list[Any], formulation: Formulation, incumbents: Incumbents) -> None:
+def _separate(scip: Any, variables: list[Any], formulation: Formulation, incumbents: Incumbents) -> Any:
     """Install the constraint handler for rows on demand, and switch off what must not happen without them."""
     from pyscipopt import SCIP_RESULT, Conshdlr, quicksum
 
@@ -361,8 +408,9 @@ def _separate(scip: Any, variables: list[Any], formulation: Formulation, incumbe
     scip.setParam("misc/usesymmetry", 0)
     scip.setParam("misc/allowstrongdualreds", False)
     scip.setParam("misc/allowweakdualreds", False)
+    handler = RowsOnDemand()
     scip.includeConshdlr(
-        RowsOnDemand(),
+        handler,
         "rows-on-demand",
         "rows separated from a family too large to write down",
         sepapriority=1_000_000,
@@ -375,3 +423,4 @@ def _separate(scip: Any, variables: list[Any], formulation: Formulation, incumbe
         delaysepa=False,
         needscons=False,
     )
+    return handler

@@ -67,7 +67,9 @@ def check_solver(
     if Feature.EXACT in adapter.features and proves:
         assert result.status is Status.OPTIMAL, f"{name} says EXACT, but ended with {result.status}: {result.message}"
         assert result.objective is not None
-        assert is_close(result.objective, optimum), f"{name} proved {result.objective}, the optimum is {optimum}"
+        assert is_close(instance, result.objective, optimum), (
+            f"{name} proved {result.objective}, the optimum is {optimum}"
+        )
     if not adapter.features & (Feature.BOUND | Feature.EXACT):
         assert result.bound is None, f"{name} gave a bound without the BOUND feature"
     _check_round_trip(result)
@@ -111,11 +113,11 @@ def check_result(result: SolveResult, instance: Instance, optimum: float | None 
         assert result.gap <= 1e-6, f"optimal with a gap of {result.gap}"
     if optimum is not None:
         if result.objective is not None:
-            assert sign * (result.objective - optimum) >= 0 or is_close(result.objective, optimum), (
+            assert sign * (result.objective - optimum) >= 0 or is_close(instance, result.objective, optimum), (
                 f"objective {result.objective} is better than the optimum {optimum}"
             )
         if result.bound is not None:
-            assert sign * (optimum - result.bound) >= 0 or is_close(result.bound, optimum), (
+            assert sign * (optimum - result.bound) >= 0 or is_close(instance, result.bound, optimum), (
                 f"bound {result.bound} cuts off the optimum {optimum}"
             )
     previous_time, objective, bound = 0.0, None, None

@@ -151,6 +151,8 @@ def test_initial_solution_is_none_of_those_to_stop_after(square, scripted):
         (Status.INFEASIBLE, [], Status.INFEASIBLE, None, None, ""),
         (Status.INFEASIBLE, [GOOD], Status.FEASIBLE, 40, None, "yet a verified solution"),
         (Status.INFEASIBLE_OR_UNBOUNDED, [GOOD], Status.FEASIBLE, 40, None, "yet a verified solution"),
+        (Status.UNBOUNDED, [GOOD], Status.UNBOUNDED, 40, None, ""),
+        (Status.UNBOUNDED, [40, GOOD], Status.FEASIBLE, 40, None, "yet it has reported a bound"),
         (Status.UNKNOWN, [], Status.UNKNOWN, None, None, ""),
         (Status.UNKNOWN, [BAD], Status.FEASIBLE, 48, None, ""),
         (Status.NO_SOLUTION, [BAD], Status.FEASIBLE, 48, None, ""),

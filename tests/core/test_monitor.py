@@ -247,3 +247,14 @@ def test_stage_reports_to_the_whole_run_and_ends_with_it(square):
     assert longer.should_stop()
     stage.close()
     assert not stage.report(tour(GOOD))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-7, 1e-12])
+def test_a_bound_of_an_instance_in_small_units_must_come_as_near(unit):
+    """An absolute tolerance proved whatever is shorter than it."""
+    monitor = Monitor(scaled(unit * 1.5), Stop(60))
+    assert monitor.report(tour([0, 1]))
+    monitor.report_bound(2.9 * unit)
+    assert not monitor.is_proven
+    monitor.report_bound(3 * unit * (1 - 1e-9))
+    assert monitor.is_proven

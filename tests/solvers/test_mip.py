@@ -110,8 +110,13 @@ def test_unboundedness_is_decided_by_feasibility_alone(answer, expected):
         seen.append(model.cost.tolist())
         return answer
 
-    assert is_unbounded(milp([[1, -1]], [-1, 0], row_lower=0), solve) is expected
+    instance = milp([[1, -1]], [-1, 0], row_lower=0)
+    assert is_unbounded(instance, monitor_of(instance), solve) is expected
     assert seen == [[0.0, 0.0]]
+    # Without time to ask both remain possible.
+    late = is_unbounded(instance, monitor_of(instance, time_limit=0), solve)
+    assert late is cosolve.Status.INFEASIBLE_OR_UNBOUNDED
+    assert len(seen) == 1
 
 
 def test_crossed_bounds_count_between_integers_too():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -324,3 +327,97 @@ def test_the_default_runs_both_backends_and_says_why_it_stopped(threads):
     assert result.status == cosolve.Status.FEASIBLE
     assert result.limit == cosolve.Limit.TIME
     assert result.bound <= result.objective
+
+
+@pytest.mark.parametrize(("solver", "options"), [*((name, {}) for name in BACKENDS), ("highs", {"presolve": False})])
+def test_bounds_between_integers_cut_nothing_off(solver, options):
+    """HiGHS without presolve called -7.5925 optimal, CBC lost its solution."""
+    instance = milp(
+        [[1, 4, 2, 2, 0, -1]], [-1, -2.75, 4.25, -2.75, 0.25, -3], row_upper=6,
+        lower=[0.49, -3.01, -0.18, -1.27, -0.49, -INF], upper=[1.36, INF, INF, 1.67, INF, 1.24],
+        integer=[True, True, True, True, False, False],
+    )  # fmt: skip
+    result = cosolve.solve(instance, solver, time_limit=20, options=options)
+    assert result.status == cosolve.Status.OPTIMAL
+    assert result.objective == pytest.approx(-10.3425)
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+@pytest.mark.parametrize("number", [0, 1])
+def test_unbounded_models_have_no_optimum_and_are_not_infeasible(solver, number):
+    """SCIP lets both bounds meet in the first, which was taken for a proof; CBC calls the second infeasible."""
+    instance = [
+        milp(
+            [[4, 0, -2, -2, -1], [1, -1, 1, 2, 0], [0, -3, 0, -3, 0]], [5, 1, -2, 4, 3], offset=-3.5,
+            row_lower=[-6, -INF, -INF], row_upper=[-6, 3, INF], lower=[-INF, 0, -INF, -1, 1],
+            upper=[INF, 2, -1, INF, 5], integer=[True, False, False, False, False],
+        ),
+        milp(
+            [[-3, -3, 0]], [0.4, -0.3, -0.4], row_lower=0, row_upper=2, lower=[-INF, 0, -INF], upper=[3, INF, -1],
+            integer=[False, True, True], maximize=True,
+        ),
+    ][number]  # fmt: skip
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert result.status == cosolve.Status.UNBOUNDED
+    assert result.bound is None
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+@pytest.mark.parametrize("unit", [1e-9, 1e-12])
+def test_small_costs_are_told_apart(solver, unit):
+    """Tolerances of the backends, and an absolute one of ours, called any cover optimal: 11 times the least cost."""
+    instance = cosolve.generate("milp", "set-cover", seed=1, rows=60, columns=120)
+    expected = cosolve.solve(instance, "highs", time_limit=20)
+    result = cosolve.solve(replace(instance, cost=instance.cost * unit), solver, time_limit=20)
+    assert result.status == cosolve.Status.OPTIMAL
+    assert result.objective / unit == pytest.approx(expected.objective)
+    assert solver == "pulp" or result.claimed_objective / unit == pytest.approx(expected.objective)
+    assert result.trajectory[-1].bound / unit == pytest.approx(expected.objective)
+
+
+def test_scip_is_freed_at_the_end_of_a_run_and_tells_no_bound_then(monkeypatch):
+    """Left to the garbage collector it kept gigabytes, and told its primal bound as a dual one to whoever ran then."""
+    import pyscipopt
+
+    made = []
+
+    def model():
+        scip = create()
+        made.append(weakref.ref(scip))
+        return scip
+
+    create = pyscipopt.Model
+    monkeypatch.setattr(pyscipopt, "Model", model)
+    for instance in (hard_cover(), cosolve.generate("tsp", "uniform", seed=1, size=60)):
+        monitor = Monitor(instance, cosolve.Stop(time_limit=1.0))
+        scip = solvers.get("scip")()
+        gc.disable()
+        try:
+            scip.solve(instance, monitor, seed=0, threads=1, initial=None, options=scip.options_type())
+            bound = monitor.bound
+            assert made.pop()() is None
+        finally:
+            gc.enable()
+        gc.collect()
+        assert monitor.bound == bound
+
+
+@pytest.mark.parametrize(
+    ("solver", "options", "limit"),
+    [
+        ("scip", {"native": {"limits/bestsol": 1}}, cosolve.Limit.SOLUTION),
+        ("scip", {"native": {"limits/gap": 0.5}}, cosolve.Limit.GAP),
+        ("highs", {"native": {"mip_max_improving_sols": 1}}, cosolve.Limit.SOLUTION),
+        ("highs", {"native": {"mip_rel_gap": 0.5}}, cosolve.Limit.GAP),
+        ("highs", {"native": {"objective_bound": 10.0}}, None),
+        ("pulp", {"arguments": {"gapRel": 0.9}}, cosolve.Limit.GAP),
+        ("pulp", {"arguments": {"options": ["ratio 0.9"]}}, None),
+    ],
+)
+def test_what_is_asked_of_the_backend_itself_is_no_proof_and_told_as_its_limit(solver, options, limit):
+    """18 is optimal; a gap of PuLP's made 18, or what else came first, optimal with its own value as bound."""
+    instance = cosolve.generate("milp", "steiner-triple", n=27)
+    result = cosolve.solve(instance, solver, time_limit=20, options=options)
+    assert (result.status, result.limit) == (cosolve.Status.FEASIBLE, limit)
+    assert result.bound is None or result.bound <= 18
+    assert "does not agree" not in result.message

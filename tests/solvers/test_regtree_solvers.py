@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -200,3 +201,12 @@ def test_options_out_of_range_are_refused(options):
     needs(name)
     with pytest.raises(ValueError, match="must be"):
         cosolve.solve(tiny_instances("regtree")[1][0], name, options=options)
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e-8])
+def test_targets_in_small_units_have_the_same_tree(unit):
+    """With targets of 1e-4 a tree that is 1.3 % worse was within an absolute tolerance, and called optimal."""
+    instance = cosolve.generate("regtree", "friedman1", seed=3, n=200, p=5, max_depth=3)
+    result = cosolve.solve(replace(instance, y=instance.y * unit), "trees", time_limit=60)
+    assert result.status == cosolve.Status.OPTIMAL
+    assert result.objective / unit**2 == pytest.approx(cosolve.solve(instance, "trees", time_limit=60).objective)

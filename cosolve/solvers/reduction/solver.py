@@ -24,7 +24,7 @@ from cosolve.instances.files import read_solution
 from cosolve.instances.generators.milp import steiner_triple_cover
 from cosolve.models.ctc.rows import row_types
 from cosolve.solvers.formulations import Formulation, formulate
-from cosolve.solvers.mip import FormulationSolver, solve_trivial, start_values
+from cosolve.solvers.mip import FormulationSolver, scaled, solve_trivial, start_values
 from cosolve.solvers.neural import check_network
 from cosolve.solvers.packages import availability
 from cosolve.solvers.reduction.ladder import Backend, Ladder, climb_down
@@ -189,6 +189,7 @@ class ReductionSolver(Solver):
         trivial = solve_trivial(formulation, monitor)
         if trivial is not None:
             return trivial
+        formulation, monitor = scaled(formulation, monitor)
         adapter = solvers.get(options.backend)()
         assert isinstance(adapter, FormulationSolver)
         own = adapter.options_type()
@@ -196,7 +197,9 @@ class ReductionSolver(Solver):
 
         def backend(model: Formulation, stage: Monitor, start: np.ndarray | None) -> Outcome:
             many = threads if Feature.THREADS in adapter.features and not is_portfolio else 1
-            return adapter.solve_formulation(model, stage, seed=seed, threads=many, start=start, options=own)
+            outcome = adapter.solve_formulation(model, stage, seed=seed, threads=many, start=start, options=own)
+            stage.close()
+            return outcome
 
         def reduced(stage: Monitor) -> tuple[Ladder, Outcome]:
             began = stage.elapsed()
@@ -399,7 +402,8 @@ class OracleRows(_ReferenceSolver):
         """Take the tight rows of the reference, or of what the backend finds in a share of the time."""
         reference = _reference(monitor.instance, options)
         if reference is None:
-            backend(formulation, StageMonitor(monitor, options.share * monitor.time_left()), None)
+            start = None if monitor.best is None else start_values(formulation, monitor.best.solution)
+            backend(formulation, StageMonitor(monitor, options.share * monitor.time_left()), start)
             reference = None if monitor.best is None else monitor.best.solution
         if reference is None:
             return _nothing(formulation), _limits(options), Outcome(message="no solution to take tight rows from.")
