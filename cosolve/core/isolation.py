@@ -72,6 +72,8 @@ def run_isolated(
     The child is a plain ``python -m cosolve.core.worker`` rather than a ``multiprocessing`` one, so that a
     caller's script needs no ``__main__`` guard.
     """
+    if monitor.should_stop():
+        return Outcome(limit=monitor.limit)  # the start of a child takes longer than what is left
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p or os.getcwd() for p in sys.path))
     child = subprocess.Popen(
         # -P: a file in the working directory named like a standard module must not be taken for it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import importlib
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.registry import Registry
 from cosolve.core.result import Limit, Status
+from cosolve.core.values import check_value
 
 
 class Feature(enum.Flag):
@@ -192,13 +194,14 @@ def make_options(options_type: type[Any], options: Any) -> Any:
     Raises
     ------
     ValueError
-        If a key is unknown; the message lists those allowed.
+        If a key is unknown, the message lists those allowed; or if a value is not of its declared type.
     TypeError
         If the object is of another type.
     """
     if options is None:
         return options_type()
     if isinstance(options, options_type):
+        _check_types(options_type, {f.name: getattr(options, f.name) for f in dataclasses.fields(options_type)})
         return options
     if not isinstance(options, Mapping):
         raise TypeError(f"options must be a mapping or {options_type.__name__}, got {type(options).__name__}.")
@@ -206,4 +209,11 @@ def make_options(options_type: type[Any], options: Any) -> Any:
     unknown = sorted(set(options) - set(allowed))
     if unknown:
         raise ValueError(f"unknown option {unknown[0]!r}; allowed: {', '.join(allowed) or 'none'}.")
+    _check_types(options_type, options)
     return options_type(**options)
+
+
+def _check_types(options_type: type[Any], values: Mapping[str, Any]) -> None:
+    hints = typing.get_type_hints(options_type)
+    for name, value in values.items():
+        check_value(value, hints[name], f"option {name}")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from cosolve.core.instance import whole_number
+from cosolve.core.values import check_value
+
 
 @dataclass(frozen=True)
 class Stop:
@@ -35,13 +38,14 @@ class Stop:
     solutions: int | None = None
 
     def __post_init__(self) -> None:
+        for name, hint in (("time_limit", float), ("gap", float), ("target", float | None)):
+            check_value(getattr(self, name), hint, name)
+        for name, least in (("iterations", 0), ("nodes", 0), ("solutions", 1)):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, whole_number(getattr(self, name), name, least))
         if not self.time_limit >= 0:
             raise ValueError(f"time_limit must be >= 0 seconds, got {self.time_limit}.")
         if not 0 <= self.gap <= 1:
             raise ValueError(f"gap must be in [0, 1], got {self.gap}.")
         if self.target is not None and math.isnan(self.target):
             raise ValueError("target must be a number, got nan.")
-        for name, least in (("iterations", 0), ("nodes", 0), ("solutions", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be >= {least}, got {value}.")

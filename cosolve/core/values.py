@@ -111,7 +111,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint in (int, float):
         number = numbers.Integral if hint is int else numbers.Real
         return isinstance(value, number) and not isinstance(value, bool)
-    if not isinstance(origin, type):  # Any, or what is not understood
+    if hint is Any or not isinstance(origin, type):  # anything, or what is not understood
         return True
     if issubclass(origin, Mapping):
         return isinstance(value, Mapping) and all(_fits(item, arguments[-1]) for item in value.values() if arguments)

@@ -124,6 +124,15 @@ class Highs(FormulationSolver):
         """Whether ``highspy`` is installed."""
         return availability("highspy")
 
+    def check(self, options: HighsOptions) -> None:
+        """HiGHS takes the native options."""
+        if options.native:
+            import highspy
+
+            highs = highspy.Highs()
+            highs.silent()
+            _set_options(highs, options.native)
+
     def solve_formulation(
         self,
         formulation: Formulation,
@@ -150,6 +159,14 @@ class Highs(FormulationSolver):
         if outcome.status is Status.OPTIMAL and has_gap and not monitor.is_proven:
             outcome = replace(outcome, status=Status.FEASIBLE, limit=Limit.GAP)  # "optimal" within the gap
         return replace(outcome, build_time=build_time, stats={**engine.stats, **outcome.stats})
+
+
+def _set_options(highs: Any, values: Mapping[str, Any]) -> None:
+    from highspy import HighsStatus
+
+    for name, value in values.items():
+        if highs.setOptionValue(name, value) == HighsStatus.kError:
+            raise ValueError(f"HiGHS has no option {name!r} or refuses {value!r} for it.")
 
 
 class _Engine:
@@ -239,9 +256,7 @@ class _Engine:
             settings["mip_heuristic_effort"] = self._options.heuristic_effort
         if self._monitor.stop.nodes is not None:
             settings["mip_max_nodes"] = self._monitor.stop.nodes
-        for name, value in (settings | dict(self._options.native)).items():
-            if highs.setOptionValue(name, value) == highspy.HighsStatus.kError:
-                raise ValueError(f"HiGHS has no option {name!r} or refuses {value!r} for it.")
+        _set_options(highs, settings | dict(self._options.native))
         data, indices, indptr = csr(model)
         sense = highspy.ObjSense.kMaximize if model.maximize else highspy.ObjSense.kMinimize
         status = highs.passModel(

@@ -84,6 +84,10 @@ class Pulp(FormulationSolver):
         """Whether ``pulp`` is installed; the solver behind it is known only by the options."""
         return availability("pulp")
 
+    def check(self, options: PulpOptions) -> None:
+        """PuLP knows the solver and finds it here, and the solver takes the arguments."""
+        _check_solver(options)
+
     def solve_formulation(
         self,
         formulation: Formulation,
@@ -96,7 +100,6 @@ class Pulp(FormulationSolver):
     ) -> Outcome:
         """See :meth:`FormulationSolver.solve_formulation`."""
         started = perf_counter()
-        _check_solver(options.solver)
         model = formulation.model
         engine = _Engine(formulation, monitor, threads, options)
         engine.start = start
@@ -117,14 +120,19 @@ class Pulp(FormulationSolver):
         return replace(outcome, build_time=build_time, stats={"solver": options.solver, **outcome.stats})
 
 
-def _check_solver(name: str) -> None:
+def _check_solver(options: PulpOptions) -> None:
     import pulp
 
+    name = options.solver
     if name not in pulp.listSolvers():
         raise SolverUnavailableError(f"PuLP knows no solver {name!r}; it knows: {', '.join(pulp.listSolvers())}.")
     if not pulp.getSolver(name, msg=False).available():
         usable = ", ".join(pulp.listSolvers(onlyAvailable=True))
         raise SolverUnavailableError(f"PuLP's solver {name!r} is not installed here; usable: {usable}.")
+    try:
+        pulp.getSolver(name, **{"msg": False, **options.arguments})
+    except (TypeError, pulp.PulpError) as error:
+        raise ValueError(f"PuLP's solver {name!r} does not take these arguments: {error}.") from error
 
 
 def _may_be_unbounded(model: MILPInstance) -> bool:

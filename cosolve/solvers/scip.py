@@ -117,6 +117,15 @@ class Scip(FormulationSolver):
         """Whether ``pyscipopt`` is installed."""
         return availability("pyscipopt")
 
+    def check(self, options: ScipOptions) -> None:
+        """SCIP takes the native parameters."""
+        if options.native:
+            from pyscipopt import Model
+
+            scip = Model()
+            scip.hideOutput()
+            _set_all(scip, options.native)
+
     def solve_formulation(
         self,
         formulation: Formulation,
@@ -243,10 +252,14 @@ def _set_parameters(scip: Any, monitor: Monitor, seed: int, options: ScipOptions
     }
     if monitor.stop.nodes is not None:
         settings["limits/totalnodes"] = monitor.stop.nodes
-    for name, value in (settings | dict(options.native)).items():
+    _set_all(scip, settings | dict(options.native))
+
+
+def _set_all(scip: Any, settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
         try:
             scip.setParam(name, value)
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"SCIP has no parameter {name!r} or refuses {value!r} for it.") from error
 
 

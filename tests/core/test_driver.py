@@ -10,6 +10,9 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -327,6 +330,36 @@ def test_batch_solver_gets_all_instances_together(square, scripted):
     failed = cosolve.solve_batch([square] * 3, "scripted")
     assert [r.status for r in failed] == [Status.ERROR] * 3
     assert calls == [2, 3]
+
+
+@dataclass(frozen=True)
+class TypedOptions:
+    """One option of each kind."""
+
+    flag: bool = True
+    number: int = 3
+    share: float | None = None
+    table: Mapping[str, Any] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize("make", [dict, TypedOptions])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"flag": "false"}, "flag must be true or false, got 'false'"),
+        ({"number": "3"}, "number must be an integer, got '3'"),
+        ({"number": 2.5}, "number must be an integer"),
+        ({"share": "half"}, "share must be a number or none"),
+        ({"table": [1]}, "table must be a table"),
+    ],
+)
+def test_options_of_another_type_are_refused(square, scripted, make, options, message):
+    """'false' is a true text: the solver would do the opposite."""
+    scripted(claims(Status.FEASIBLE, GOOD), options_type=TypedOptions)
+    with pytest.raises(ValueError, match=message):
+        cosolve.solve(square, "scripted", options=make(**options))
+    result = cosolve.solve(square, "scripted", options=make(number=np.int64(4), share=1, table={"anything": object}))
+    assert result.objective == 40
 
 
 @pytest.mark.parametrize("features", [Feature.BATCH | Feature.BOUND, Feature.BOUND])

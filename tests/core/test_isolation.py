@@ -128,6 +128,12 @@ def test_child_that_never_reads_its_task_is_killed(monkeypatch):
     assert monitor.elapsed() < 5
 
 
+def test_no_child_is_started_once_time_is_up(monkeypatch):
+    """Its start takes a second, of none that was left."""
+    monkeypatch.setattr(isolation.subprocess, "Popen", None)
+    assert run("WellBehaved", Monitor(instance(), Stop(0.0))).limit is Limit.TIME
+
+
 def _sleeping_popen(popen):
     return lambda arguments, **kwargs: popen(["/bin/sleep", "600"], **kwargs)
 

@@ -17,6 +17,12 @@ from cosolve.core.stop import Stop
         ("iterations", -1),
         ("nodes", -1),
         ("solutions", 0),
+        ("time_limit", "5"),
+        ("gap", "0.1"),
+        ("target", True),
+        ("nodes", 1.5),
+        ("iterations", "3"),
+        ("solutions", math.inf),
     ],
 )
 def test_impossible_criteria_are_refused_by_name(name, value):

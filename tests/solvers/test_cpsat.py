@@ -242,7 +242,8 @@ def test_the_end_of_its_own_clock_is_a_limit():
     """No proof and no limit would say that there was nothing left to do."""
     instance = cosolve.generate("fjsp", "sd2", seed=1, jobs=15, machines=8, operations=8)
     result = cosolve.solve(instance, "cpsat", time_limit=60, options={"deterministic_time": 0.01})
-    assert (result.status, result.limit) == (cosolve.Status.FEASIBLE, cosolve.Limit.TIME)
+    assert result.status in (cosolve.Status.FEASIBLE, cosolve.Status.NO_SOLUTION)
+    assert result.limit is cosolve.Limit.TIME
 
 
 def test_reductions_of_steiner_trees_heed_the_clock():

@@ -270,12 +270,19 @@ def test_failing_decoder_is_an_error_not_a_crash(solver, monkeypatch):
     assert "decoder is broken" in result.message
 
 
-@pytest.mark.parametrize("solver", ["highs", "scip"])
-def test_unknown_native_option_is_named(solver):
-    """A typing error must not be ignored."""
-    result = cosolve.solve(hard_cover(), solver, options={"native": {"no_such_option": 1}}, time_limit=5)
-    assert result.status == cosolve.Status.ERROR
-    assert "no_such_option" in result.message
+@pytest.mark.parametrize(
+    ("solver", "options", "message"),
+    [
+        ("highs", {"native": {"no_such_option": 1}}, "no_such_option"),
+        ("highs", {"native": {"mip_rel_gap": "none"}}, "mip_rel_gap"),
+        ("scip", {"native": {"no_such_option": 1}}, "no_such_option"),
+        ("scip", {"native": {"limits/gap": "none"}}, "limits/gap"),
+        ("pulp", {"arguments": {"no_such_option": 1}}, "no_such_option"),
+    ],
+)
+def test_options_that_a_backend_does_not_take_are_named_before_it_begins(solver, options, message):
+    with pytest.raises(ValueError, match=message):
+        cosolve.solve(hard_cover(), solver, options=options, time_limit=5)
 
 
 def test_highs_runs_with_other_threads_in_the_same_thread():
