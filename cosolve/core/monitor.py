@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 
 from cosolve.core.gap import relative_gap
@@ -271,3 +272,64 @@ class StageMonitor(Monitor):
         """See :meth:`Monitor.report_bound`."""
         if not self._closed:
             self._parent.report_bound(bound)
+
+
+#: Magnitude below which solvers whose tolerances are absolute are given larger numbers.
+_SMALL = 1e-3
+
+
+def unit_factor(magnitude: float) -> float:
+    """
+    Factor for costs or profits of a magnitude that absolute tolerances would hide; 1 where it is not small.
+
+    A power of two: nothing is rounded.
+    """
+    return 2.0 ** min(1000, -math.frexp(magnitude)[1]) if 0 < magnitude < _SMALL else 1.0
+
+
+class ScaledMonitor(StageMonitor):
+    """
+    A whole run as seen by a solver that works on the objective multiplied by a factor.
+
+    Parameters
+    ----------
+    parent
+        Monitor of the run.
+    factor
+        As of :func:`unit_factor`.
+    """
+
+    def __init__(self, parent: Monitor, factor: float) -> None:
+        super().__init__(parent, iterations=parent.stop.iterations, nodes=parent.stop.nodes)
+        self._factor = factor
+
+    def interrupt(self, limit: Limit = Limit.INTERRUPTED) -> None:
+        """See :meth:`Monitor.interrupt`."""
+        self._parent.interrupt(limit)
+
+    @property
+    def best(self) -> Incumbent | None:
+        """Best of the whole run, in the solver's units."""
+        best = self._parent.best
+        return None if best is None else replace(best, objective=best.objective * self._factor)
+
+    @best.setter
+    def best(self, value: Incumbent | None) -> None:
+        pass
+
+    @property
+    def bound(self) -> float | None:
+        """Bound of the whole run, in the solver's units."""
+        return None if self._parent.bound is None else self._parent.bound * self._factor
+
+    @bound.setter
+    def bound(self, value: float | None) -> None:
+        pass
+
+    def report(self, solution: Solution, objective: float | None = None) -> bool:
+        """See :meth:`Monitor.report`."""
+        return super().report(solution, None if objective is None else objective / self._factor)
+
+    def report_bound(self, bound: float) -> None:
+        """See :meth:`Monitor.report_bound`."""
+        super().report_bound(bound / self._factor)

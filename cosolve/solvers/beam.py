@@ -14,7 +14,7 @@ from cosolve.instances.orienteering import OPTWVPInstance
 from cosolve.search.label_passes import ExactSearch
 from cosolve.solvers.compiled import CompiledSolver
 from cosolve.solvers.labelling import Reporting
-from cosolve.solvers.orienteering import timed
+from cosolve.solvers.orienteering import in_own_units, timed
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Beam(CompiledSolver):
         options: BeamOptions,
     ) -> Outcome:
         """See :meth:`Solver.solve`."""
+        instance, monitor = in_own_units(instance, monitor)
         monitor.report(timed(instance, np.empty(0, np.int64)), 0.0)
         if monitor.should_stop():
             return Outcome()

@@ -17,7 +17,7 @@ from cosolve.instances.orienteering import OPTWVPInstance
 from cosolve.search import label_passes
 from cosolve.search.orienteering import Arrays
 from cosolve.solvers.compiled import CompiledSolver, small_instances
-from cosolve.solvers.orienteering import arrays_of, timed
+from cosolve.solvers.orienteering import arrays_of, in_own_units, timed
 
 #: Seconds between two looks at the clock while a pass runs.
 _POLL = 0.02
@@ -79,6 +79,7 @@ class Labelling(CompiledSolver):
         options: LabellingOptions,
     ) -> Outcome:
         """See :meth:`Solver.solve`."""
+        instance, monitor = in_own_units(instance, monitor)
         monitor.report(timed(instance, np.empty(0, np.int64)), 0.0)
         if monitor.should_stop():
             return Outcome()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.monitor import Monitor, ScaledMonitor, unit_factor
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome, Solver
@@ -28,9 +27,6 @@ logger = logging.getLogger(__name__)
 
 #: Relative distance by which the value of a relaxation may be off: its backend works to 1e-7.
 BOUND_MARGIN = 1e-7
-
-#: Largest cost of a model below which all of them are scaled up.
-_SMALL = 1e-3
 
 #: Rounds of row addition without progress after which the linear relaxation is left for branch and bound.
 MAX_STALLED = 60
@@ -250,27 +246,11 @@ def scaled(formulation: Formulation, monitor: Monitor) -> tuple[Formulation, Mon
     They compare reduced costs with 1e-7 and gaps with 1e-9, so that of costs of 1e-9 any solution is optimal.
     """
     model = formulation.model
-    if not 0 < model.magnitude < _SMALL:
+    factor = unit_factor(model.magnitude)
+    if factor == 1:
         return formulation, monitor
-    factor = 2.0 ** -math.frexp(model.magnitude)[1]  # a power of two: nothing is rounded
     model = replace(model, cost=model.cost * factor, offset=model.offset * factor)
-    return replace(formulation, model=model), _ScaledMonitor(monitor, factor)
-
-
-class _ScaledMonitor(StageMonitor):
-    """The whole run, told values that were multiplied by a factor."""
-
-    def __init__(self, parent: Monitor, factor: float) -> None:
-        super().__init__(parent, nodes=parent.stop.nodes)
-        self._factor = factor
-
-    def report(self, solution: Solution, objective: float | None = None) -> bool:
-        """See :meth:`Monitor.report`."""
-        return super().report(solution, None if objective is None else objective / self._factor)
-
-    def report_bound(self, bound: float) -> None:
-        """See :meth:`Monitor.report_bound`."""
-        super().report_bound(bound / self._factor)
+    return replace(formulation, model=model), ScaledMonitor(monitor, factor)
 
 
 def solve_trivial(formulation: Formulation, monitor: Monitor) -> Outcome | None:

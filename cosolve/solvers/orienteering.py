@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cosolve.core.metric import Metric
+from cosolve.core.monitor import Monitor, ScaledMonitor, unit_factor
 from cosolve.instances.orienteering import OPTWInstance, OPTWRoute, OPTWVPInstance, TimedRoute
 from cosolve.search import orienteering
 from cosolve.search.service_times import best_service_times
@@ -19,6 +22,15 @@ def arrays_of(instance: OPTWVPInstance) -> orienteering.Arrays:
         is_metric=instance.distances.metric is Metric.EXACT_2D,
         margin=instance.time_margin,
     )
+
+
+def in_own_units(instance: OPTWVPInstance, monitor: Monitor) -> tuple[OPTWVPInstance, Monitor]:
+    """The instance with profits that kernels tell from their noise of 1e-9, and a monitor that takes those."""
+    factor = unit_factor(instance.magnitude)
+    if factor == 1:
+        return instance, monitor
+    scaled = replace(instance, prize=instance.prize * factor, segment_rate=instance.segment_rate * factor)
+    return scaled, ScaledMonitor(monitor, factor)
 
 
 def timed(instance: OPTWVPInstance, customers: np.ndarray) -> TimedRoute:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from orienteering_cases import optimum, random_instance
@@ -174,3 +176,23 @@ def test_service_times_that_use_up_the_slack_pass_the_judge(unit):
         result = cosolve.solve(scaled, "labelling", time_limit=20)
         assert result.status is Status.OPTIMAL, seed
         assert result.objective == pytest.approx(optimum(instance), abs=1e-5), seed
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("unit", [1e-9, 1e-13])
+def test_small_profits_are_told_apart(name, unit):
+    """Within a tolerance of 1e-9 any route was the best one, and proven so."""
+    instance = random_instance(3, 7, fixed=False)
+    small = replace(instance, prize=instance.prize * unit, segment_rate=instance.segment_rate * unit)
+    result, expected = (cosolve.solve(it, name, time_limit=10) for it in (small, instance))
+    assert result.objective / unit == pytest.approx(expected.objective)
+    if expected.bound is not None:
+        assert result.bound / unit == pytest.approx(expected.bound)
+    assert result.status == expected.status
+
+
+def test_iterations_end_the_search_of_small_profits_too():
+    instance = cosolve.generate("optw", "uniform", size=30, seed=1)
+    small = replace(instance, prize=instance.prize * 1e-9)
+    result = cosolve.solve(small, "local-search", iterations=50, time_limit=20)
+    assert result.limit is cosolve.Limit.ITERATION

@@ -11,7 +11,7 @@ from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search import orienteering_local
-from cosolve.solvers.orienteering import arrays_of, timed
+from cosolve.solvers.orienteering import arrays_of, in_own_units, timed
 
 #: Iterations between two looks at the clock: 2 to 30 ms.
 SLICE = 100
@@ -20,6 +20,7 @@ SLICE = 100
 def search(instance: OPTWVPInstance, first: TimedRoute, monitor: Monitor, rng: np.random.Generator) -> Outcome:
     """Ruin, insert and rearrange from ``first`` until the limit; see :mod:`cosolve.search.orienteering_local`."""
     limit = math.inf if monitor.stop.iterations is None else monitor.stop.iterations
+    instance, monitor = in_own_units(instance, monitor)
     arrays = arrays_of(instance)
     # What everybody earns if time is no matter; routes that reach it need no search.
     most = float(arrays.worth.sum())
