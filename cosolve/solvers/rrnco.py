@@ -168,11 +168,11 @@ class RrncoPlus(Rrnco):
             stage = StageMonitor(monitor, share, monitor.stop.iterations)
             if found.predictions and not stage.should_stop():
                 _polish(job, found.predictions, stage, streams[i])
-            # The given solution, if that was better, or a decoded one.
-            start = _greedy(job.instance, monitor, streams[i]) if monitor.best is None else monitor.best.solution
-            if start is None or stage.should_stop():
+            if stage.should_stop():
                 outcomes.append(found.outcome)
                 continue
+            # The given solution, if that was better, or a decoded one.
+            start = None if monitor.best is None else monitor.best.solution
             searched = _search(job.instance, start, stage, streams[i], threads)
             limit = monitor.stop.iterations
             if limit is not None and searched.stats.get("iterations", 0) >= limit:
@@ -199,20 +199,17 @@ def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: 
         monitor.report(job.arrays.routes(polish(job.arrays, starts, monitor.should_stop)))
 
 
-def _search(instance: Instance, start: Solution, monitor: Monitor, rng: np.random.Generator, threads: int) -> Outcome:
-    """Our own search from a solution on, until the monitor's limit."""
+def _search(
+    instance: Instance, start: Solution | None, monitor: Monitor, rng: np.random.Generator, threads: int
+) -> Outcome:
+    """Our own search from a solution on, or from one of its own where the network had nothing to say."""
     if isinstance(instance, VehicleRoutingInstance):
         seed = int(rng.integers(2**31))
         return RuinRecreate().solve(instance, monitor, seed=seed, threads=threads, initial=start, options=None)
     module = importlib.import_module(f"cosolve.solvers.local_search.{instance.problem}")
+    if start is None:
+        greedy = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
+        start = greedy.construct(instance, monitor, rng)
+        monitor.report(start)
     outcome: Outcome = module.search(instance, start, monitor, rng)
     return outcome
-
-
-def _greedy(instance: Instance, monitor: Monitor, rng: np.random.Generator) -> Solution | None:
-    """Something to begin with where the network had nothing to say."""
-    module = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
-    start: Solution | None = module.construct(instance, monitor, rng)
-    if start is not None:
-        monitor.report(start)
-    return start

@@ -125,6 +125,18 @@ def test_nobody_to_serve_costs_nothing(problem, name, options):
     assert result.solution == Routes(routes=())
 
 
+def test_the_search_goes_on_where_neither_network_nor_greedy_finds_a_way():
+    """Two thirds of the ways are missing: rr begins without customers it can't place, rrnco+ gave up."""
+    rng = np.random.default_rng(12)
+    ways = rng.integers(1, 50, (9, 9)).astype(float)
+    ways[rng.random((9, 9)) < 0.68] = np.inf
+    demand = np.append(0.0, rng.integers(1, 4, 8))
+    instance = ACVRPInstance(distances=Distances.from_matrix(ways), demand=demand, capacity=7.0)
+    assert cosolve.solve(instance, "rrnco").objective is None
+    assert cosolve.solve(instance, "greedy").objective is None
+    assert cosolve.solve(instance, "rrnco+", iterations=2000).objective == 332.0
+
+
 def test_samples_follow_the_seed():
     """A run must be repeatable; other samples are other tours."""
     options = {"decode": "sampling", "samples": 2, "augmentation": 1, "starts": 1}
