@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import cosolve
 from cosolve.core.errors import InvalidInstanceError
 from cosolve.instances.cflp import CFLPInstance, Supply, evaluate
 from cosolve.instances.formats import cflp as files
@@ -74,6 +75,36 @@ def test_malformed_files_are_refused(text, read, tmp_path):
     path.write_text(text)
     with pytest.raises(InvalidInstanceError, match="x"):
         read(Source.open(path), "cflp")
+
+
+def test_the_suffix_decides_where_the_lines_fit_two_layouts(tmp_path):
+    """More demand than capacity made a file read as the other layout, which is another instance."""
+    instance = CFLPInstance(
+        capacity=[10, 6, 6, 1],
+        fixed_cost=[2, 1, 4, 16],
+        demand=[13, 18, 10, 12],
+        cost=[[19, 14, 13, 11], [11, 18, 6, 16], [13, 1, 8, 17], [11, 1, 15, 14]],
+    )
+    cosolve.write(instance, tmp_path / "q.cflp", format="cflp-holmberg")
+    assert cosolve.read(tmp_path / "q.cflp") == instance
+    (tmp_path / "q.plc").write_bytes((tmp_path / "q.cflp").read_bytes())
+    assert cosolve.read(tmp_path / "q.plc").demand.tolist() == [10, 2, 6, 1]
+
+
+def test_layouts_that_stay_ambiguous_are_named(tmp_path):
+    """A guess would be another instance without a word."""
+    instance = CFLPInstance(capacity=[1, 1, 9, 9], fixed_cost=[1, 1, 1, 1], demand=[1, 2, 1, 3], cost=np.ones((4, 4)))
+    files.write_holmberg(instance, tmp_path / "q.txt")
+    with pytest.raises(InvalidInstanceError, match=r"fits several formats.*cflp-avella, cflp-holmberg"):
+        cosolve.read(tmp_path / "q.txt")
+
+
+@pytest.mark.parametrize("name", ["cflp-orlib", "cflp-holmberg"])
+def test_a_file_without_customers_is_not_written(tmp_path, name):
+    """No reader takes it."""
+    empty = CFLPInstance(capacity=[1], fixed_cost=[1], demand=[], cost=np.empty((1, 0)))
+    with pytest.raises(ValueError, match="at least 1 customer"):
+        cosolve.write(empty, tmp_path / "x", format=name)
 
 
 def test_capa_asks_for_its_capacity(data):

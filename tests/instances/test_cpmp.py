@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import cosolve
 from cosolve.core.errors import InvalidInstanceError
 from cosolve.core.metric import Metric
 from cosolve.instances.cpmp import Clustering, CPMPInstance, evaluate
@@ -92,6 +93,17 @@ def test_published_files_are_recognised(path, name, data):
     """Their names say nothing about their layout."""
     source = Source.open(data / "cpmp" / path)
     assert [f.name for f in (files.ORLIB, files.LORENA, files.MATRIX) if f.sniff(source)] == [f"cpmp-{name}"]
+
+
+def test_coordinates_are_not_lost_in_a_matrix_file(tmp_path):
+    """A file chosen by its suffix alone held another instance than it was given."""
+    rounded = small(Metric.EUC_2D)
+    drawn = replace(rounded, distances=Distances.from_matrix(rounded.distances.dense(), rounded.distances.coords))
+    for instance in (rounded, drawn):
+        with pytest.raises(ValueError, match="cpmp-matrix holds a matrix without coordinates"):
+            cosolve.write(instance, tmp_path / "c.txt", format="cpmp-matrix")
+        with pytest.raises(ValueError, match="cpmp-"):
+            cosolve.write(instance, tmp_path / "c.txt")
 
 
 def test_solutions_read_back(tmp_path):

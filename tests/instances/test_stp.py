@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -271,6 +272,15 @@ def test_what_is_written_is_read_back(tmp_path_factory, seed, n, is_float):
     again = read(path)
     assert again == instance
     assert again.name == instance.name
+
+
+def test_names_and_remarks_with_line_ends_are_read_back(tmp_path):
+    """A line END in them ended the section, and the file could not be read."""
+    instance = replace(make(), name="two\nlines", meta={"remark": "x\nEND\nfoo"})
+    STEINLIB.write(instance, tmp_path / "x.stp")
+    again = read(tmp_path / "x.stp")
+    assert again == instance
+    assert (again.name, again.meta["remark"]) == ("two lines", "x END foo")
 
 
 def test_solutions_are_written_and_read(tmp_path):

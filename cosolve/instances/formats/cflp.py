@@ -41,6 +41,9 @@ def _layouts(source: Source) -> set[str]:
         return {"orlib"}
     seen = int(lines.starts[-1])
     fits = {name for name in _NAMES if _breaks(lines, name, seen)}
+    named = _SUFFIXES.get(source.suffixes[-1] if source.suffixes else "")
+    if named in fits:  # what its writer says counts for more than what an instance should be like
+        return {named}
     if not fits and lines.is_whole:
         fits = set(_NAMES)  # broken into lines anywhere, but the count is right
     if len(fits) > 1 and len(source.data) <= 1 << 20:
@@ -49,6 +52,8 @@ def _layouts(source: Source) -> set[str]:
 
 
 _NAMES = ("orlib", "holmberg", "avella")
+
+_SUFFIXES = {".cflp": "holmberg", ".plc": "avella"}
 
 
 def _breaks(lines: NumberLines, name: str, seen: int) -> bool:
@@ -172,6 +177,8 @@ def _text(values: np.ndarray) -> str:
 
 
 def _head(instance: CFLPInstance) -> list[str]:
+    if not instance.num_customers:
+        raise ValueError("files of cflp hold at least 1 customer, this instance has none.")
     pairs = np.column_stack([instance.capacity, instance.fixed_cost])
     return [f"{instance.num_facilities} {instance.num_customers}", *(_text(pair) for pair in pairs)]
 

@@ -139,7 +139,16 @@ def write_lorena(instance: CPMPInstance, path: Path) -> None:
 
 
 def write_matrix(instance: CPMPInstance, path: Path) -> None:
-    """Write the distance matrix, demands and capacities."""
+    """
+    Write the distance matrix, demands and capacities.
+
+    Raises
+    ------
+    ValueError
+        If there are coordinates: they would be lost.
+    """
+    if instance.distances.metric != Metric.MATRIX or len(instance.distances.coords):
+        raise ValueError("cpmp-matrix holds a matrix without coordinates; Distances.from_matrix makes one of dense().")
     with path.open("w") as file:
         file.write(f"{instance.size} {instance.p}\n{_rows(instance.distances.dense())}")
         file.write(_rows(np.vstack([instance.demand, instance.capacity])))

@@ -282,8 +282,21 @@ def _fail_on_repeats(source: Source, alt_ptr: np.ndarray, machine: np.ndarray, l
         source.fail(f"machine {machine[place]} is listed twice for one operation.", line=int(lines[place]))
 
 
+def _require_jobs(instance: FJSPInstance, name: str) -> None:
+    if not instance.num_jobs:
+        raise ValueError(f"format {name!r} holds at least 1 job, this instance has none.")
+
+
 def write_fjs(instance: FJSPInstance, path: Path) -> None:
-    """Write with machines counted from 1 and the mean number of alternatives as third number."""
+    """
+    Write with machines counted from 1 and the mean number of alternatives as third number.
+
+    Raises
+    ------
+    ValueError
+        If there are no jobs.
+    """
+    _require_jobs(instance, "fjs")
     flexibility = len(instance.alt_machine) / instance.num_ops if instance.num_ops else 0.0
     machine, time = (instance.alt_machine + 1).tolist(), instance.alt_time.tolist()
     job_ptr, alt_ptr = instance.job_ptr.tolist(), instance.alt_ptr.tolist()
@@ -305,9 +318,10 @@ def write_jsplib(instance: FJSPInstance, path: Path) -> None:
     Raises
     ------
     ValueError
-        If an operation has several machines, a job not as many operations as there are machines, or no operation
-        needs machine 0: read back, the machines would count from 1.
+        If there are no jobs, an operation has several machines, a job visits a machine never or twice (such rows are
+        those of other formats too), or no operation needs machine 0: read back, the machines would count from 1.
     """
+    _require_jobs(instance, "jsplib")
     if not instance.is_job_shop or (np.diff(instance.job_ptr) != instance.num_machines).any():
         raise ValueError(
             "format 'jsplib' holds one machine per operation and one operation per job and machine; "
@@ -315,6 +329,9 @@ def write_jsplib(instance: FJSPInstance, path: Path) -> None:
         )
     if instance.num_ops and not (instance.alt_machine == 0).any():
         raise ValueError("format 'jsplib' holds machine 0 with an operation only; write this instance as 'fjs'.")
+    visits = np.sort(instance.alt_machine.reshape(instance.num_jobs, -1))
+    if (visits[:, 1:] == visits[:, :-1]).any():
+        raise ValueError("format 'jsplib' holds jobs that visit each machine once; write this instance as 'fjs'.")
     pairs = np.column_stack((instance.alt_machine, instance.alt_time)).reshape(instance.num_jobs, -1)
     with path.open("w") as file:
         file.write(f"{instance.num_jobs} {instance.num_machines}\n")

@@ -298,10 +298,12 @@ def write(instance: MILPInstance, path: Path) -> None:
     Raises
     ------
     ValueError
-        If a name can't stand in an LP file, or a side or bound is beyond what it can say.
+        If a name can't stand in an LP file, or a side, bound or constant is beyond what it can say.
     """
     rows, columns = written_names(instance, _refuse_name)
     check_written(instance)
+    if abs(instance.offset) >= INFINITY:
+        raise ValueError(f"a constant of {INFINITY:g} or more is infinite to readers of LP files; write mps.")
     data, indices, indptr = (array.tolist() for array in (instance.data, instance.indices, instance.indptr))
     terms = _joined([_term(value, name) for value, name in zip(instance.cost.tolist(), columns, strict=True)])
     constant = f" {_signed(instance.offset)}" if instance.offset or not columns else ""

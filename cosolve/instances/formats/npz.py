@@ -39,6 +39,7 @@ _NAMES = {
     "points": ("points", "locs"),
     "distance": ("distance", "distance_matrix"),
     "duration": ("duration", "duration_matrix"),
+    "duration_points": ("duration_points",),
     "demand": ("demand", "demand_linehaul"),
     "capacity": ("capacity", "vehicle_capacity"),
     "time_windows": ("time_windows",),
@@ -206,11 +207,13 @@ def meta_of(source: Source, text: str) -> dict[str, Any]:
 
 
 def _matrix(source: Source, key: str, tables: dict[str, np.ndarray], n: int) -> Distances:
-    matrix, points = tables[key], tables.get("points")
+    matrix = tables[key]
+    places = f"{key}_points" if f"{key}_points" in tables else "points"
+    points = tables.get(places)
     if matrix.shape != (n, n) or not n:
         source.fail(f"{key} must be a square matrix of {n} places, got shape {matrix.shape}.")
-    if points is not None and points.shape != (n, 2):
-        source.fail(f"points must have shape ({n}, 2), got {points.shape}.")
+    if points is not None and points.shape not in ((n, 2), (0, 2)):
+        source.fail(f"{places} must have shape ({n}, 2), or (0, 2) for none, got {points.shape}.")
     return Distances.from_matrix(matrix, points)
 
 
@@ -267,6 +270,8 @@ def write(instance: Instance, path: Path) -> None:
     if isinstance(instance, ACVRPTWInstance):
         matrices.append(instance.durations)
         arrays["duration"] = instance.durations.matrix
+        if not np.array_equal(instance.durations.coords, instance.distances.coords):
+            arrays["duration_points"] = instance.durations.coords
         arrays["time_windows"] = np.column_stack((instance.opens, instance.closes))
         arrays["service_time"] = instance.service
     if any(distances.metric != Metric.MATRIX for distances in matrices):

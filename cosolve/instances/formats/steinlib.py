@@ -349,13 +349,13 @@ def _parse_edges(
 
 
 def write(instance: STPInstance, path: Path) -> None:
-    """Write a SteinLib file; weights keep every digit."""
+    """Write a SteinLib file; weights keep every digit, names and remarks become one line."""
     with path.open("w", encoding="utf-8") as file:
         file.write("33D32945 STP File, STP Format Version 1.0\n\nSECTION Comment\n")
-        file.write(f'Name    "{instance.name}"\n')
+        file.write(f'Name    "{_line(instance.name)}"\n')
         for key in ("creator", "remark", "date"):
             if key in instance.meta:
-                file.write(f'{key.capitalize()} "{instance.meta[key]}"\n')
+                file.write(f'{key.capitalize()} "{_line(instance.meta[key])}"\n')
         file.write(f"END\n\nSECTION Graph\nNodes {instance.num_nodes}\nEdges {instance.num_edges}\n")
         pairs = (instance.edges + 1).tolist()
         for (u, v), weight in zip(pairs, instance.weights.tolist()):
@@ -363,6 +363,10 @@ def write(instance: STPInstance, path: Path) -> None:
         file.write(f"END\n\nSECTION Terminals\nTerminals {len(instance.terminals)}\n")
         file.writelines(f"T {t}\n" for t in (instance.terminals + 1).tolist())
         file.write("END\n\nEOF\n")
+
+
+def _line(text: object) -> str:
+    return " ".join(str(text).split())
 
 
 def _plain(value: float) -> str:

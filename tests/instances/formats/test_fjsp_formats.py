@@ -184,6 +184,25 @@ def test_a_malformed_schedule_gives_its_line(tmp_path, text, line):
     assert error.value.line == line
 
 
+def test_a_job_that_visits_a_machine_twice_goes_into_no_jsplib_file(tmp_path):
+    """It was written, and read back as a p-median instance."""
+    again = FJSPInstance(
+        job_ptr=[0, 2, 4], alt_ptr=[0, 1, 2, 3, 4], alt_machine=[0, 0, 1, 0], alt_time=[3, 4, 5, 6], num_machines=2
+    )
+    with pytest.raises(ValueError, match="write this instance as 'fjs'"):
+        cosolve.write(again, tmp_path / "x.jsp")
+    assert not list(tmp_path.iterdir())
+    check_format("fjs", again, tmp_path / "x.fjs")
+
+
+@pytest.mark.parametrize("name", ["fjs", "jsplib"])
+def test_a_file_without_jobs_is_not_written(tmp_path, name):
+    """No reader takes it."""
+    empty = FJSPInstance(job_ptr=[0], alt_ptr=[0], alt_machine=[], alt_time=[], num_machines=2)
+    with pytest.raises(ValueError, match="holds at least 1 job"):
+        cosolve.write(empty, tmp_path / "x", format=name)
+
+
 def test_every_published_file_is_recognised_as_what_it_is(data):
     """FJS and JSPLIB share their first line with each other and with half a dozen other formats."""
     fjs, jsplib = formats.get("fjs"), formats.get("jsplib")

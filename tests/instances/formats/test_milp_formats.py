@@ -517,6 +517,15 @@ def test_ranges_without_an_exact_width_go_into_lp_files(tmp_path):
     assert cosolve.read(tmp_path / "x.lp") == instance
 
 
+def test_a_constant_that_lp_readers_take_for_infinite_goes_into_mps_only(tmp_path):
+    """The file was written, and could not be read."""
+    instance = milp([[1, 1]], 1, upper=5, row_upper=9, offset=-1e20)
+    with pytest.raises(ValueError, match="write mps"):
+        cosolve.write(instance, tmp_path / "x.lp")
+    cosolve.write(instance, tmp_path / "x.mps")
+    assert cosolve.read(tmp_path / "x.mps") == instance
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -211,6 +211,14 @@ def test_road_instances_survive_an_archive(tmp_path, problem):
     assert (again.name, again.meta) == (instance.name, instance.meta)
 
 
+@pytest.mark.parametrize("which", ["distances", "durations"])
+def test_places_of_one_matrix_are_not_lent_to_the_other(tmp_path, which):
+    """An instance whose durations have no coordinates came back with those of the distances: another digest."""
+    instance = cosolve.generate("acvrptw", "road", n=8, points=40, seed=2)
+    plain = Distances.from_matrix(getattr(instance, which).matrix)
+    check_format("npz", replace(instance, **{which: plain}), tmp_path / "x.npz")
+
+
 def test_solutions_are_route_lists(tmp_path):
     for problem in ("acvrp", "vrptw", "acvrptw"):
         instance, _ = tiny_instances(problem)[0]
