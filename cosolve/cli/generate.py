@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json as json_module
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -82,21 +84,34 @@ def generate(
         manifest = target / "manifest.json"
 
     entries: list[dict[str, Any]] = []
-    seeds = _seeds(seed, count)
+    seeds = _seeds(seed, count, family.num_seeds)
     instances = (family.generate(seed=child, **parameters) for child in seeds)
     first = list(islice(instances, 2))  # before anything is written
     if len({instance.digest for instance in first}) < len(first):
         raise UsageError(f"{key} with these parameters does not depend on the seed: --count must be 1.")
-    for index, (child, instance) in enumerate(zip(seeds, chain(first, instances), strict=True)):
-        if in_folder:
-            target.mkdir(parents=True, exist_ok=True)
-        path = _write(instance, target, in_folder, format, index if count > 1 else None, family.distribution)
-        entries.append(_entry(instance, path, manifest, child))
-        if not quiet:
-            print(f"{path}: {instance.problem} {instance.name}, size {instance.size}")
-    if manifest is not None:
-        _write_manifest(manifest, key, seed, parameters, entries)
+    with _made(target) if in_folder else nullcontext():
+        for index, (child, instance) in enumerate(zip(seeds, chain(first, instances), strict=True)):
+            path = _write(instance, target, in_folder, format, index if count > 1 else None, family.distribution)
+            entries.append(_entry(instance, path, manifest, child))
+            if not quiet:
+                print(f"{path}: {instance.problem} {instance.name}, size {instance.size}")
+        if manifest is not None:
+            _write_manifest(manifest, key, seed, parameters, entries)
     return DONE
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder and its parents; after an error those that were made and hold nothing are removed."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in made:
+                path.rmdir()
+        raise
 
 
 def _family(problem: str, distribution: str | None) -> Generator:
@@ -113,13 +128,13 @@ def _family(problem: str, distribution: str | None) -> Generator:
     return generators.get(f"{problem}/{distribution or names[0]}")
 
 
-def _seeds(seed: int, count: int) -> list[int]:
-    """The seed itself for one instance, else one integer each, a function of ``seed`` and the index alone."""
+def _seeds(seed: int, count: int, num_seeds: int) -> list[int]:
+    """The seed itself for one instance, else one below ``num_seeds`` each, a function of ``seed`` and the index."""
     if count == 1:
         return [seed]
     import numpy as np
 
-    return [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(count)]
+    return [int(child.generate_state(1)[0]) % num_seeds for child in np.random.SeedSequence(seed).spawn(count)]
 
 
 def _write(instance: Instance, out: Path, in_folder: bool, format: str | None, index: int | None, family: str) -> Path:

@@ -273,6 +273,21 @@ def test_generate_into_a_folder_takes_a_format_that_can_hold_the_instance(cli, f
     assert len(os.listdir("new")) == 2
 
 
+@pytest.mark.parametrize("format", ["cpmp-orlib", "metis"])
+def test_generate_leaves_no_folder_where_it_writes_nothing(cli, folder, format):
+    """A format that can't hold the instance, or not even the problem, was refused after its folder was made."""
+    answer = cli("generate", "cpmp", "--param", "n=20", "--param", "p=3", "--format", format, "--out", "new/deep/")
+    assert answer.code == 2, answer.err
+    assert not Path("new").exists()
+
+
+def test_generate_keeps_seeds_within_the_range_of_the_family(cli, folder):
+    """Those of several instances went to 2^32, and the challenge's generator takes 9 digits."""
+    answer = cli("generate", "tsp", "--distribution", "dimacs", "--param", "size=10", "--count", 5, "--out", "d/")
+    assert answer.code == 0, answer.err
+    assert len(json.loads(Path("d/manifest.json").read_text())["instances"]) == 5
+
+
 def test_generate_named_instance(cli, folder, families):
     """``--name`` is short for the parameter."""
     assert cli("generate", "tsp", "--distribution", "line", "--name", "five", "--out", "x.tsp").code == 0

@@ -23,6 +23,8 @@ class Generator:
         ``generate(seed=..., **parameters)``: bit-reproducible on every platform.
     parameters
         Name to (type, default, one line); a default of ``None`` means that it must be given.
+    num_seeds
+        The seeds that ``cosolve generate`` draws for several instances are in 0 .. num_seeds - 1.
     """
 
     problem: str
@@ -30,6 +32,7 @@ class Generator:
     title: str
     generate: Callable[..., Instance]
     parameters: Mapping[str, tuple[type, object, str]] = field(default_factory=dict)
+    num_seeds: int = 2**32
 
 
 #: Names are "problem/distribution".

@@ -202,6 +202,7 @@ DIMACS = Generator(
         "family": (str, "", "E or C (default E), without a name"),
         "size": (int, 0, "number of cities, without a name"),
     },
+    num_seeds=_MODULUS,
 )
 UNIFORM = Generator(
     "tsp", "uniform", "uniform in a square, rounded Euclidean", uniform, {"size": (int, 1000, "number of cities")}
