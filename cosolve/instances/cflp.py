@@ -15,6 +15,9 @@ from cosolve.core.verdict import Verdict, Violation
 #: Relative slack of demands and capacities ("strict"), absolute slack ("frontierco").
 TOLERANCE = 1e-6
 
+#: Relative slack of the capacity that is open in total: three thirds may sum to less than the whole.
+_ROUNDING = 1e-9
+
 #: At most this many violations of one kind are listed.
 _LISTED = 5
 
@@ -87,6 +90,11 @@ class CFLPInstance(Instance):
         return float(self.demand.sum())
 
     @cached_property
+    def least_capacity(self) -> float:
+        """What open facilities can deliver together in every solution: the total demand, but for rounding of sums."""
+        return self.total_demand * (1 - _ROUNDING)
+
+    @cached_property
     def unit_cost(self) -> np.ndarray:
         """(m, n) cost per unit of demand; 0 for customers without demand."""
         scale = np.where(self.demand > 0, self.demand, np.inf)
@@ -131,8 +139,9 @@ def evaluate(instance: CFLPInstance, solution: Supply, mode: JudgeMode = "strict
     """
     Fixed costs of all open facilities, used or not, plus costs of all deliveries; O(m + n + deliveries).
 
-    Every demand must be met, neither less nor more, and no capacity exceeded, within a relative 1e-6. The
-    "frontierco" mode allows an absolute 1e-6 instead, as that harness does.
+    Every demand must be met, neither less nor more, and no capacity exceeded, within a relative 1e-6. That is for
+    amounts that were rounded: open facilities that can't deliver the total demand, but for a relative 1e-9, are no
+    solution. The "frontierco" mode allows an absolute 1e-6 instead of both, as that harness does.
     """
     m, n = instance.num_facilities, instance.num_customers
     facility, customer, amount = solution.facility, solution.customer, solution.amount
@@ -161,6 +170,9 @@ def evaluate(instance: CFLPInstance, solution: Supply, mode: JudgeMode = "strict
     slack = TOLERANCE * (instance.capacity if is_strict else 1.0)
     for k in _first(~(load <= instance.capacity + slack)):
         violations.append(Violation("capacity exceeded", f"facility {k}", float(load[k] - instance.capacity[k])))
+    missing = instance.least_capacity - float(instance.capacity[solution.is_open].sum())
+    if is_strict and missing > 0:
+        violations.append(Violation("open facilities can't deliver the total demand", amount=missing))
     demand = instance.demand[customer]
     share = np.divide(amount, demand, out=np.zeros(len(amount)), where=demand > 0)
     deliveries = float(instance.cost[facility, customer] @ share)

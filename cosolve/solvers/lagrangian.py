@@ -87,8 +87,7 @@ class Lagrangian(CompiledSolver):
         """See :meth:`Solver.solve`."""
         if monitor.should_stop():
             return Outcome()
-        # The judge forgives a relative 1e-6 of every demand and capacity.
-        if float(instance.capacity.sum()) * (1 + 1e-6) < instance.total_demand * (1 - 1e-6):
+        if instance.capacity.sum() < instance.least_capacity:
             return Outcome(status=Status.INFEASIBLE)
         if initial is None or instance.total_demand == 0:
             start = construct(instance, monitor, np.random.default_rng(seed))
@@ -258,7 +257,7 @@ class _Search:
         if key in self.tried:
             return True
         capacity = frozen_array(instance.capacity[opened])
-        if capacity.sum() < instance.total_demand * (1 - 1e-9):
+        if capacity.sum() < instance.least_capacity:
             # No solution opens these alone: there is nothing to decide.
             return True
         unit = np.ascontiguousarray(self.unit[:, opened])

@@ -50,6 +50,16 @@ def test_judge_finds_every_broken_rule(bad):
     evaluate(small(), bad, "frontierco")
 
 
+def test_slack_for_rounded_amounts_replaces_no_facility():
+    """One facility less was feasible, and cheaper than the proven optimum."""
+    instance = CFLPInstance(capacity=[10, 10], fixed_cost=[5, 5], demand=[10.000005], cost=[[1], [1]])
+    both = Supply(is_open=[1, 1], facility=[0, 1], customer=[0, 0], amount=[10.000005, 0])
+    one = Supply(is_open=[1, 0], facility=[0], customer=[0], amount=[10.000005])
+    assert evaluate(instance, both).feasible
+    assert [v.what for v in evaluate(instance, one).violations] == ["open facilities can't deliver the total demand"]
+    assert not evaluate(instance, one, "frontierco").feasible
+
+
 @pytest.mark.parametrize("name", ["orlib", "holmberg"])
 def test_files_read_back_what_was_written(name, tmp_path):
     """A writer that loses digits or mixes up the layouts would change the instance."""

@@ -10,9 +10,10 @@ import pytest
 import cosolve
 from cosolve.core.monitor import Monitor
 from cosolve.core.problem import judge
+from cosolve.core.result import Status
 from cosolve.core.solver import solvers
 from cosolve.core.stop import Stop
-from cosolve.instances.cflp import CFLPInstance
+from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.instances.cpmp import CPMPInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.formats import cflp as cflp_files
@@ -100,6 +101,19 @@ def test_capacities_that_miss_the_demand_by_rounding_suffice(solver):
     )
     assert instance.capacity.sum() < instance.total_demand
     assert cosolve.solve(instance, solver, time_limit=10).objective == 7
+
+
+@pytest.mark.parametrize("solver", ["lagrangian", "highs"])
+def test_no_proof_contradicts_the_judge_where_capacity_is_short_by_little(solver):
+    """He took loads that solvers had proven impossible: one facility for the optimum of two, one instead of none."""
+    for capacity, optimum in ([10.0], None), ([10.0, 10.0], 11):
+        m = len(capacity)
+        instance = CFLPInstance(capacity=capacity, fixed_cost=[5] * m, demand=[10.000005], cost=np.ones((m, 1)))
+        result = cosolve.solve(instance, solver, time_limit=10)
+        assert result.status is (Status.INFEASIBLE if optimum is None else Status.OPTIMAL)
+        assert result.objective == (optimum if optimum is None else pytest.approx(optimum))
+        one = Supply(is_open=[1] + [0] * (m - 1), facility=[0], customer=[0], amount=[10.000005])
+        assert not judge(instance, one).feasible
 
 
 def available(name):

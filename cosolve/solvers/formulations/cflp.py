@@ -44,7 +44,7 @@ def formulate(instance: CFLPInstance, monitor: Monitor | None = None) -> Formula
     keep, least = np.ones(m, bool), np.zeros(m)
     strong = np.empty((2, 0), np.int64)
     root = None
-    if len(customers) and instance.capacity.sum() >= demand.sum() * (1 - 1e-9):
+    if len(customers) and instance.capacity.sum() >= instance.least_capacity:
         stage = None if monitor is None else StageMonitor(monitor, _SHARE * monitor.time_left())
         best = None if monitor is None or monitor.best is None else monitor.best.objective
         root = relax(cost, demand, instance.capacity, instance.fixed_cost, None, stage, best)
@@ -98,8 +98,6 @@ def _model(
     if num_strong:
         indices.append(np.column_stack([x[strong[0], strong[1]], strong[0]]).ravel())
         data.append(np.tile([1.0, -1.0], num_strong))
-    # What the judge forgives must not be asked for: three thirds may sum to less than the whole.
-    total = float(demand.sum()) * (1 - 1e-9)
     return MILPInstance(
         name=instance.name,
         cost=np.concatenate([instance.fixed_cost[kept], instance.cost[np.ix_(kept, customers)].ravel()]),
@@ -109,6 +107,8 @@ def _model(
         data=np.concatenate(data),
         indices=np.concatenate(indices),
         indptr=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
-        row_lower=np.concatenate([np.ones(n), np.full(k, -np.inf), [total], np.full(num_strong, -np.inf)]),
+        row_lower=np.concatenate(
+            [np.ones(n), np.full(k, -np.inf), [instance.least_capacity / unit], np.full(num_strong, -np.inf)]
+        ),
         row_upper=np.concatenate([np.ones(n), np.zeros(k), [np.inf], np.zeros(num_strong)]),
     )

@@ -15,7 +15,7 @@ def construct(instance: CFLPInstance, monitor: Monitor, rng: np.random.Generator
     Open what the relaxation opens most until the capacity suffices, and supply optimally; ``None`` if infeasible.
     """
     m = instance.num_facilities
-    if instance.capacity.sum() < instance.total_demand * (1 - 1e-9):
+    if instance.capacity.sum() < instance.least_capacity:
         return None
     if instance.total_demand == 0:
         empty = np.empty(0, np.int64)
