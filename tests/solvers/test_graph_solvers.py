@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import cosolve
+from cosolve.core.monitor import Monitor
 from cosolve.core.result import Status
 from cosolve.core.solver import solvers
+from cosolve.core.stop import Stop
 from cosolve.instances.generators import generate
 from cosolve.instances.graphs import Graph, MDSInstance, MISInstance, NodeSet
 from cosolve.solvers import kamis
+from cosolve.solvers.local_search import mis as local_search
+from cosolve.solvers.local_search.mis import cover_cliques
 
 EXACT = ("cpsat", "highs", "scip")
 
@@ -148,3 +153,42 @@ def test_local_search_reaches_published_values(data: Path, name, problem, optimu
     instance = cosolve.read(data / name, problem=problem)
     result = cosolve.solve(instance, "local-search", time_limit=20, target=optimum)
     assert result.objective == optimum
+
+
+class StopsAtOnce(Monitor):
+    """Time is up at the second look at the clock."""
+
+    looks = 0
+
+    def should_stop(self):
+        self.looks += 1
+        return self.looks > 1
+
+
+@pytest.mark.skipif(not solvers.get("cpsat")().available().ok, reason="cpsat is not installed")
+@pytest.mark.parametrize(
+    ("problem", "family", "parameters"),
+    [("mis", "er", {"nodes": 30_000, "probability": 4 / 30_000}), ("mds", "ba", {"nodes": 30_000})],
+)
+def test_cpsat_looks_at_the_clock_while_it_builds_its_model(problem, family, parameters):
+    """Of graphs with 300,000 nodes it did so when the model was done, seconds after the limit."""
+    instance = generate(problem, family, seed=1, **parameters)
+    build = importlib.import_module(f"cosolve.solvers.cpsat.{problem}").build
+    model = build(instance, StopsAtOnce(instance, Stop()))
+    assert 0 < len(model.variables) <= 5_000
+    assert not len(model.model.proto.constraints)
+
+
+def test_local_search_of_independent_sets_looks_at_the_clock_while_it_covers():
+    """At 300,000 nodes the first look was after the bound, seconds after the limit."""
+    instance = generate("mis", "er", nodes=3_000, probability=4 / 3_000, seed=1)
+    graph, rng = instance.graph, np.random.default_rng(1)
+    looks = []
+    clique, count = cover_cliques(graph.indptr, graph.indices, rng, lambda: looks.append(1) is None)
+    assert len(looks) == 1
+    assert np.bincount(clique, minlength=count).all()
+    monitor = StopsAtOnce(instance, Stop())
+    local_search.search(instance, NodeSet(nodes=[0]), monitor, np.random.default_rng(1))
+    assert monitor.looks <= 3
+    assert monitor.best is not None
+    assert monitor.bound is not None

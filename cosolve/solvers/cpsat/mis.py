@@ -10,6 +10,7 @@ from cosolve.core.monitor import Monitor
 from cosolve.instances.graphs import MISInstance, NodeSet
 from cosolve.search.mis_reduce import edge_clique_cover, greedy
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.local_search.mis import cover_cliques, make_kernel
 
 
@@ -25,22 +26,23 @@ def build(instance: MISInstance, monitor: Monitor | None = None) -> Model:
     kernel = make_kernel(instance.graph)
     n = len(kernel.kept)
     model = cp_model.CpModel()
-    literals = [model.new_bool_var("") for _ in range(n)]
+    literals = [model.new_bool_var("") for _ in until(monitor, range(n))]
     ptr, members = edge_clique_cover(kernel.indptr, kernel.indices)
     bounds, nodes = ptr.tolist(), members.tolist()
-    for row in range(len(bounds) - 1):
+    for row in until(monitor, range(len(bounds) - 1)):
         model.add_at_most_one(literals[v] for v in nodes[bounds[row] : bounds[row + 1]])
-    clique, count = cover_cliques(kernel.indptr, kernel.indices, np.random.default_rng(0))
+    should_stop = None if monitor is None else monitor.should_stop
+    clique, count = cover_cliques(kernel.indptr, kernel.indices, np.random.default_rng(0), should_stop)
     groups: list[list[int]] = [[] for _ in range(count)]
     for v, c in enumerate(clique.tolist()):
         groups[c].append(v)
-    for group in groups:
+    for group in until(monitor, groups):
         if len(group) > 1:
             model.add_at_most_one(literals[v] for v in group)
-    model.maximize(sum(literals))
+    model.maximize(cp_model.LinearExpr.sum(list(until(monitor, literals))))
     hint = np.zeros(n, np.int64)
     hint[greedy(kernel.indptr, kernel.indices, np.arange(n, dtype=np.int32))] = 1
-    for literal, value in zip(literals, hint.tolist(), strict=True):
+    for literal, value in until(monitor, zip(literals, hint.tolist(), strict=True)):
         model.add_hint(literal, value)
 
     def decode(values: Sequence[int]) -> NodeSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
@@ -108,7 +109,7 @@ def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.rand
     n, forced = len(kernel.kept), len(kernel.taken)
     stats: dict[str, object] = {"kernel_nodes": n, "kernel_edges": len(kernel.indices) // 2, "taken": forced}
     seed, cover_seed = (int(s) for s in rng.integers(2**62, size=2))
-    bound = cover_bound(kernel.indptr, kernel.indices, np.random.default_rng(cover_seed))
+    bound = cover_bound(kernel.indptr, kernel.indices, np.random.default_rng(cover_seed), monitor.should_stop)
     monitor.report_bound(forced + bound)
     begin = kernel.restrict(start)
     fresh = mis_reduce.greedy(kernel.indptr, kernel.indices, rng.permutation(n).astype(np.int32))
@@ -141,13 +142,27 @@ def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.rand
     return Outcome(limit=Limit.ITERATION if is_out else None, stats=stats)
 
 
-def cover_bound(indptr: np.ndarray, indices: np.ndarray, rng: np.random.Generator) -> int:
+def cover_bound(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    rng: np.random.Generator,
+    should_stop: Callable[[], bool] | None = None,
+) -> int:
     """Number of cliques that :func:`cover_cliques` finds: an upper bound."""
-    return cover_cliques(indptr, indices, rng)[1]
+    return cover_cliques(indptr, indices, rng, should_stop)[1]
 
 
-def cover_cliques(indptr: np.ndarray, indices: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, int]:
-    """Partition into few cliques (number of each node's, count): the best of several greedy ones, rearranged."""
+def cover_cliques(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    rng: np.random.Generator,
+    should_stop: Callable[[], bool] | None = None,
+) -> tuple[np.ndarray, int]:
+    """
+    Partition into few cliques (number of each node's, count): the best of several greedy ones, rearranged.
+
+    Once ``should_stop`` says so, it is the one that there is.
+    """
     n = len(indptr) - 1
     if n == 0:
         return np.empty(0, np.int32), 0
@@ -156,6 +171,8 @@ def cover_cliques(indptr: np.ndarray, indices: np.ndarray, rng: np.random.Genera
     covers = [mis_reduce.clique_cover(indptr, indices, order.astype(np.int32)) for order in orders]
     clique, count = min(covers, key=lambda cover: cover[1])
     for step in range(min(_COVER_ROUNDS, _COVER_WORK // (len(indices) + 20 * n))):
+        if should_stop is not None and should_stop():
+            break
         sizes = np.bincount(clique, minlength=count)
         # Culberson's mix: reversed, by size, at random.
         keys = (-np.arange(count), -sizes, rng.permutation(count))[step % 3]

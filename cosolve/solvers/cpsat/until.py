@@ -1,0 +1,24 @@
+"""Loops over the many parts of large models that end when time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from cosolve.core.monitor import Monitor
+
+T = TypeVar("T")
+
+#: Items between two looks at the clock: some 20 ms of calls to CP-SAT.
+_SLICE = 5_000
+
+
+def until(monitor: Monitor | None, items: Iterable[T]) -> Iterator[T]:
+    """The items, and none any more once ``monitor.should_stop()``."""
+    rest = iter(items)
+    while monitor is None or not monitor.should_stop():
+        part = list(islice(rest, _SLICE))
+        if not part:
+            return
+        yield from part
