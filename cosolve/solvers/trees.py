@@ -14,7 +14,7 @@ from cosolve.core.monitor import Monitor
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.regtree import RegressionTree, RegressionTreeInstance
 from cosolve.solvers.compiled import CompiledSolver, small_instances
-from cosolve.trees.data import TrainingData, prepare
+from cosolve.trees.data import TrainingData, prepare, weight_unit
 from cosolve.trees.tree import Tree, canonical
 
 METHODS = ("interval", "rsbb")
@@ -84,12 +84,13 @@ class Trees(CompiledSolver):
         """See :meth:`Solver.solve`."""
         if monitor.should_stop():
             return Outcome()
-        data = training_data(instance)
+        unit = 1.0 if instance.weights is None else weight_unit(instance.weights)
+        data = prepare(instance.X, instance.y, None if instance.weights is None else instance.weights / unit)
 
         def on_improvement(seconds: float, upper: float, lower: float, tree: Tree | None) -> None:
             if tree is not None:
-                monitor.report(to_solution(tree), upper)
-            monitor.report_bound(lower)
+                monitor.report(to_solution(tree), upper * unit)
+            monitor.report_bound(lower * unit)
 
         if options.method == "rsbb":
             from cosolve.trees.rsbb import fit_rsbb as fit
@@ -99,7 +100,7 @@ class Trees(CompiledSolver):
             data,
             max_depth=instance.max_depth,
             min_samples_leaf=instance.min_samples_leaf,
-            penalty=instance.penalty,
+            penalty=instance.penalty / unit,
             max_splits=instance.max_splits,
             time_limit=monitor.time_left(),
             gap_tol=monitor.stop.gap or _NO_GAP,
@@ -108,8 +109,8 @@ class Trees(CompiledSolver):
             on_improvement=on_improvement,
             should_stop=monitor.should_stop,
         )
-        monitor.report(to_solution(outcome.tree), outcome.objective)
-        monitor.report_bound(outcome.lower_bound)
+        monitor.report(to_solution(outcome.tree), outcome.objective * unit)
+        monitor.report_bound(outcome.lower_bound * unit)
         return Outcome(limit=outcome.limit, stats={"method": options.method, "evaluations": outcome.n_evals})
 
 

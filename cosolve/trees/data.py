@@ -117,6 +117,15 @@ def threshold_between(lower: float, upper: float) -> float:
     return float(middle if lower <= middle < upper else lower)
 
 
+def weight_unit(weights: np.ndarray) -> float:
+    """
+    What to divide weights by so that the largest is in [1, 2): a power of two, which changes no digit.
+
+    Sums of weights such as 1e-200 or 1e200, squared in a search, would vanish or overflow.
+    """
+    return float(np.ldexp(1.0, int(np.frexp(weights.max(initial=0.0))[1]) - 1))
+
+
 def prepare(X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> TrainingData:
     """
     Check, centre and sort training data.

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from cosolve.core.result import Limit
 from cosolve.trees import export
-from cosolve.trees.data import prepare
+from cosolve.trees.data import prepare, weight_unit
 from cosolve.trees.interval import fit_interval
 from cosolve.trees.outcome import SearchOutcome
 from cosolve.trees.rsbb import fit_rsbb
@@ -152,7 +152,8 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         warm_up()
         start = time.perf_counter()
-        data = prepare(X, y, weights)
+        unit = weight_unit(weights)
+        data = prepare(X, y, weights / unit)
         shift = time.perf_counter() - start
         trace: list[tuple[float, float, float]] = []
         outcome: SearchOutcome = _METHODS[self.method](
@@ -166,12 +167,14 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
             gap_tol=float(self.gap_tol),
             n_jobs=self._num_threads(),
             initial=_as_tree(self.warm_start_tree),
-            on_improvement=lambda seconds, upper, lower, tree: trace.append((shift + seconds, upper, lower)),
+            on_improvement=lambda seconds, upper, lower, tree: trace.append(
+                (shift + seconds, upper * unit, lower * unit)
+            ),
         )
-        trace.append((time.perf_counter() - start, outcome.objective, outcome.lower_bound))
         self.tree_ = outcome.tree
-        self.objective_ = outcome.objective
-        self.lower_bound_ = outcome.lower_bound
+        self.objective_ = outcome.objective * unit
+        self.lower_bound_ = outcome.lower_bound * unit
+        trace.append((time.perf_counter() - start, self.objective_, self.lower_bound_))
         self.gap_ = outcome.gap
         self.status_ = "optimal" if outcome.is_proven or outcome.limit is None else _LIMITS[outcome.limit]
         self.n_evals_ = outcome.n_evals

@@ -52,6 +52,23 @@ def test_both_searches_prove_the_same_optimum(limits):
         assert one.objective == pytest.approx(two.objective, rel=1e-6)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_the_unit_of_weights_does_not_matter(method):
+    """The optimum and bound of large weights were those of a single leaf."""
+    weights = np.random.default_rng(1).random(40) + 0.5
+    usual, large = (
+        cosolve.solve(
+            random_instance(1, 40, weights=weights * unit, alpha=0.01),
+            "trees",
+            time_limit=20,
+            options={"method": method},
+        )
+        for unit in (1.0, 1e200)
+    )
+    assert usual.status == large.status == "optimal"
+    assert large.objective == pytest.approx(usual.objective * 1e200, rel=1e-9)
+
+
 @pytest.mark.parametrize("limits", LIMITS[:4], ids=str)
 def test_milp_has_the_optimum_of_the_exact_search(limits):
     """The formulation is written down independently of any tree code."""

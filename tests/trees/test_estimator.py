@@ -55,6 +55,23 @@ def test_objective_is_error_plus_price_of_splits(table):
     assert model.gap_ <= model.gap_tol
 
 
+@pytest.mark.parametrize("method", ["interval", "rsbb"])
+@pytest.mark.parametrize("unit", [2.0**-1000, 1e-200, 1e200])
+def test_the_unit_of_weights_does_not_matter(table, method, unit):
+    """A single leaf was said to be optimal: squares of sums of weights vanished or overflowed."""
+    X, y = table
+    weights = np.random.default_rng(1).random(200)
+    usual, model = (
+        OptimalRegressionTree(max_depth=2, method=method, alpha=0.02).fit(X, y, sample_weight=w)
+        for w in (weights, weights * unit)
+    )
+    assert model.status_ == "optimal"
+    assert model.objective_ == pytest.approx(usual.objective_ * unit, rel=1e-9)
+    assert usual.objective_ * (1 - 1e-4) * unit <= model.lower_bound_ <= model.objective_
+    assert model.get_n_leaves() == usual.get_n_leaves() > 1
+    assert model.trace_[-1, 1:].tolist() == [model.objective_, model.lower_bound_]
+
+
 def test_trace_ends_with_the_result(table):
     """Anytime curves are drawn from it."""
     model = OptimalRegressionTree(max_depth=3).fit(*table)
