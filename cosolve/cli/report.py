@@ -79,5 +79,7 @@ def report(
 
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-    print(f"{out}: {len(text.encode()) / 1e6:.1f} MB written.", file=sys.stderr)
+    size = len(text.encode())
+    amount = f"{size / 1e6:.1f} MB" if size >= 999_500 else f"{size / 1e3:.3g} kB"
+    print(f"{out}: {amount} written.", file=sys.stderr)
     return DONE

@@ -54,8 +54,10 @@ def test_the_table_is_the_default(report, records):
 def test_the_suffix_chooses_the_format(report, records, tmp_path, name, start):
     """Nobody should have to say it twice."""
     out = tmp_path / name
-    assert report(records, "--out", out)[0] == 0
+    code, _, err = report(records, "--out", out)
+    assert code == 0
     assert out.read_text().startswith(start)
+    assert err.endswith(" kB written.\n"), "0.0 MB said nothing"
 
 
 def test_html_lies_beside_the_records_unless_told_otherwise(report, tmp_path):
