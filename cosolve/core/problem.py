@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from cosolve.core.errors import UnsupportedProblemError
@@ -43,6 +44,19 @@ class Problem:
 
 
 problems: Registry[Problem] = Registry("problem", "cosolve.problems", UnsupportedProblemError, "cosolve.instances")
+
+#: Of a problem with a compiled judge: its key to tiny instances, each with a solution that the judge reads to its end.
+examples: Registry[Callable[[str], Iterable[tuple[Instance, Solution]]]] = Registry(
+    "examples", "cosolve.examples", UnsupportedProblemError, "cosolve.instances"
+)
+
+
+@cache
+def warm_up_judge(problem: str) -> None:
+    """Compile, or load from disk, what the judge of a problem runs: a first solution would pay for it in time."""
+    if problem in examples:
+        for instance, solution in examples.get(problem)(problem):
+            judge(instance, solution)
 
 
 def judge(instance: Instance, solution: Solution, mode: JudgeMode = "strict") -> Verdict:

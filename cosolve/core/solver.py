@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from cosolve.core.errors import SolverUnavailableError
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
+from cosolve.core.problem import warm_up_judge
 from cosolve.core.registry import Registry
 from cosolve.core.result import Limit, Status
 from cosolve.core.values import check_value
@@ -131,12 +132,13 @@ class Solver(ABC):
 
     def warm_up(self, instance: Instance) -> None:
         """
-        Compile or load what the first run on a machine would otherwise spend its time limit on.
+        Compile or load what the first run on a machine would otherwise spend its time limit on, the judge included.
 
         The driver calls it before the clock starts; it must not work on the instance itself.
         """
         for name in self.modules:
             importlib.import_module(name)
+        warm_up_judge(instance.problem)
 
     @abstractmethod
     def solve(

@@ -1,6 +1,6 @@
 """Instances, solutions and judges of every problem; importing this fills the registries with names only."""
 
-from cosolve.core.problem import problems
+from cosolve.core.problem import examples, problems
 from cosolve.instances.formats.base import formats, solution_formats
 
 for _key, _module, _attribute in (
@@ -22,6 +22,7 @@ for _key, _module, _attribute in (
     ("regtree", "regtree", "REGTREE"),
 ):
     problems.register(_key, f"cosolve.instances.{_module}:{_attribute}")
+    examples.register(_key, "cosolve.instances.tiny:examples")
 
 # Order matters where content fits several formats equally and no suffix decides: it is the order of listing only.
 for _name, _target in (

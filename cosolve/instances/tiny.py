@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cosolve.core.instance import Instance
+from cosolve.core.instance import Instance, Solution
 from cosolve.core.metric import Metric
 from cosolve.instances.cflp import CFLPInstance
-from cosolve.instances.cpmp import CPMPInstance
-from cosolve.instances.cvrp import ACVRPInstance, CVRPInstance
+from cosolve.instances.cpmp import Clustering, CPMPInstance
+from cosolve.instances.cvrp import ACVRPInstance, CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.distances import Distances
-from cosolve.instances.fjsp import FJSPInstance
-from cosolve.instances.graphs import Graph, MDSInstance, MISInstance
-from cosolve.instances.milp import MILPInstance
+from cosolve.instances.fjsp import FJSPInstance, Schedule
+from cosolve.instances.graphs import Graph, MDSInstance, MISInstance, NodeSet
+from cosolve.instances.milp import MILPInstance, Values
 from cosolve.instances.orienteering import OPTWInstance, OPTWVPInstance
-from cosolve.instances.regtree import RegressionTreeInstance
-from cosolve.instances.stp import STPInstance
-from cosolve.instances.tsp import ATSPInstance, TSPInstance
+from cosolve.instances.regtree import RegressionTree, RegressionTreeInstance
+from cosolve.instances.stp import EdgeSet, STPInstance
+from cosolve.instances.tsp import ATSPInstance, Tour, TSPInstance
 from cosolve.instances.vrptw import ACVRPTWInstance, VRPTWInstance
 
 
@@ -317,3 +317,36 @@ def tiny_instances(problem: str) -> list[tuple[Instance, float]]:
         If there are none of that problem.
     """
     return _MAKERS[problem]()
+
+
+def examples(problem: str) -> Iterator[tuple[Instance, Solution]]:
+    """Those instances whose judge is compiled, each with a solution that it reads to its end; feasible or not."""
+    for instance, _ in tiny_instances(problem):
+        solution = _some_solution(instance)
+        if solution is not None:
+            yield instance, solution
+
+
+def _some_solution(instance: Instance) -> Solution | None:
+    match instance:
+        case TSPInstance() | ATSPInstance():
+            return Tour(order=np.arange(instance.size))
+        case VehicleRoutingInstance():
+            return Routes(routes=tuple(instance.customers.reshape(-1, 1)))
+        case MISInstance():
+            return NodeSet(nodes=np.zeros(1, np.int64))
+        case MDSInstance():
+            return NodeSet(nodes=np.arange(instance.size))
+        case CPMPInstance():
+            return Clustering(medians=np.arange(instance.p), assignment=np.arange(instance.size) % instance.p)
+        case FJSPInstance():
+            return Schedule(machine=instance.alt_machine[instance.alt_ptr[:-1]], start=np.arange(instance.num_ops))
+        case STPInstance():
+            return EdgeSet(edges=instance.edges)
+        case MILPInstance():
+            return Values(values=np.zeros(instance.size))
+        case RegressionTreeInstance():
+            leaf = np.array([-1])
+            return RegressionTree(feature=leaf - 1, threshold=np.zeros(1), left=leaf, right=leaf, value=np.zeros(1))
+        case _:
+            return None
