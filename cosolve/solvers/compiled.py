@@ -54,6 +54,15 @@ def small_instances(problem: str) -> tuple[Instance, ...]:
     return tuple(made + [instance for instance, _ in tiny_instances(problem)])
 
 
+def solve_tiny(solver: Solver, problem: str) -> None:
+    """Solve the tiny instances of a problem that has kernels: what backends call back into is compiled then."""
+    if problem not in _FAMILIES:
+        return
+    for instance, _ in tiny_instances(problem):
+        monitor = Monitor(instance, Stop(time_limit=1.0))
+        solver.solve(instance, monitor, seed=0, threads=1, initial=None, options=solver.options_type())
+
+
 class CompiledSolver(Solver):
     """
     Base of solvers that run kernels compiled by numba.

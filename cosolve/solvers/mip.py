@@ -20,7 +20,7 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome, Solver
 from cosolve.core.stop import Stop
 from cosolve.instances.milp import MILPInstance
-from cosolve.solvers.compiled import small_instances
+from cosolve.solvers.compiled import small_instances, solve_tiny
 from cosolve.solvers.formulations import Formulation, Rows, formulate
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class FormulationSolver(Solver):
     def warm_up(self, instance: Instance) -> None:
         """Formulate and separate on small instances of the problem, once: what they compile is no search."""
         super().warm_up(instance)
-        _warm_up(instance.problem)
+        _warm_up(type(self), instance.problem)
 
     def solve(
         self,
@@ -90,11 +90,17 @@ class FormulationSolver(Solver):
 
 
 @cache
-def _warm_up(problem: str) -> None:
+def _warm_up(solver: type[FormulationSolver], problem: str) -> None:
     for instance in small_instances(problem):
-        formulation = formulate(instance, Monitor(instance, Stop(time_limit=120.0)))
-        if formulation.separate is not None:
-            formulation.separate(np.full(formulation.model.size, 0.5))
+        monitor = Monitor(instance, Stop(time_limit=120.0))
+        formulation = formulate(instance, monitor)
+        start_values(formulation, None if monitor.best is None else monitor.best.solution)
+        for x in (np.full(formulation.model.size, 0.5), np.ones(formulation.model.size)):
+            if formulation.separate is not None:
+                formulation.separate(x)
+            monitor.report(formulation.decode(x))
+    if not solver.isolated:  # a child's kernels come from the disk, where they are by now
+        solve_tiny(solver(), problem)
 
 
 class Incumbents:

@@ -29,12 +29,16 @@ CASES = {
     "optwvp": [("hard", {"size": 20}), ("decost", {"size": 50})],
     "regtree": [("friedman1", {"n": 2, "p": 5}), ("friedman1", {"n": 300, "p": 5, "max_depth": 3})],
 }
-FAST = {("local-search", "tsp"), ("local-search", "stp"), ("labelling", "optwvp"), ("greedy", "cflp")}
+FAST = {
+    ("local-search", "tsp"), ("local-search", "stp"), ("labelling", "optwvp"), ("greedy", "cflp"), ("scip", "cvrp"),
+    ("cpsat", "tsp"),
+}  # fmt: skip
+BACKENDS = ("cpsat", "highs", "scip")
 PAIRS = [
     pytest.param(name, problem, id=f"{name}-{problem}", marks=() if (name, problem) in FAST else pytest.mark.slow)
     for name in solvers.names()
-    if issubclass(solvers.get(name), CompiledSolver)
-    for problem in sorted(solvers.get(name).problems)
+    if issubclass(solvers.get(name), CompiledSolver) or name in BACKENDS
+    for problem in sorted(solvers.get(name).problems & CASES.keys())
 ]
 
 # Kernels that have been compiled or loaded are the overloads of all dispatchers; a warm-up must leave none to be added.

@@ -17,7 +17,8 @@ from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
-from cosolve.solvers.compiled import small_instances
+from cosolve.core.stop import Stop
+from cosolve.solvers.compiled import small_instances, solve_tiny
 from cosolve.solvers.packages import availability
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class CpSat(Solver):
         return availability("ortools")
 
     def warm_up(self, instance: Instance) -> None:
-        """Build models of small instances of the problem, once: what that compiles is no search."""
+        """Build and solve models of small instances of the problem, once: what that compiles is no search."""
         super().warm_up(instance)
         _warm_up(instance.problem)
 
@@ -176,7 +177,11 @@ def _build(instance: Any, monitor: Monitor | None = None) -> Model:
 @cache
 def _warm_up(problem: str) -> None:
     for instance in small_instances(problem):
-        _build(instance)
+        monitor = Monitor(instance, Stop(time_limit=120.0))
+        model = _build(instance, monitor)
+        if monitor.best is not None and model.encode is not None:
+            model.decode(model.encode(monitor.best.solution))
+    solve_tiny(CpSat(), problem)
 
 
 def run(

@@ -74,7 +74,8 @@ def formulate(instance: CVRPInstance, monitor: Monitor | None = None) -> Formula
 
     def separate(x: np.ndarray) -> Rows | None:
         weights = edges.weights(x)[np.ix_(customers, customers)]
-        i, j = np.nonzero(np.triu(weights) > 1e-6)
+        # NumPy makes strided arrays here, but of one element contiguous ones, another type to compiled kernels.
+        i, j = map(np.ascontiguousarray, np.nonzero(np.triu(weights) > 1e-6))
         sets = []
         for members in _parts(components(len(customers), i, j)):
             internal = weights[np.ix_(members, members)].sum() / 2
