@@ -45,6 +45,10 @@ _LARGE: dict[str, tuple[int, tuple[str, dict[str, Any]]]] = {
 }
 
 
+#: Seconds that a warm-up run may take: all kernels compiled from nothing on a machine that is busy with other work.
+WARM_UP_TIME = 900.0
+
+
 @cache
 def small_instances(problem: str) -> tuple[Instance, ...]:
     """Instances that :meth:`CompiledSolver.warm_up` runs on, tiny ones among them; empty where there are no kernels."""
@@ -89,5 +93,5 @@ def _warm_up(solver: type[CompiledSolver], problem: str, is_large: bool) -> None
         family, parameters = _LARGE[problem][1]
         instances += (generate(problem, family, seed=1, **parameters),)
     for instance in instances:
-        monitor = Monitor(instance, Stop(time_limit=120.0, iterations=iterations))
+        monitor = Monitor(instance, Stop(time_limit=WARM_UP_TIME, iterations=iterations))
         adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())

@@ -20,7 +20,7 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome, Solver
 from cosolve.core.stop import Stop
 from cosolve.instances.milp import MILPInstance
-from cosolve.solvers.compiled import small_instances, solve_tiny
+from cosolve.solvers.compiled import WARM_UP_TIME, small_instances, solve_tiny
 from cosolve.solvers.formulations import Formulation, Rows, formulate
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class FormulationSolver(Solver):
 @cache
 def _warm_up(solver: type[FormulationSolver], problem: str) -> None:
     for instance in small_instances(problem):
-        monitor = Monitor(instance, Stop(time_limit=120.0))
+        monitor = Monitor(instance, Stop(time_limit=WARM_UP_TIME))
         formulation = formulate(instance, monitor)
         start_values(formulation, None if monitor.best is None else monitor.best.solution)
         for x in (np.full(formulation.model.size, 0.5), np.ones(formulation.model.size)):

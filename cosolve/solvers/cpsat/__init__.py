@@ -18,7 +18,7 @@ from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.core.stop import Stop
-from cosolve.solvers.compiled import small_instances, solve_tiny
+from cosolve.solvers.compiled import WARM_UP_TIME, small_instances, solve_tiny
 from cosolve.solvers.packages import availability
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _build(instance: Any, monitor: Monitor | None = None) -> Model:
 @cache
 def _warm_up(problem: str) -> None:
     for instance in small_instances(problem):
-        monitor = Monitor(instance, Stop(time_limit=120.0))
+        monitor = Monitor(instance, Stop(time_limit=WARM_UP_TIME))
         model = _build(instance, monitor)
         if monitor.best is not None and model.encode is not None:
             model.decode(model.encode(monitor.best.solution))
