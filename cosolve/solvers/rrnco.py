@@ -160,7 +160,10 @@ class RrncoPlus(Rrnco):
         self, jobs: Sequence[Job], decoded: Sequence[Decoded[Prediction]], monitors: Sequence[Monitor], seed: int,
         threads: int, options: Any,
     ) -> list[Outcome]:  # fmt: skip
-        """What is left of the time after decoding is shared out evenly."""
+        """What is left of the time after decoding is shared out evenly; nobody is left without a greedy solution."""
+        for job, monitor in zip(jobs, monitors, strict=True):
+            if monitor.best is None:
+                _report_greedy(job.instance, monitor, np.random.default_rng(seed))
         streams = np.random.default_rng(seed).spawn(len(jobs))
         outcomes = []
         for i, (job, found, monitor) in enumerate(zip(jobs, decoded, monitors, strict=True)):
@@ -171,7 +174,7 @@ class RrncoPlus(Rrnco):
             if stage.should_stop():
                 outcomes.append(found.outcome)
                 continue
-            # The given solution, if that was better, or a decoded one.
+            # The given solution, if that was better, or a decoded one, or else a greedy one.
             start = None if monitor.best is None else monitor.best.solution
             searched = _search(job.instance, start, stage, streams[i], threads)
             limit = monitor.stop.iterations
@@ -208,8 +211,14 @@ def _search(
         return RuinRecreate().solve(instance, monitor, seed=seed, threads=threads, initial=start, options=None)
     module = importlib.import_module(f"cosolve.solvers.local_search.{instance.problem}")
     if start is None:
-        greedy = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
-        start = greedy.construct(instance, monitor, rng)
-        monitor.report(start)
+        start = _report_greedy(instance, monitor, rng)
     outcome: Outcome = module.search(instance, start, monitor, rng)
     return outcome
+
+
+def _report_greedy(instance: Instance, monitor: Monitor, rng: np.random.Generator) -> Solution | None:
+    module = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
+    start: Solution | None = module.construct(instance, monitor, rng)
+    if start is not None:
+        monitor.report(start)
+    return start

@@ -12,7 +12,8 @@ from cosolve.core.result import Limit
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators.orienteering import decost, hard
 from cosolve.instances.orienteering import OPTWVPInstance
-from cosolve.models.decost import predictor
+from cosolve.models import checkpoints
+from cosolve.models.decost import inference, predictor
 from cosolve.models.decost.batch import arrays_of
 from cosolve.models.decost.data import exact_route
 
@@ -109,6 +110,26 @@ def test_large_instances_are_decoded_in_parts_or_not_at_all(monkeypatch):
     assert refused.objective == 0
     assert "more than 5 reachable places" in refused.message
     assert cosolve.solve(instance, "decost+", iterations=200).objective > 0
+
+
+def test_the_encoder_looks_at_the_clock(monkeypatch):
+    """Five hundred customers took five seconds to encode, whatever the limit."""
+    asked = []
+
+    def has_begun():
+        asked.append(len(asked))
+        return len(asked) > 30
+
+    def refuse(*arguments):
+        raise AssertionError("decoded in spite of the clock")
+
+    network = predictor.network_of(checkpoints.find("decost-50-100").folder, "cpu")
+    monkeypatch.setattr(inference, "decode", refuse)
+    found = predictor.predict(
+        network, [predictor.Job(SMALL[0])], symmetries=1, samples=0, seed=0, should_stop=has_begun
+    )
+    assert found == [[]]
+    assert len(asked) == 31
 
 
 @pytest.mark.parametrize("solver", ["decost", "decost+"])

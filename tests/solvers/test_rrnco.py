@@ -177,6 +177,29 @@ def test_a_long_decoding_has_one_solution_early(monkeypatch):
     assert len(stopped) == 2
 
 
+@pytest.mark.parametrize("problem", ["atsp", "acvrp", "acvrptw"])
+def test_the_encoder_looks_at_the_clock(problem, monkeypatch):
+    """Two thousand places took ten seconds to encode, whatever the limit, and "rrnco+" had nothing at the end."""
+    instance = cosolve.generate(problem, "road", n=12, seed=2, points=60)
+    asked = []
+
+    def has_begun():
+        asked.append(len(asked))
+        return len(asked) > 30
+
+    def refuse(*arguments):
+        raise AssertionError("decoded in spite of the clock")
+
+    network = predictor.network_of(checkpoints.find(f"rrnco-{problem}-20").folder, "cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(inference, "decode", refuse)
+        found = predictor.predict(network, [predictor.Job(instance)], symmetries=1, should_stop=has_begun)
+    assert found == [[]]
+    assert len(asked) == 31
+    result = cosolve.solve(instance, "rrnco+", time_limit=0)
+    assert result.objective == cosolve.solve(instance, "greedy").objective
+
+
 def test_large_instances_are_decoded_in_parts_or_not_at_all(monkeypatch):
     """Memory grows with the square of the places: symmetries one by one, then the search without the network."""
     whole = cosolve.solve(SMALL[4], "rrnco")

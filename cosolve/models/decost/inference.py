@@ -12,6 +12,7 @@ from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.models.decost.batch import SYMMETRIES, Batch
 from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import decode
+from cosolve.models.watch import encode
 from cosolve.search.orienteering import Arrays
 
 
@@ -36,12 +37,17 @@ def propose(
     generator
         Random stream of the samples.
     should_stop
-        As for :func:`decode`.
+        As for :func:`decode`, and asked while encoding.
 
     Returns
     -------
     choices, service
         Routes with their return and padding, and the planned services, both (B, len(symmetries) * max(samples, 1), L).
+
+    Raises
+    ------
+    TimeUpError
+        If time is up before the first step.
     """
     if samples and generator is None:
         raise ValueError("samples need a generator.")
@@ -49,7 +55,8 @@ def propose(
     rows = torch.arange(b, device=batch.travel.device).repeat_interleave(len(symmetries))
     symmetry = torch.tensor(symmetries, device=batch.travel.device).repeat(b)
     copies = batch.take(rows).reflect(symmetry)
-    rollout = decode(network, copies, network.encode(copies), num_routes, generator if samples else None, should_stop)
+    embedding = encode(network, copies, should_stop)
+    rollout = decode(network, copies, embedding, num_routes, generator if samples else None, should_stop)
     shape = (b, len(symmetries) * num_routes, -1)
     return rollout.choices.view(shape), rollout.service.view(shape)
 

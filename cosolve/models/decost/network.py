@@ -61,6 +61,8 @@ class Network(nn.Module):
     and origin of an instance make no difference.
     """
 
+    is_compiled = False
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
@@ -89,6 +91,7 @@ class Network(nn.Module):
 
     def compile_parts(self) -> None:
         """Let PyTorch compile encoder and decoders, for any shape: their sizes change from batch to batch."""
+        self.is_compiled = True
         self.encode = torch.compile(self.encode, dynamic=True)  # type: ignore[method-assign]
         self.decide = torch.compile(self.decide, dynamic=True)  # type: ignore[method-assign]
 

@@ -19,6 +19,7 @@ from cosolve.models.decost.inference import facts, propose, timed_route
 from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import optimise
 from cosolve.models.devices import autocast, device_of
+from cosolve.models.watch import TimeUpError
 from cosolve.search.orienteering import Arrays
 
 #: Pairs of places that are decoded together, for each kind of device; a pair takes about 0.5 KB.
@@ -117,7 +118,7 @@ def predict(
     should_stop: Callable[[], bool] | None = None,
 ) -> list[list[Prediction]]:
     """
-    Different routes for each job, the most profitable first.
+    Different routes for each job, the most profitable first; fewer or none if stopped.
 
     Parameters
     ----------
@@ -139,9 +140,16 @@ def predict(
     with autocast(where, precision):
         for first in range(0, symmetries, together):
             some = range(first, min(first + together, symmetries))
-            parts.append(
-                propose(network, batch, symmetries=some, samples=samples, generator=generator, should_stop=should_stop)
-            )
+            try:
+                parts.append(
+                    propose(
+                        network, batch, symmetries=some, samples=samples, generator=generator, should_stop=should_stop
+                    )
+                )
+            except TimeUpError:
+                break
+    if not parts:
+        return [[] for _ in jobs]
     most = max(choices.shape[2] for choices, _ in parts)
     choices = torch.cat([functional.pad(choices, (0, most - choices.shape[2])) for choices, _ in parts], dim=1)
     tables = [table.cpu().numpy() for table in (choices, *optimise(batch, choices))]

@@ -12,6 +12,7 @@ from cosolve.models.rrnco.batch import SYMMETRIES, Batch
 from cosolve.models.rrnco.decoder import Embedding
 from cosolve.models.rrnco.network import Network
 from cosolve.models.rrnco.rollout import decode
+from cosolve.models.watch import TimeUpError, encode
 
 
 @torch.inference_mode()
@@ -36,7 +37,7 @@ def propose(
     generator
         Random stream to sample by; ``None`` takes the most probable node each time.
     should_stop
-        As for :func:`decode`.
+        As for :func:`decode`, and asked while encoding.
 
     Returns
     -------
@@ -48,7 +49,10 @@ def propose(
     rows = torch.arange(b, device=batch.distance.device).repeat_interleave(len(symmetries))
     symmetry = torch.tensor(symmetries, device=batch.distance.device).repeat(b)
     copies = batch.take(rows).reflect(symmetry)
-    embedding = network.encode(copies)
+    try:
+        embedding = encode(network, copies, should_stop)
+    except TimeUpError:
+        return None
     first = first_nodes(network, copies, embedding, starts)
     rollout = decode(network, copies, embedding, first, generator, should_stop)
     if rollout is None:

@@ -26,6 +26,8 @@ class Network(nn.Module):
         "atsp", "acvrp" or "acvrptw": what is among the features of nodes and states.
     """
 
+    is_compiled = False
+
     def __init__(self, config: ModelConfig, problem: str) -> None:
         super().__init__()
         self.config, self.problem = config, problem
@@ -49,5 +51,6 @@ class Network(nn.Module):
 
     def compile_parts(self) -> None:
         """Let PyTorch compile encoder and decoder, for any shape."""
+        self.is_compiled = True
         self.encode = torch.compile(self.encode, dynamic=True)  # type: ignore[method-assign]
         self.score = torch.compile(self.score, dynamic=True)  # type: ignore[method-assign]

@@ -1,0 +1,61 @@
+"""The clock inside an encoder: that of a large instance takes seconds, and no loop of ours to look at it from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from torch.overrides import TorchFunctionMode
+
+B = TypeVar("B", contravariant=True)
+E = TypeVar("E", covariant=True)
+
+
+class Encoding(Protocol[B, E]):
+    """A network as far as it encodes."""
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether PyTorch has compiled it."""
+
+    def encode(self, batch: B) -> E:
+        """Embed a batch."""
+
+
+class TimeUpError(Exception):
+    """Time was up before a batch was encoded."""
+
+
+def encode(network: Encoding[B, E], batch: B, should_stop: Callable[[], bool] | None) -> E:
+    """
+    Embed a batch, and ask before each operation whether to stop; a compiled network is one operation.
+
+    Raises
+    ------
+    TimeUpError
+        Once ``should_stop`` says so.
+    """
+    if should_stop is None:
+        return network.encode(batch)
+    if network.is_compiled:
+        if should_stop():
+            raise TimeUpError
+        return network.encode(batch)
+    with _Watch(should_stop):
+        return network.encode(batch)
+
+
+class _Watch(TorchFunctionMode):
+    """Asks before each operation of this thread."""
+
+    def __init__(self, should_stop: Callable[[], bool]) -> None:
+        super().__init__()
+        self.should_stop = should_stop
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """See :class:`torch.overrides.TorchFunctionMode`."""
+        if self.should_stop():
+            raise TimeUpError
+        return func(*args, **(kwargs or {}))
