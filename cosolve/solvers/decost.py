@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Iterations of the local search between two looks at the clock, and before the next start's turn: 2 to 30 ms.
 _SLICE = 100
 
+#: Routes of the network that are kept at least, in case the judge refuses the best.
+_KEEP = 32
+
 #: Share of the time after which "decost+" stops to decode: a route that was cut short is still worth a search.
 _DECODING = 0.5
 
@@ -95,6 +98,7 @@ class Decost(DecodingSolver["Job", "Prediction"]):
             samples=options.sampled,
             seed=seed,
             precision=options.precision,
+            keep=max(_KEEP, options.starts if isinstance(options, DecostPlusOptions) else 0),
             should_stop=should_stop,
         )
 

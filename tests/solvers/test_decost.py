@@ -112,6 +112,27 @@ def test_large_instances_are_decoded_in_parts_or_not_at_all(monkeypatch):
     assert cosolve.solve(instance, "decost+", iterations=200).objective > 0
 
 
+def test_samples_are_decoded_in_parts_that_are_kept(monkeypatch):
+    """Twenty thousand samples went in step, all were sent home when time was up, and the best was no route at all."""
+    network = predictor.network_of(checkpoints.find("decost-50-100").folder, "cpu")
+    monkeypatch.setattr(predictor, "MAX_PAIRS", {"cpu": 1})
+    counts = []
+
+    def watched(*arguments, samples, **others):
+        counts.append(samples)
+        return inference.propose(*arguments, samples=samples, **others)
+
+    monkeypatch.setattr(predictor, "propose", watched)
+    jobs, common = [predictor.Job(SMALL[0])], {"symmetries": 1, "seed": 3}
+    some = predictor.predict(network, jobs, samples=16, **common)[0]
+    many = predictor.predict(network, jobs, samples=40, **common)[0]
+    assert counts == [16, 16, 16, 8]
+    assert many[0].objective >= some[0].objective > 0
+    counts.clear()
+    cut = predictor.predict(network, jobs, samples=10**9, should_stop=lambda: len(counts) > 1, **common)[0]
+    assert [one.objective for one in cut] == [one.objective for one in some]
+
+
 def test_the_encoder_looks_at_the_clock(monkeypatch):
     """Five hundred customers took five seconds to encode, whatever the limit."""
     asked = []

@@ -177,6 +177,19 @@ def test_a_long_decoding_has_one_solution_early(monkeypatch):
     assert len(stopped) == 2
 
 
+def test_the_same_few_samples_are_looked_at_once(monkeypatch):
+    """A tour of five places has few forms: a hundred million samples were turned for seconds after the limit."""
+    network = predictor.network_of(checkpoints.find("rrnco-atsp-20").folder, "cpu")
+    jobs = [predictor.Job(cosolve.generate("atsp", "road", seed=0, n=4, points=30))]
+    turned, roll = [], np.roll
+    monkeypatch.setattr(np, "roll", lambda *arguments: turned.append(0) or roll(*arguments))
+    found = predictor.predict(network, jobs, symmetries=8, samples=500)[0]
+    assert 1 <= len(found) <= 6
+    assert len(turned) <= 24
+    costs = [one.objective for one in found]
+    assert costs == sorted(costs)
+
+
 @pytest.mark.parametrize("problem", ["atsp", "acvrp", "acvrptw"])
 def test_the_encoder_looks_at_the_clock(problem, monkeypatch):
     """Two thousand places took ten seconds to encode, whatever the limit, and "rrnco+" had nothing at the end."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
+from torch import Tensor
 
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.models import checkpoints
@@ -19,11 +19,15 @@ from cosolve.models.decost.inference import facts, propose, timed_route
 from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import optimise
 from cosolve.models.devices import autocast, device_of
+from cosolve.models.shortlist import Shortlist
 from cosolve.models.watch import TimeUpError
 from cosolve.search.orienteering import Arrays
 
 #: Pairs of places that are decoded together, for each kind of device; a pair takes about 0.5 KB.
 MAX_PAIRS = {"cpu": 400_000, "cuda": 20_000_000}
+
+#: Samples under each symmetry that are decoded together at least: each part encodes its instances anew.
+_MIN_SAMPLES = 16
 
 #: Places of the largest instance that is decoded: its pairs take half a gigabyte.
 MAX_PLACES = 1000
@@ -115,6 +119,7 @@ def predict(
     samples: int,
     seed: int,
     precision: str = "float32",
+    keep: int = 32,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[list[Prediction]]:
     """
@@ -130,36 +135,48 @@ def predict(
         Of the samples.
     precision
         "float32" or "bfloat16".
+    keep
+        Routes of each job at most.
     """
     where = next(network.parameters()).device
     batch = Batch.of([job.arrays for job in jobs], [coords_of(job.instance, job.arrays) for job in jobs]).to(where)
     generator = torch.Generator(where).manual_seed(seed)
     # A large instance does not fit under all symmetries at once.
     together = max(1, MAX_PAIRS[where.type] // batch.travel.numel())
-    parts = []
+    # Nor do any number of samples, which would all be cut short together when time is up.
+    at_once = max(_MIN_SAMPLES, together // symmetries)
+    best: list[Shortlist[Prediction]] = [Shortlist(keep) for _ in jobs]
     with autocast(where, precision):
-        for first in range(0, symmetries, together):
-            some = range(first, min(first + together, symmetries))
-            try:
-                parts.append(
-                    propose(
-                        network, batch, symmetries=some, samples=samples, generator=generator, should_stop=should_stop
+        for done in range(0, max(1, samples), at_once):
+            for first in range(0, symmetries, together):
+                some = range(first, min(first + together, symmetries))
+                count = min(at_once, samples - done)
+                try:
+                    choices, _ = propose(
+                        network, batch, symmetries=some, samples=count, generator=generator, should_stop=should_stop
                     )
-                )
-            except TimeUpError:
+                except TimeUpError:
+                    return [each.predictions for each in best]
+                _take_in(best, jobs, choices, *optimise(batch, choices))
+    return [each.predictions for each in best]
+
+
+def _take_in(
+    best: Sequence[Shortlist[Prediction]], jobs: Sequence[Job], choices: Tensor, profit: Tensor, *times: Tensor
+) -> None:
+    """A part of the decoding, each route once, at its best service times."""
+    tables = [table.cpu().numpy() for table in (choices, profit, *times)]
+    for each, job, routes, profits, start, duration in zip(best, jobs, *tables, strict=True):
+        for k in np.argsort(-profits, kind="stable"):
+            value = float(profits[k])
+            if not each.has_room(-value):
                 break
-    if not parts:
-        return [[] for _ in jobs]
-    most = max(choices.shape[2] for choices, _ in parts)
-    choices = torch.cat([functional.pad(choices, (0, most - choices.shape[2])) for choices, _ in parts], dim=1)
-    tables = [table.cpu().numpy() for table in (choices, *optimise(batch, choices))]
-    out = []
-    for job, routes, profit, start, duration in zip(jobs, *tables, strict=True):
-        found: dict[bytes, Prediction] = {}
-        for k in np.argsort(-profit, kind="stable"):
             customers = routes[k][routes[k] > 0]
-            if customers.tobytes() not in found:
-                route = timed_route(job.instance, job.arrays, routes[k], start[k], duration[k])
-                found[customers.tobytes()] = Prediction(customers, route, float(profit[k]))
-        out.append(list(found.values()))
-    return out
+            made = partial(_prediction, job, customers, routes[k], value, start[k], duration[k])
+            each.add(customers.tobytes(), -value, made)
+
+
+def _prediction(
+    job: Job, customers: np.ndarray, choices: np.ndarray, profit: float, start: np.ndarray, duration: np.ndarray
+) -> Prediction:
+    return Prediction(customers, timed_route(job.instance, job.arrays, choices, start, duration), profit)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
+from torch import Tensor
 
 from cosolve.core.instance import Instance, Solution
 from cosolve.instances.routing_arrays import RoutingArrays
@@ -21,6 +21,7 @@ from cosolve.models.rrnco.config import RrncoConfig
 from cosolve.models.rrnco.inference import propose
 from cosolve.models.rrnco.instances import arrays_of, facts, solution_of
 from cosolve.models.rrnco.network import Network
+from cosolve.models.shortlist import Shortlist
 
 #: Entries of the encoder's tables, a square for each copy of an instance, that are held together, for each kind of
 #: device; one takes up to 100 bytes. No more solutions than nodes are decoded from a copy, with a row of scores each.
@@ -175,12 +176,13 @@ def predict(
     generator = torch.Generator(where).manual_seed(seed) if samples else None
     n = batch.num_nodes
     together = max(1, MAX_SCORES[where.type] // (n**2 * len(jobs)))
-    parts = []
+    best: list[Shortlist[Prediction]] = [Shortlist(keep) for _ in jobs]
     with autocast(where, precision):
         if len(jobs) * symmetries * max(1, samples) * min(starts or n, n) * n * n > _LONG[where.type]:
             # One solution each, in case there is no time for more.
             quick = propose(network, batch, symmetries=[0], starts=1, should_stop=should_stop)
-            parts += [] if quick is None else [quick]
+            if quick is not None:
+                _take_in(best, jobs, *quick)
         for first in range(0, symmetries * max(1, samples), together):
             some = [k % symmetries for k in range(first, min(first + together, symmetries * max(1, samples)))]
             found = propose(
@@ -188,31 +190,30 @@ def predict(
             )
             if found is None:
                 break
-            parts.append(found)
-    if not parts:
-        return [[] for _ in jobs]
-    most = max(choices.shape[2] for choices, _ in parts)
-    choices = torch.cat([functional.pad(choices, (0, most - choices.shape[2])) for choices, _ in parts], dim=1)
-    cost = torch.cat([cost for _, cost in parts], dim=1)
-    return [
-        _different(job, routes, values, keep)
-        for job, routes, values in zip(jobs, choices.cpu().numpy(), cost.cpu().numpy(), strict=True)
-    ]
+            _take_in(best, jobs, *found)
+    return [each.predictions for each in best]
 
 
-def _different(job: Job, choices: np.ndarray, cost: np.ndarray, keep: int) -> list[Prediction]:
-    """The cheapest complete solutions, each once: tours turned to begin alike, routes in one order."""
-    found: dict[tuple[bytes, ...], Prediction] = {}
-    for k in np.argsort(cost, kind="stable"):
-        if not np.isfinite(cost[k]) or len(found) == keep:
-            break
-        row = choices[k]
-        if job.is_tour:
-            visits = [np.roll(row, -int(row.argmin()))]
-        else:
-            visits = [part[part > 0] for part in np.split(row, np.flatnonzero(row == 0))]
-            visits = sorted((part for part in visits if len(part)), key=lambda part: int(part[0]))
-        key = tuple(part.tobytes() for part in visits)
-        if key not in found:
-            found[key] = Prediction(visits, solution_of(job.instance, job.arrays, row), float(cost[k]))
-    return list(found.values())
+def _take_in(best: Sequence[Shortlist[Prediction]], jobs: Sequence[Job], choices: Tensor, cost: Tensor) -> None:
+    """A part of the decoding: complete solutions, each once: tours turned to begin alike, routes in one order."""
+    for each, job, rows, values in zip(best, jobs, choices.cpu().numpy(), cost.cpu().numpy(), strict=True):
+        seen = set()
+        for k in np.argsort(values, kind="stable"):
+            row, value = rows[k], float(values[k])
+            if not np.isfinite(value) or not each.has_room(value):
+                break
+            # Samples of a small instance are the same few over and over.
+            if row.tobytes() in seen:
+                continue
+            seen.add(row.tobytes())
+            if job.is_tour:
+                visits = [np.roll(row, -int(row.argmin()))]
+            else:
+                visits = [part[part > 0] for part in np.split(row, np.flatnonzero(row == 0))]
+                visits = sorted((part for part in visits if len(part)), key=lambda part: int(part[0]))
+            key = tuple(part.tobytes() for part in visits)
+            each.add(key, value, partial(_prediction, job, visits, row, value))
+
+
+def _prediction(job: Job, visits: list[np.ndarray], row: np.ndarray, cost: float) -> Prediction:
+    return Prediction(visits, solution_of(job.instance, job.arrays, row), cost)
