@@ -67,6 +67,19 @@ def test_an_instance_alone_gets_what_it_gets_in_a_batch(network, data, kind):
 
 
 @kinds
+def test_padding_stays_finite_beside_an_instance_without_customers(network, data, kind):
+    """Six layers, the published number, made NaN of the lone depot's padding, and all of the batch failed."""
+    net, depot = network(layers=6, **kind), data.batch.take(torch.arange(2))
+    lone = replace(depot, valid=depot.valid & torch.tensor([[True], [False]]))
+    lone.valid[1, 0] = True
+    embedding = net.encode(lone)
+    assert torch.isfinite(embedding.places).all()
+    for whole, alone in zip(first_choice(net, lone), first_choice(net, depot), strict=True):
+        assert not whole.isnan().any()
+        torch.testing.assert_close(whole[0], alone[0])
+
+
+@kinds
 def test_units_and_origin_make_no_difference(network, data, kind):
     """Minutes or hours, dollars or cents, and where the map begins say nothing about the best route."""
     net, instance = network(**kind), data.instances[0]

@@ -221,7 +221,9 @@ class InstanceNorm(nn.Module):
         count = weight.sum(dim=1, keepdim=True)
         centred = x - (x * weight).sum(dim=1, keepdim=True) / count
         variance = (centred.square() * weight).sum(dim=1, keepdim=True) / count
-        return centred * torch.rsqrt(variance + 1e-5) * self.scale + self.shift
+        normalised = centred * torch.rsqrt(variance + 1e-5) * self.scale + self.shift
+        # Padding grows three hundredfold where there is one place, of no variance: infinity times a weight of 0 is NaN.
+        return normalised.masked_fill(~valid.unsqueeze(2), 0.0)
 
 
 def _pair_bias(config: ModelConfig, num_features: int, width: int) -> nn.Module | None:
