@@ -250,6 +250,15 @@ class StageMonitor(Monitor):
     def bound(self, value: float | None) -> None:
         pass
 
+    @property
+    def rejected(self) -> Verdict | None:
+        """Last one of the whole run."""
+        return self._parent.rejected
+
+    @rejected.setter
+    def rejected(self, value: Verdict | None) -> None:
+        pass
+
     def should_stop(self) -> bool:
         """Whether this part's or the whole run's limit is reached."""
         if self._parent.should_stop():

@@ -17,7 +17,7 @@ from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search import orienteering_local
 from cosolve.solvers.neural import DecodingOptions, DecodingSolver
-from cosolve.solvers.orienteering import timed
+from cosolve.solvers.orienteering import in_own_units, timed
 
 if TYPE_CHECKING:
     from cosolve.models.decost.predictor import Job, Prediction
@@ -112,7 +112,7 @@ class Decost(DecodingSolver["Job", "Prediction"]):
         options: DecostOptions,
     ) -> list[Outcome]:
         """See :meth:`Solver.solve_batch`."""
-        jobs = _jobs(instances, monitors)
+        jobs, monitors = _begin(instances, monitors)
         decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options)
         return [found.outcome for found in decoded]
 
@@ -160,7 +160,7 @@ class DecostPlus(Decost):
         options: DecostPlusOptions,
         initial: Solution | None,
     ) -> list[Outcome]:
-        jobs = _jobs(instances, monitors)
+        jobs, monitors = _begin(instances, monitors)
         inserted = [orienteering_local.construct(job.arrays) for job in jobs]
         for job, monitor, route in zip(jobs, monitors, inserted, strict=True):
             # At hand at once, where a large instance takes the network longer than there is time.
@@ -182,14 +182,18 @@ class DecostPlus(Decost):
         return outcomes
 
 
-def _jobs(instances: Sequence[OPTWVPInstance], monitors: Sequence[Monitor]) -> list[Job]:
-    """What is to be done; staying at home is reported for each, which any other route beats."""
+def _begin(instances: Sequence[OPTWVPInstance], monitors: Sequence[Monitor]) -> tuple[list[Job], list[Monitor]]:
+    """What is to be done, in units of its own; staying at home is reported for each, which any other route beats."""
     from cosolve.models.decost.predictor import Job
 
     nothing = np.empty(0)
-    for monitor in monitors:
+    jobs, own = [], []
+    for whole, parent in zip(instances, monitors, strict=True):
+        instance, monitor = in_own_units(whole, parent)
         monitor.report(TimedRoute(customers=nothing, start=nothing, duration=nothing), 0.0)
-    return [Job(instance) for instance in instances]
+        jobs.append(Job(instance))
+        own.append(monitor)
+    return jobs, own
 
 
 def _improve(job: Job, starts: Sequence[np.ndarray], monitor: Monitor, until: float, rng: np.random.Generator) -> int:
@@ -198,7 +202,7 @@ def _improve(job: Job, starts: Sequence[np.ndarray], monitor: Monitor, until: fl
     arrays = job.arrays
     states = [orienteering_local.start(arrays, route, seed=int(rng.integers(2**62))) for route in starts]
     # What everybody earns if time is no matter: nothing is left to search for.
-    most = float(arrays.worth.sum()) - 1e-9
+    most = float(arrays.worth.sum()) * (1 - 1e-9)
     best, done = 0.0 if monitor.best is None else monitor.best.objective, 0
     while not monitor.should_stop() and monitor.elapsed() < until and done < limit and best < most:
         state, count = states[done // _SLICE % len(states)], int(min(_SLICE, limit - done))

@@ -240,6 +240,8 @@ def test_stage_reports_to_the_whole_run_and_ends_with_it(square):
     assert whole.best is stage.best
     assert (whole.bound, stage.bound) == (30, 30)
     assert not stage.is_proven
+    assert not stage.report(tour([0, 0, 0, 0]))
+    assert stage.rejected is whole.rejected is not None
     longer = StageMonitor(whole, 1e9)
     assert longer.time_left() <= 60
     assert not longer.should_stop()

@@ -80,7 +80,8 @@ def test_padding_stays_finite_beside_an_instance_without_customers(network, data
 
 
 @kinds
-def test_units_and_origin_make_no_difference(network, data, kind):
+@pytest.mark.parametrize("unit", [100, 2.0**-60])
+def test_units_and_origin_make_no_difference(network, data, kind, unit):
     """Minutes or hours, dollars or cents, and where the map begins say nothing about the best route."""
     net, instance = network(**kind), data.instances[0]
     coords = (instance.distances.coords - 0.3) * 60
@@ -91,7 +92,7 @@ def test_units_and_origin_make_no_difference(network, data, kind):
         closes=instance.closes * 60,
         horizon=instance.horizon * 60,
         segment_length=instance.segment_length * 60,
-        segment_rate=instance.segment_rate * 100,
+        segment_rate=instance.segment_rate * unit,
     )
     chances = []
     for one in (instance, other):

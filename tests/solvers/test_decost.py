@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -168,6 +170,17 @@ def test_nobody_to_visit_is_the_trivial_optimum(solver):
     result = cosolve.solve(far, solver, time_limit=5.0)
     assert result.runtime < 5.0
     assert (result.objective, len(result.solution.customers)) == (0.0, 0)
+
+
+@pytest.mark.parametrize("unit", [2.0**-40, 2.0**-60])
+def test_small_profits_are_searched_for_like_large_ones(unit):
+    """In sum below 1e-9 they counted as nothing left to gain; a power of two rounds nothing."""
+    for instance in SMALL[:2]:
+        small = replace(instance, segment_rate=instance.segment_rate * unit, prize=instance.prize * unit)
+        for solver, limits in (("decost", {}), ("decost+", {"iterations": 300})):
+            result = cosolve.solve(small, solver, **limits)
+            assert result.objective == unit * cosolve.solve(instance, solver, **limits).objective
+            assert result.stats.get("iterations", 300) == 300
 
 
 def test_the_search_goes_on_from_a_given_route(optima):

@@ -76,7 +76,8 @@ class Network(nn.Module):
         unit = batch.horizon.clamp_min(1e-9).unsqueeze(1) / HORIZON
         caps = batch.caps
         rate = (batch.prize + (batch.length * batch.rate).sum(dim=2)) / caps.clamp_min(1e-9)
-        worth = rate / rate.amax(dim=1, keepdim=True).clamp_min(1e-9)
+        most = rate.amax(dim=1, keepdim=True)
+        worth = rate / most.where(most > 0, 1.0)
         dtype = self.features.weight.dtype
         opens, closes = (t / unit for t in (torch.maximum(batch.opens, batch.travel[:, 0]), batch.closes))
         columns = [*(batch.coords / unit.unsqueeze(2)).unbind(2), opens / 5 - 1, closes / 5 - 1, worth]
