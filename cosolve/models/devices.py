@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
+from cosolve.models.schedule import derived_seed
+
 
 def device_of(name: str) -> torch.device:
     """
@@ -30,6 +32,11 @@ def device_of(name: str) -> torch.device:
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
     """Context in which a network computes in this precision, "float32" or "bfloat16"."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def stream(device: torch.device, seed: int) -> torch.Generator:
+    """Random numbers by a seed of any size: PyTorch takes 64 bits."""
+    return torch.Generator(device).manual_seed(seed if seed < 2**64 else derived_seed(seed))
 
 
 @contextmanager

@@ -190,6 +190,15 @@ def test_the_search_goes_on_from_a_given_route(optima):
     assert result.objective == pytest.approx(optima[2])
 
 
+@pytest.mark.parametrize("seed", [2**64 - 1, 2**64, 10**40])
+def test_seeds_of_any_size_are_followed(seed):
+    """PyTorch takes 64 bits, and ended the run with a traceback."""
+    options = {"decode": "sampling", "samples": 4}
+    first, again = (cosolve.solve(SMALL[1], "decost", seed=seed, options=options) for _ in range(2))
+    assert first.status is cosolve.Status.FEASIBLE
+    assert first.solution == again.solution
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

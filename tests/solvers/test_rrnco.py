@@ -242,6 +242,15 @@ def test_few_starts_do_not_make_chunks_that_the_encoder_has_no_room_for(monkeypa
     assert copies == [3]
 
 
+@pytest.mark.parametrize("seed", [2**64 - 1, 2**64, 10**40])
+def test_seeds_of_any_size_are_followed(seed):
+    """PyTorch takes 64 bits, and ended the run with a traceback."""
+    options = {"decode": "sampling", "samples": 2, "augmentation": 1, "starts": 1}
+    first, again = (cosolve.solve(SMALL[1], "rrnco", seed=seed, options=options) for _ in range(2))
+    assert first.status is cosolve.Status.FEASIBLE
+    assert first.solution == again.solution
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"decode": "beam"}, "decode must be greedy or sampling"), ({"starts": 0}, "starts must be >= 1")],

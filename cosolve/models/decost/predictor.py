@@ -18,7 +18,7 @@ from cosolve.models.decost.config import DecostConfig
 from cosolve.models.decost.inference import facts, propose, timed_route
 from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import optimise
-from cosolve.models.devices import autocast, device_of
+from cosolve.models.devices import autocast, device_of, stream
 from cosolve.models.shortlist import Shortlist
 from cosolve.models.watch import TimeUpError
 from cosolve.search.orienteering import Arrays
@@ -140,7 +140,7 @@ def predict(
     """
     where = next(network.parameters()).device
     batch = Batch.of([job.arrays for job in jobs], [coords_of(job.instance, job.arrays) for job in jobs]).to(where)
-    generator = torch.Generator(where).manual_seed(seed)
+    generator = stream(where, seed)
     # A large instance does not fit under all symmetries at once.
     together = max(1, MAX_PAIRS[where.type] // batch.travel.numel())
     # Nor do any number of samples, which would all be cut short together when time is up.

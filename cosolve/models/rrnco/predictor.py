@@ -15,7 +15,7 @@ from cosolve.core.instance import Instance, Solution
 from cosolve.instances.routing_arrays import RoutingArrays
 from cosolve.instances.tsp import TSPInstance
 from cosolve.models import checkpoints
-from cosolve.models.devices import autocast, device_of
+from cosolve.models.devices import autocast, device_of, stream
 from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.config import RrncoConfig
 from cosolve.models.rrnco.inference import propose
@@ -173,7 +173,7 @@ def predict(
         return [[Prediction([], solution_of(job.instance, job.arrays, nothing), 0.0)] for job in jobs]
     where = next(network.parameters()).device
     batch = Batch.of([job.arrays for job in jobs], is_tour=jobs[0].is_tour).to(where)
-    generator = torch.Generator(where).manual_seed(seed) if samples else None
+    generator = stream(where, seed) if samples else None
     n = batch.num_nodes
     together = max(1, MAX_SCORES[where.type] // (n**2 * len(jobs)))
     best: list[Shortlist[Prediction]] = [Shortlist(keep) for _ in jobs]
