@@ -131,6 +131,12 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         some = [i for i, instance in enumerate(instances) if not _is_out_of_reach(instance)]
         jobs, watched = [Job(instances[i]) for i in some], [monitors[i] for i in some]
         decoded = self.decode(jobs, watched, seed=seed, threads=threads, options=options, share=self.decoding)
+        for k, (job, found, monitor) in enumerate(zip(jobs, decoded, watched, strict=True)):
+            is_over = monitor.limit is not None or monitor.elapsed() > self.decoding * monitor.stop.time_limit
+            if not (found.predictions or job.refusal or is_over) and job.has_gaps:
+                parts = [found.outcome.message, "some ways are missing, and no decoded solution does without them."]
+                message = " ".join(part for part in parts if part)
+                decoded[k] = replace(found, outcome=replace(found.outcome, message=message))
         for i, outcome in zip(some, self._finish(jobs, decoded, watched, seed, threads, options), strict=True):
             outcomes[i] = outcome
         return outcomes

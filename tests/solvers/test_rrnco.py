@@ -132,7 +132,9 @@ def test_the_search_goes_on_where_neither_network_nor_greedy_finds_a_way():
     ways[rng.random((9, 9)) < 0.68] = np.inf
     demand = np.append(0.0, rng.integers(1, 4, 8))
     instance = ACVRPInstance(distances=Distances.from_matrix(ways), demand=demand, capacity=7.0)
-    assert cosolve.solve(instance, "rrnco").objective is None
+    alone = cosolve.solve(instance, "rrnco")
+    assert alone.objective is None
+    assert "some ways are missing, and no decoded solution does without them" in alone.message
     assert cosolve.solve(instance, "greedy").objective is None
     assert cosolve.solve(instance, "rrnco+", iterations=2000).objective == 332.0
 

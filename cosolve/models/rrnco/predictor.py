@@ -76,6 +76,11 @@ class Job:
         return isinstance(self.instance, TSPInstance)
 
     @property
+    def has_gaps(self) -> bool:
+        """Whether some node can't be reached from some other one directly."""
+        return not (np.isfinite(self.arrays.distance).all() and np.isfinite(self.arrays.duration).all())
+
+    @property
     def num_nodes(self) -> int:
         """The depot included."""
         return len(self.arrays.nodes)
