@@ -283,22 +283,22 @@ class StageMonitor(Monitor):
             self._parent.report_bound(bound)
 
 
-#: Magnitude below which solvers whose tolerances are absolute are given larger numbers.
-_SMALL = 1e-3
+#: What solvers with absolute tolerances are given for costs or profits below 1: 2 to this power, or half of it.
+_LARGE = 10
 
 
 def unit_factor(magnitude: float) -> float:
     """
-    Factor for costs or profits of a magnitude that absolute tolerances would hide; 1 where it is not small.
+    Factor for costs or profits of a magnitude below 1, where absolute tolerances may hide what :func:`is_close` sees.
 
-    A power of two: nothing is rounded.
+    A power of two: nothing is rounded. 1 for other magnitudes.
     """
-    return 2.0 ** min(1000, -math.frexp(magnitude)[1]) if 0 < magnitude < _SMALL else 1.0
+    return 2.0 ** min(1000, _LARGE - math.frexp(magnitude)[1]) if 0 < magnitude < 1 else 1.0
 
 
 class ScaledMonitor(StageMonitor):
     """
-    A whole run as seen by a solver that works on the objective multiplied by a factor.
+    A whole run as seen by a solver that works on the objective less an offset, multiplied by a factor.
 
     Parameters
     ----------
@@ -306,11 +306,13 @@ class ScaledMonitor(StageMonitor):
         Monitor of the run.
     factor
         As of :func:`unit_factor`.
+    offset
+        What the solver leaves out.
     """
 
-    def __init__(self, parent: Monitor, factor: float) -> None:
+    def __init__(self, parent: Monitor, factor: float, offset: float = 0.0) -> None:
         super().__init__(parent, iterations=parent.stop.iterations, nodes=parent.stop.nodes)
-        self._factor = factor
+        self._factor, self._offset = factor, offset
 
     def interrupt(self, limit: Limit = Limit.INTERRUPTED) -> None:
         """See :meth:`Monitor.interrupt`."""
@@ -320,7 +322,7 @@ class ScaledMonitor(StageMonitor):
     def best(self) -> Incumbent | None:
         """Best of the whole run, in the solver's units."""
         best = self._parent.best
-        return None if best is None else replace(best, objective=best.objective * self._factor)
+        return None if best is None else replace(best, objective=(best.objective - self._offset) * self._factor)
 
     @best.setter
     def best(self, value: Incumbent | None) -> None:
@@ -329,7 +331,7 @@ class ScaledMonitor(StageMonitor):
     @property
     def bound(self) -> float | None:
         """Bound of the whole run, in the solver's units."""
-        return None if self._parent.bound is None else self._parent.bound * self._factor
+        return None if self._parent.bound is None else (self._parent.bound - self._offset) * self._factor
 
     @bound.setter
     def bound(self, value: float | None) -> None:
@@ -337,8 +339,8 @@ class ScaledMonitor(StageMonitor):
 
     def report(self, solution: Solution, objective: float | None = None) -> bool:
         """See :meth:`Monitor.report`."""
-        return super().report(solution, None if objective is None else objective / self._factor)
+        return super().report(solution, None if objective is None else objective / self._factor + self._offset)
 
     def report_bound(self, bound: float) -> None:
         """See :meth:`Monitor.report_bound`."""
-        super().report_bound(bound / self._factor)
+        super().report_bound(bound / self._factor + self._offset)

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from cosolve.core.errors import SolverUnavailableError
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
@@ -211,8 +213,9 @@ def make_options(options_type: type[Any], options: Any) -> Any:
     unknown = sorted(set(options) - set(allowed))
     if unknown:
         raise ValueError(f"unknown option {unknown[0]!r}; allowed: {', '.join(allowed) or 'none'}.")
-    _check_types(options_type, options)
-    return options_type(**options)
+    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in options.items()}
+    _check_types(options_type, plain)
+    return options_type(**plain)
 
 
 def _check_types(options_type: type[Any], values: Mapping[str, Any]) -> None:

@@ -40,6 +40,8 @@ class Stop:
     def __post_init__(self) -> None:
         for name, hint in (("time_limit", float), ("gap", float), ("target", float | None)):
             check_value(getattr(self, name), hint, name)
+            if getattr(self, name) is not None:  # NumPy's numbers are none to every backend
+                object.__setattr__(self, name, float(getattr(self, name)))
         for name, least in (("iterations", 0), ("nodes", 0), ("solutions", 1)):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, whole_number(getattr(self, name), name, least))

@@ -261,7 +261,8 @@ def evaluate(instance: OPTWVPInstance, route: TimedRoute, mode: JudgeMode = "str
         time += instance.distances.between(place, int(visits[k]))
         ready[k] = time
         place = int(visits[k])
-        time = float(start[k] + duration[k])
+        # Slack that one visit took is not there for the next.
+        time = max(time, float(start[k])) + max(float(duration[k]), float(instance.min_service[place]))
     back = time + (instance.distances.between(place, 0) if m else 0.0)
     longest = instance.caps[visits]
     for what, excess in (

@@ -291,7 +291,7 @@ class _Engine:
             highs.setSolution(len(columns), columns, self.start)
         has_bound = has_bound and "objective_bound" not in self._options.native
         self._listen(highs, is_milp=is_milp, has_bound=has_bound)
-        left = self._monitor.time_left()
+        left = min(self._monitor.time_left(), float(self._options.native.get("time_limit", np.inf)))
         if left < np.inf:
             highs.setOptionValue("time_limit", highs.getRunTime() + left)  # its clock adds up over runs
         highs.run()
@@ -308,7 +308,7 @@ class _Engine:
         if info.primal_solution_status == 2:  # feasible
             x = np.array(highs.getSolution().col_value)
             if is_final:
-                self.incumbents.offer(x, info.objective_function_value)
+                self.incumbents.offer(x, info.objective_function_value if has_bound else None)
         bound = None
         if is_milp and status in (Status.OPTIMAL, Status.FEASIBLE):
             bound = info.mip_dual_bound
@@ -340,7 +340,8 @@ class _Engine:
             if kind == logging_:
                 monitor.report_bound(out.mip_dual_bound)
             elif kind == improving:
-                incumbents.offer(np.array(out.mip_solution), out.objective_function_value)
+                told = out.objective_function_value if has_bound else None  # else of another objective
+                incumbents.offer(np.array(out.mip_solution), told)
             if kind != logging_ and incumbents.must_stop:
                 reply.user_interrupt = True
 

@@ -249,27 +249,30 @@ def scaled(formulation: Formulation, monitor: Monitor) -> tuple[Formulation, Mon
     """
     The formulation with costs that backends can tell from noise, and a monitor that takes their values for it.
 
-    They compare reduced costs with 1e-7 and gaps with 1e-9, so that of costs of 1e-9 any solution is optimal.
+    They compare reduced costs with 1e-7 and improvements with up to 1e-5, so that of costs of 1e-9 any solution is
+    optimal, and of costs of 1e-2 one that is 3e-6 too dear.
     """
     model = formulation.model
     factor = unit_factor(model.magnitude)
     if factor == 1:
         return formulation, monitor
-    model = replace(model, cost=model.cost * factor, offset=model.offset * factor)
-    return replace(formulation, model=model), ScaledMonitor(monitor, factor)
+    scaled_monitor = ScaledMonitor(monitor, factor, model.offset)
+    return replace(formulation, model=replace(model, cost=model.cost * factor, offset=0.0)), scaled_monitor
 
 
 def solve_trivial(formulation: Formulation, monitor: Monitor) -> Outcome | None:
     """
-    Solve a model without columns or rows, or with crossed bounds; ``None`` if it is neither.
+    Solve a model without columns or without rows that have a side, or with crossed bounds; ``None`` if it is neither.
 
     Backends treat these in ways of their own: as an error, as "empty", or as a bound of 0.
     """
     model = formulation.model
     lower, upper = model.col_lower, model.col_upper
-    if (lower > upper).any() or (model.row_lower > model.row_upper).any():
-        return Outcome(status=Status.INFEASIBLE)
-    if len(model.cost) and (formulation.separate is not None or len(model.row_lower)):
+    for low, high in ((lower, upper), (model.row_lower, model.row_upper)):
+        if (low > high).any() or (low == np.inf).any() or (high == -np.inf).any():
+            return Outcome(status=Status.INFEASIBLE)
+    has_rows = bool((np.isfinite(model.row_lower) | np.isfinite(model.row_upper)).any())
+    if len(model.cost) and (formulation.separate is not None or has_rows):
         return None
     cost = -model.cost if model.maximize else model.cost
     if ((cost > 0) & (lower == -np.inf)).any() or ((cost < 0) & (upper == np.inf)).any():

@@ -14,6 +14,7 @@ import numpy as np
 
 from cosolve.core.errors import SolverUnavailableError
 from cosolve.core.monitor import Monitor
+from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
@@ -37,6 +38,11 @@ _STATUS = {
     "Solution is Unbounded": Status.UNBOUNDED,
     "No Solution Found": Status.NO_SOLUTION,
 }
+
+_CBC = ("PULP_CBC_CMD", "COIN_CMD")
+
+#: Largest cost below which CBC's "infeasible" is believed: from 1e15 on, it says so of what it can't tell apart.
+_MOST_COST = 1e14
 
 #: Arguments of PuLP's solvers that leave a proof what it is. All else, a gap or words for the backend, may change that.
 # fmt: off
@@ -107,14 +113,16 @@ class Pulp(FormulationSolver):
         if formulation.separate is not None:
             outcome = solve_with_rows(engine, formulation, engine.incumbents, monitor)
         else:
-            answer = engine.solve_milp()
+            # CBC stops at a column that is in no row, whatever it costs.
+            is_loose = (_pulls_to_infinity(model) & ~_is_in_a_row(model)).any()
+            answer = Answer(Status.UNBOUNDED) if is_loose else engine.solve_milp()
             if answer.bound is not None:
                 monitor.report_bound(answer.bound)
             status = answer.status
-            is_open = status is Status.UNBOUNDED and model.is_integer.any()
+            is_open = status is Status.UNBOUNDED and (is_loose or model.is_integer.any())
             # CBC also says "infeasible" of models that are unbounded.
-            if is_open or (status is Status.INFEASIBLE and _may_be_unbounded(model)):
-                status = is_unbounded(model, monitor, lambda it: engine.run(it, is_milp=True).status)
+            if is_open or (status is Status.INFEASIBLE and _pulls_to_infinity(model).any()):
+                status = is_unbounded(model, monitor, engine.is_feasible)
             outcome = Outcome(status=status, limit=answer.limit, message=answer.message)
         engine.incumbents.repair()
         return replace(outcome, build_time=build_time, stats={"solver": options.solver, **outcome.stats})
@@ -135,9 +143,20 @@ def _check_solver(options: PulpOptions) -> None:
         raise ValueError(f"PuLP's solver {name!r} does not take these arguments: {error}.") from error
 
 
-def _may_be_unbounded(model: MILPInstance) -> bool:
+def _pulls_to_infinity(model: MILPInstance) -> np.ndarray:
+    """(n,) bool: columns that nothing of their own keeps from paying without end."""
     cost = -model.cost if model.maximize else model.cost
-    return bool(((cost > 0) & (model.col_lower == -np.inf)).any() or ((cost < 0) & (model.col_upper == np.inf)).any())
+    pulls: np.ndarray = ((cost > 0) & (model.col_lower == -np.inf)) | ((cost < 0) & (model.col_upper == np.inf))
+    return pulls
+
+
+def _is_in_a_row(model: MILPInstance) -> np.ndarray:
+    """(n,) bool: columns of a row that has a side."""
+    has_side = np.isfinite(model.row_lower) | np.isfinite(model.row_upper)
+    entries = np.repeat(has_side, np.diff(model.indptr)) & (model.data != 0)
+    found = np.zeros(model.size, np.bool_)
+    found[model.indices[entries]] = True
+    return found
 
 
 class _Engine:
@@ -168,6 +187,13 @@ class _Engine:
             self.incumbents.offer(answer.x)
         return answer
 
+    def is_feasible(self, model: MILPInstance) -> Status:
+        """Whether a model has a solution; where PuLP's solver says so, the judge must take its values."""
+        answer = self.run(model, is_milp=True)
+        if answer.x is not None and judge(self._monitor.instance, self._formulation.decode(answer.x)).feasible:
+            return Status.OPTIMAL
+        return answer.status if answer.x is None else Status.UNKNOWN
+
     def run(self, model: MILPInstance, *, is_milp: bool) -> Answer:
         """Solve a model over the formulation's columns."""
         import pulp
@@ -189,8 +215,12 @@ class _Engine:
         solver_type = type(pulp.getSolver(self._options.solver, msg=False))
         known = inspect.signature(solver_type.__init__).parameters
         arguments = {name: value for name, value in wanted.items() if name in known}
+        own = dict(self._options.arguments)
+        if is_milp and self._options.solver in _CBC:
+            # CBC 2.10's preprocessing of integer columns loses solutions of small models with fractional sides.
+            own["options"] = ["preprocess off", *own.get("options", ())]
         with tempfile.TemporaryDirectory(prefix="cosolve-pulp-", ignore_cleanup_errors=True) as folder:
-            solver = pulp.getSolver(self._options.solver, **(arguments | dict(self._options.arguments)))
+            solver = pulp.getSolver(self._options.solver, **(arguments | own))
             solver.tmpDir = folder
             error = self._wait(lambda: problem.solve(solver))
         if error == "stopped":
@@ -200,9 +230,10 @@ class _Engine:
         status = _STATUS.get(pulp.LpSolution.get(problem.sol_status, ""), Status.UNKNOWN)
         if status is Status.NO_SOLUTION and problem.status == pulp.LpStatusInfeasible:
             status = Status.INFEASIBLE  # CBC's "integer infeasible" has no word of its own in sol_status
-        limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) and "timeLimit" in arguments else None
+        late = self._monitor.time_left() < left - 0.9 * wanted.get("timeLimit", np.inf)
+        limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) and late else None
         is_proof = self._options.arguments.keys() <= _HARMLESS
-        if status is Status.INFEASIBLE and not is_proof:
+        if status is Status.INFEASIBLE and not (is_proof and model.magnitude <= _MOST_COST):
             status = Status.UNKNOWN
         if status not in (Status.OPTIMAL, Status.FEASIBLE):
             return Answer(status, limit=limit)

@@ -140,11 +140,11 @@ class Scip(FormulationSolver):
         started = perf_counter()
         incumbents = Incumbents(formulation, monitor)
         with _opened(formulation, incumbents, monitor, seed, options, has_bound=True) as (scip, variables):
+            if monitor.should_stop():  # its set-up may have been cut short
+                return Outcome(build_time=perf_counter() - started)
             if start is not None:
                 _add_solution(scip, variables, start)
             build_time = perf_counter() - started
-            if monitor.should_stop():
-                return Outcome(build_time=build_time)  # also before a model whose set-up was cut short is believed
             native, status = _run(scip, monitor, incumbents)
             if status in (Status.OPTIMAL, Status.FEASIBLE):
                 if scip.getNSols() > 0:
@@ -162,12 +162,17 @@ class Scip(FormulationSolver):
             def solve(feasibility: MILPInstance) -> Status:
                 question = replace(formulation, model=feasibility)
                 with _opened(question, incumbents, monitor, seed, options, has_bound=False) as (scip, _):
+                    if monitor.should_stop():
+                        return Status.FEASIBLE
                     return _run(scip, monitor, incumbents)[1]
 
             status = is_unbounded(formulation.model, monitor, solve)
         incumbents.repair()
         message = f"SCIP ended with {native}." if status is Status.UNKNOWN else ""
-        return Outcome(status=status, limit=_LIMIT.get(native), build_time=build_time, stats=stats, message=message)
+        limit = _LIMIT.get(native)
+        if limit is Limit.GAP and options.native.keys().isdisjoint(("limits/gap", "limits/absgap")):
+            limit = None  # SCIP's word for bounds that met at its infinity
+        return Outcome(status=status, limit=limit, build_time=build_time, stats=stats, message=message)
 
 
 @contextmanager
@@ -208,10 +213,11 @@ def _build(model: MILPInstance, monitor: Monitor, seed: int, options: ScipOption
     lower = [None if value <= -_INFINITY else value for value in model.col_lower.tolist()]
     upper = [None if value >= _INFINITY else value for value in model.col_upper.tolist()]
     kinds = ["I" if is_integer else "C" for is_integer in model.is_integer.tolist()]
-    variables = [
-        scip.addVar(vtype=kind, lb=low, ub=high, obj=cost)
-        for kind, low, high, cost in zip(kinds, lower, upper, model.cost.tolist(), strict=True)
-    ]
+    variables: list[Any] = []
+    for kind, low, high, cost in zip(kinds, lower, upper, model.cost.tolist(), strict=True):
+        if len(variables) % 1024 == 0 and monitor.should_stop():
+            return scip, variables
+        variables.append(scip.addVar(vtype=kind, lb=low, ub=high, obj=cost))
     if model.maximize:
         scip.setMaximize()
     if model.offset:
@@ -268,7 +274,7 @@ def _run(scip: Any, monitor: Monitor, incumbents: Incumbents) -> tuple[str, Stat
     from pyscipopt import SCIP_STAGE
 
     left = monitor.time_left()
-    if left < _INFINITY:
+    if left < scip.getParam("limits/time"):  # unless a native one is nearer
         scip.setParam("limits/time", left)
     # In other stages (transforming, leaving) SCIP answers an interrupt with an error.
     stages = (SCIP_STAGE.PRESOLVING, SCIP_STAGE.SOLVING)

@@ -154,3 +154,15 @@ def test_route_of_the_other_problem_is_refused():
     with pytest.raises(TypeError, match="optw needs a OPTWRoute"):
         judge(cosolve.generate("optw", "uniform", size=4), GOOD)
     assert OPTWRoute.problem == "optw"
+
+
+def test_slack_of_one_visit_is_not_there_for_the_next():
+    """Starts 9e-7 before each arrival added up to a visit that no proof had thought possible."""
+    ways = np.array([[0.0, 1, 2], [1, 0, 1], [2, 1, 0]])
+    instance = OPTWInstance(
+        distances=Distances.from_matrix(ways), opens=np.zeros(3), closes=np.array([10, 5, 2 - 1.5e-6]), horizon=10.0,
+        prize=np.array([0.0, 5, 7]),
+    )  # fmt: skip
+    early = OPTWRoute(customers=[1, 2], start=np.array([1 - 9e-7, 2 - 1.8e-6]), duration=np.zeros(2))
+    assert [violation.what for violation in evaluate(instance, early).violations] == ["starts before arrival"]
+    assert evaluate(instance, OPTWRoute(customers=[1], start=np.array([1 - 9e-7]), duration=np.zeros(1))).feasible

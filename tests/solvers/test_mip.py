@@ -125,7 +125,7 @@ def test_crossed_bounds_count_between_integers_too():
     outcome = solve_trivial(formulate(instance), monitor_of(instance))
     assert outcome is not None
     assert outcome.status == cosolve.Status.INFEASIBLE
-    relaxed = milp([[1]], 1, lower=0.2, upper=0.8, integer=False)
+    relaxed = milp([[1]], 1, lower=0.2, upper=0.8, integer=False, row_upper=5)
     assert solve_trivial(formulate(relaxed), monitor_of(relaxed)) is None
 
 

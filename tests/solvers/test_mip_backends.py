@@ -428,3 +428,111 @@ def test_what_is_asked_of_the_backend_itself_is_no_proof_and_told_as_its_limit(s
     assert (result.status, result.limit) == (cosolve.Status.FEASIBLE, limit)
     assert result.bound is None or result.bound <= 18
     assert "does not agree" not in result.message
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+@pytest.mark.parametrize("magnitude", [1.1e-3, 1e-2, 0.5])
+def test_costs_below_one_that_hardly_differ_are_told_apart(solver, magnitude):
+    """By 3e-6, three times what counts as equal: steps of 1e-7 (HiGHS) and 1e-5 (CBC) made the dearer one optimal."""
+    for seed in range(2 if solver == "pulp" else 25):
+        rng = np.random.default_rng(seed)
+        columns = 10
+        matrix = rng.random((7, columns)) < 0.4
+        matrix[np.arange(7), rng.integers(columns, size=7)] = True
+        cost = magnitude * (1 + 3e-6 * rng.permutation(columns))
+        instance = milp(matrix.astype(float), cost, upper=1, row_lower=1)
+        points = (np.arange(2**columns)[:, None] >> np.arange(columns)) & 1
+        best = (points @ cost)[(points @ matrix.T >= 1).all(axis=1)].min()
+        result = cosolve.solve(instance, solver, time_limit=20)
+        assert result.status == cosolve.Status.OPTIMAL
+        assert abs(result.objective - best) <= 1e-6 * max(magnitude, best), seed
+
+
+def test_offsets_do_not_drown_small_costs():
+    """Scaled like the costs, one of 1e12 was infinite to SCIP, and one of 1e10 to everybody."""
+    for cost, offset in ((1e-9, 1e12), (1e-300, 1e10)):
+        instance = milp([[1, 1]], [cost, 2 * cost], row_lower=1, offset=offset)
+        for solver in BACKENDS:
+            result = cosolve.solve(instance, solver, time_limit=20)
+            assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, offset)
+
+
+# What CBC 2.10 got wrong, and whoever believed it.
+@pytest.mark.parametrize("solver", BACKENDS)
+@pytest.mark.parametrize(
+    ("instance", "status", "objective"),
+    [
+        (
+            milp([[4, -2]], [-9, 8], row_lower=-14.6, row_upper=-13.7, lower=[-2, 0], upper=[3, 6], offset=1.5),
+            cosolve.Status.OPTIMAL, 43.5,
+        ),
+        (
+            milp(
+                [[1, 0], [-3, 0], [-5, 0], [4, 4], [-5, 0]], [2, 6], row_lower=[-8, -INF, -INF, -7, -INF],
+                row_upper=[INF, 6.5, 7, -2.5, 5], lower=[-3, -1], upper=[2, 1],
+            ),
+            cosolve.Status.OPTIMAL, -6,
+        ),
+        (
+            milp([[-2, 1]], [5, 2], row_lower=0.5, row_upper=0.5, lower=[0, -INF], maximize=True),
+            cosolve.Status.INFEASIBLE, None,
+        ),
+        (milp([[1, 0]], [1, 1], row_lower=1, lower=[0, -INF], integer=False), cosolve.Status.UNBOUNDED, None),
+        (milp([[1]], 1, lower=-INF), cosolve.Status.UNBOUNDED, None),
+        (milp([[1, 0]], [0, 1], row_lower=1), cosolve.Status.OPTIMAL, 0),
+    ],
+    ids=["sides", "more-sides", "parity", "column-without-row", "row-without-side", "idle-column"],
+)  # fmt: skip
+def test_small_models_that_a_backend_got_wrong(solver, instance, status, objective):
+    result = cosolve.solve(instance, solver, time_limit=4)
+    if status is cosolve.Status.INFEASIBLE:
+        # CBC searches without end for what parity excludes.
+        assert result.status in (status, cosolve.Status.INFEASIBLE_OR_UNBOUNDED)
+    else:
+        assert result.status == status
+    assert status is cosolve.Status.UNBOUNDED or result.objective == objective
+
+
+def test_pulp_does_not_take_costs_of_1e15_for_infeasible():
+    result = cosolve.solve(milp([[1, 1]], [1e15, 2e15], row_lower=1), "pulp", time_limit=20)
+    assert result.status != cosolve.Status.INFEASIBLE
+
+
+def test_the_limit_is_time_only_where_time_was_up():
+    """PuLP does not say which limit it was: nodes had been called time."""
+    result = cosolve.solve(hard_cover(), "pulp", time_limit=60, options={"arguments": {"maxNodes": 1}})
+    assert result.status == cosolve.Status.FEASIBLE
+    assert result.limit is None
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_a_point_of_an_unbounded_model_claims_no_objective_of_another(solver):
+    """Whether there is a point at all is asked without costs: its objective was told as 0."""
+    instance = milp([[0, 1]], [-1, 1], row_lower=1, upper=[INF, 5])
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert result.status == cosolve.Status.UNBOUNDED
+    assert result.claimed_objective in (None, result.objective)
+
+
+@pytest.mark.parametrize(
+    ("solver", "problem", "family", "parameters"),
+    [
+        ("cpsat", "fjsp", "sd2", {"jobs": 100, "machines": 20, "operations": 20}),
+        ("cpsat", "cpmp", "osman", {"n": 400, "p": 10}),
+        ("cpsat", "milp", "set-cover", {"rows": 20_000, "columns": 20_000, "density": 0.0005}),
+        ("scip", "milp", "set-cover", {"rows": 2_000, "columns": 100_000, "density": 0.001}),
+    ],
+)
+def test_models_are_built_on_the_clock(solver, problem, family, parameters):
+    """Large ones took ten seconds of a limit of one third, on a thread that was left behind."""
+    instance = cosolve.generate(problem, family, seed=1, **parameters)
+    result = cosolve.solve(instance, solver, time_limit=0.3)
+    assert result.limit is cosolve.Limit.TIME
+    assert result.runtime < 3
+
+
+def test_numbers_of_numpy_reach_the_backends_as_numbers():
+    """np.float32 is no float to them."""
+    options = {"heuristic_effort": np.float32(0.1), "presolve": np.bool_(False)}
+    result = cosolve.solve(hard_cover(), "highs", time_limit=np.float32(1), gap=np.float32(0.9), options=options)
+    assert result.limit is cosolve.Limit.GAP

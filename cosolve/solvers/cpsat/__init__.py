@@ -19,6 +19,7 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.core.stop import Stop
 from cosolve.solvers.compiled import WARM_UP_TIME, small_instances, solve_tiny
+from cosolve.solvers.cpsat.until import OutOfTime
 from cosolve.solvers.packages import availability
 
 if TYPE_CHECKING:
@@ -117,9 +118,9 @@ class CpSat(Solver):
     """
     CP-SAT on the model that ``build(instance, monitor)`` of the problem's module makes.
 
-    Each module here has ``build(instance, monitor=None) -> Model``; once ``monitor.should_stop()`` its model may be
-    anything. A rounded model (``bound_is_valid=False``) passes up its solutions, never its bound, its OPTIMAL or its
-    INFEASIBLE.
+    Each module here has ``build(instance, monitor=None) -> Model``, which may raise
+    :class:`cosolve.solvers.cpsat.until.OutOfTime`. A rounded model (``bound_is_valid=False``) passes up its solutions,
+    never its bound, its OPTIMAL or its INFEASIBLE.
     """
 
     name = "cpsat"
@@ -157,8 +158,9 @@ class CpSat(Solver):
         if monitor.should_stop():
             return Outcome()
         started = perf_counter()
-        model = _build(instance, monitor)
-        if monitor.should_stop():
+        try:
+            model = _build(instance, monitor)
+        except OutOfTime:
             return Outcome(build_time=perf_counter() - started)
         if initial is not None and model.encode is not None:
             model.model.clear_hints()

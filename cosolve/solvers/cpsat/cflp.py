@@ -10,6 +10,7 @@ from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.until import until
 
 #: Pairs of facility and customer; above, the model takes gigabytes.
 MAX_PAIRS = 200_000
@@ -46,12 +47,14 @@ def build(instance: CFLPInstance, monitor: Monitor | None = None) -> Model:
     scale = largest / (_COST_STEPS * max(1, int(demand.max(initial=0))))
     model = cp_model.CpModel()
     is_open = [model.new_bool_var("") for _ in range(m)]
-    amount = [[model.new_int_var(0, int(min(demand[j], capacity[i])), "") for j in range(n)] for i in range(m)]
-    for j in range(n):
+    amount = [
+        [model.new_int_var(0, int(min(demand[j], capacity[i])), "") for j in until(monitor, range(n))] for i in range(m)
+    ]
+    for j in until(monitor, range(n)):
         model.add(sum(amount[i][j] for i in range(m)) == int(demand[j]))
     for i in range(m):
         model.add(sum(amount[i]) <= int(capacity[i]) * is_open[i])
-        for j in range(n):
+        for j in until(monitor, range(n)):
             model.add(amount[i][j] <= int(demand[j]) * is_open[i])
     flat = [x for row in amount for x in row]
     coefficients = [int(v) for v in np.rint(np.append(instance.fixed_cost, unit_cost.ravel()) / scale)]

@@ -10,6 +10,7 @@ from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.until import until
 
 #: Above, the model takes gigabytes.
 MAX_NODES = 1000
@@ -42,11 +43,11 @@ def build(instance: CPMPInstance, monitor: Monitor | None = None) -> Model:
     capacity = np.floor(np.minimum(instance.load_limit, instance.demand.sum() + 1) / unit).astype(np.int64)
     model = cp_model.CpModel()
     is_median = [model.new_bool_var("") for _ in range(n)]
-    at = [[model.new_bool_var("") for _ in range(n)] for _ in range(n)]
-    for i in range(n):
+    at = [[model.new_bool_var("") for _ in until(monitor, range(n))] for _ in range(n)]
+    for i in until(monitor, range(n)):
         model.add_exactly_one(at[i])
     for j in range(n):
-        for i in range(n):
+        for i in until(monitor, range(n)):
             model.add_implication(at[i][j], is_median[j])
         model.add(sum(int(demand[i]) * at[i][j] for i in range(n)) <= int(capacity[j]) * is_median[j])
     model.add(sum(is_median) == instance.p)

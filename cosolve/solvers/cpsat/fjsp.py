@@ -12,6 +12,7 @@ from cosolve.instances.fjsp import FJSPInstance, Schedule
 from cosolve.search import fjsp as kernel
 from cosolve.search.fjsp_bound import lower_bound
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.greedy.fjsp import best_dispatch, prepare
 
 
@@ -44,7 +45,7 @@ def build(instance: FJSPInstance, monitor: Monitor | None = None) -> Model:
     for job in range(instance.num_jobs):
         ops = range(job_ptr[job], job_ptr[job + 1])
         head, tail = 0, sum(shortest[op] for op in ops)
-        for op in ops:
+        for op in until(monitor, ops):
             start = model.new_int_var(head, horizon - tail, f"start{op}")
             starts.append(start)
             tail -= shortest[op]

@@ -11,6 +11,7 @@ from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.instances.milp import TOLERANCE, MILPInstance, Values
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.until import until
 
 #: Powers of ten tried to make the coefficients of a row whole.
 _SCALES = tuple(10.0**k for k in range(13))
@@ -41,11 +42,13 @@ def build(instance: MILPInstance, monitor: Monitor | None = None) -> Model:
         upper = np.maximum(lower, upper)
     variables = [
         model.new_int_var(low, high, "")
-        for low, high in zip(lower.astype(np.int64).tolist(), upper.astype(np.int64).tolist(), strict=True)
+        for low, high in until(
+            monitor, zip(lower.astype(np.int64).tolist(), upper.astype(np.int64).tolist(), strict=True)
+        )
     ]
     weighted_sum = cp_model.LinearExpr.weighted_sum
     indices = instance.indices.tolist()
-    for row in range(len(instance.row_lower)):
+    for row in until(monitor, range(len(instance.row_lower))):
         part = slice(int(instance.indptr[row]), int(instance.indptr[row + 1]))
         values, columns = instance.data[part], instance.indices[part]
         whole, scale = _whole(values, reach[columns], instance.row_label(row))

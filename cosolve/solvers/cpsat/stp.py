@@ -9,6 +9,7 @@ import numpy as np
 from cosolve.core.monitor import Monitor
 from cosolve.instances.stp import EdgeSet, STPInstance
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.formulations.stp import Arborescence, prepare
 
 #: Weights that are no integers are scaled to this largest integer value and rounded.
@@ -35,14 +36,12 @@ def build(instance: STPInstance, monitor: Monitor | None = None) -> Model:
         return Model(model, [constant], lambda values: frame.best(), lambda solution: [1], offset=weight)
     graph = frame.graph
     num_arcs = 2 * len(graph.ends)
-    if monitor is not None and monitor.should_stop():
-        return Model(model, [], lambda values: frame.best())
-    arcs = [model.new_bool_var(f"arc{a}") for a in range(num_arcs)]
+    arcs = [model.new_bool_var(f"arc{a}") for a in until(monitor, range(num_arcs))]
     tails, heads = graph.ends.reshape(-1), graph.ends[:, ::-1].reshape(-1)
     ranks = [model.new_int_var(0, graph.num_nodes - 1, f"rank{v}") for v in range(graph.num_nodes)]
     inward: list[list[int]] = [[] for _ in range(graph.num_nodes)]
     outward: list[list[int]] = [[] for _ in range(graph.num_nodes)]
-    for a in range(num_arcs):
+    for a in until(monitor, range(num_arcs)):
         inward[heads[a]].append(a)
         outward[tails[a]].append(a)
         model.add(ranks[heads[a]] >= ranks[tails[a]] + 1).only_enforce_if(arcs[a])

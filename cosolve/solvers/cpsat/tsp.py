@@ -11,6 +11,7 @@ from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.search.tours import candidates, greedy_edge, shortest_tour
 from cosolve.search.tsp import renumber
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.until import until
 
 #: Up to this many cities the model has every arc.
 MAX_COMPLETE = 200
@@ -43,7 +44,7 @@ def build(instance: TSPInstance, monitor: Monitor | None = None) -> Model:
     tails, heads = arcs(instance, is_complete)
     weights = np.array([instance.distances.between(i, j) for i, j in zip(tails, heads, strict=True)])
     scale = 1.0 if instance.is_integral else _SCALED / max(float(weights.max()), 1e-300)
-    literals = [model.new_bool_var("") for _ in range(len(tails))]
+    literals = [model.new_bool_var("") for _ in until(monitor, range(len(tails)))]
     model.add_circuit(list(zip(tails.tolist(), heads.tolist(), literals, strict=True)))
     model.minimize(cp_model.LinearExpr.weighted_sum(literals, np.rint(weights * scale).astype(np.int64).tolist()))
     place = {arc: k for k, arc in enumerate(zip(tails.tolist(), heads.tolist(), strict=True))}

@@ -11,14 +11,24 @@ from cosolve.core.monitor import Monitor
 T = TypeVar("T")
 
 #: Items between two looks at the clock: some 20 ms of calls to CP-SAT.
-_SLICE = 5_000
+_SLICE = 1_000
+
+
+class OutOfTime(Exception):
+    """A model was not built to its end."""
 
 
 def until(monitor: Monitor | None, items: Iterable[T]) -> Iterator[T]:
-    """The items, and none any more once ``monitor.should_stop()``."""
+    """
+    The items.
+
+    Raises
+    ------
+    OutOfTime
+        Once ``monitor.should_stop()``.
+    """
     rest = iter(items)
-    while monitor is None or not monitor.should_stop():
-        part = list(islice(rest, _SLICE))
-        if not part:
-            return
+    while part := list(islice(rest, _SLICE)):
+        if monitor is not None and monitor.should_stop():
+            raise OutOfTime
         yield from part
