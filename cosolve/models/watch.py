@@ -7,6 +7,9 @@ from typing import Any, Protocol, TypeVar
 
 from torch.overrides import TorchFunctionMode
 
+#: Pairs that take a CPU a tenth of a second; a thousand questions take some milliseconds.
+_SMALL = 50_000
+
 B = TypeVar("B", contravariant=True)
 E = TypeVar("E", covariant=True)
 
@@ -26,9 +29,14 @@ class TimeUpError(Exception):
     """Time was up before a batch was encoded."""
 
 
-def encode(network: Encoding[B, E], batch: B, should_stop: Callable[[], bool] | None) -> E:
+def encode(network: Encoding[B, E], batch: B, pairs: int, should_stop: Callable[[], bool] | None) -> E:
     """
-    Embed a batch, and ask before each operation whether to stop; a compiled network is one operation.
+    Embed a batch, and ask before each operation whether to stop; a small batch or a compiled network is one operation.
+
+    Parameters
+    ----------
+    pairs
+        Of places, in all instances of the batch.
 
     Raises
     ------
@@ -37,7 +45,7 @@ def encode(network: Encoding[B, E], batch: B, should_stop: Callable[[], bool] | 
     """
     if should_stop is None:
         return network.encode(batch)
-    if network.is_compiled:
+    if network.is_compiled or pairs < _SMALL:
         if should_stop():
             raise TimeUpError
         return network.encode(batch)

@@ -14,7 +14,7 @@ from cosolve.core.result import Limit
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators.orienteering import decost, hard
 from cosolve.instances.orienteering import OPTWVPInstance
-from cosolve.models import checkpoints
+from cosolve.models import checkpoints, watch
 from cosolve.models.decost import inference, predictor
 from cosolve.models.decost.batch import arrays_of
 from cosolve.models.decost.data import exact_route
@@ -148,6 +148,7 @@ def test_the_encoder_looks_at_the_clock(monkeypatch):
 
     network = predictor.network_of(checkpoints.find("decost-50-100").folder, "cpu")
     monkeypatch.setattr(inference, "decode", refuse)
+    monkeypatch.setattr(watch, "_SMALL", 0)
     found = predictor.predict(
         network, [predictor.Job(SMALL[0])], symmetries=1, samples=0, seed=0, should_stop=has_begun
     )

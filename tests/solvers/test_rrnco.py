@@ -16,7 +16,7 @@ from cosolve.instances.cvrp import ACVRPInstance, Routes
 from cosolve.instances.distances import Distances
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
 from cosolve.instances.vrptw import ACVRPTWInstance
-from cosolve.models import checkpoints
+from cosolve.models import checkpoints, watch
 from cosolve.models.rrnco import inference, predictor
 from cosolve.solvers import neural
 
@@ -208,6 +208,7 @@ def test_the_encoder_looks_at_the_clock(problem, monkeypatch):
     network = predictor.network_of(checkpoints.find(f"rrnco-{problem}-20").folder, "cpu")
     with monkeypatch.context() as patch:
         patch.setattr(inference, "decode", refuse)
+        patch.setattr(watch, "_SMALL", 0)
         found = predictor.predict(network, [predictor.Job(instance)], symmetries=1, should_stop=has_begun)
     assert found == [[]]
     assert len(asked) == 31

@@ -55,7 +55,7 @@ def propose(
     rows = torch.arange(b, device=batch.travel.device).repeat_interleave(len(symmetries))
     symmetry = torch.tensor(symmetries, device=batch.travel.device).repeat(b)
     copies = batch.take(rows).reflect(symmetry)
-    embedding = encode(network, copies, should_stop)
+    embedding = encode(network, copies, copies.travel.numel(), should_stop)
     rollout = decode(network, copies, embedding, num_routes, generator if samples else None, should_stop)
     shape = (b, len(symmetries) * num_routes, -1)
     return rollout.choices.view(shape), rollout.service.view(shape)

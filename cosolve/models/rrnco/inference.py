@@ -50,7 +50,7 @@ def propose(
     symmetry = torch.tensor(symmetries, device=batch.distance.device).repeat(b)
     copies = batch.take(rows).reflect(symmetry)
     try:
-        embedding = encode(network, copies, should_stop)
+        embedding = encode(network, copies, copies.distance.numel(), should_stop)
     except TimeUpError:
         return None
     first = first_nodes(network, copies, embedding, starts)
