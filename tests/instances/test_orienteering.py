@@ -164,5 +164,5 @@ def test_slack_of_one_visit_is_not_there_for_the_next():
         prize=np.array([0.0, 5, 7]),
     )  # fmt: skip
     early = OPTWRoute(customers=[1, 2], start=np.array([1 - 9e-7, 2 - 1.8e-6]), duration=np.zeros(2))
-    assert [violation.what for violation in evaluate(instance, early).violations] == ["starts before arrival"]
-    assert evaluate(instance, OPTWRoute(customers=[1], start=np.array([1 - 9e-7]), duration=np.zeros(1))).feasible
+    assert [violation.what for violation in judge(instance, early).violations] == ["starts before arrival"]
+    assert judge(instance, OPTWRoute(customers=[1], start=np.array([1 - 9e-7]), duration=np.zeros(1))).feasible
