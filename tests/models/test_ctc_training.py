@@ -64,6 +64,21 @@ def test_labels_are_optimal_solutions_and_their_tight_rows(known):
             assert (tight == (label.instance.matrix @ x == 1)).all()
 
 
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.3, 0.5])
+def test_no_instance_changes_sides_as_labels_come(config, monkeypatch, share):
+    """A slice that ends while labelling validated on what the next one trained on."""
+    monkeypatch.setattr("cosolve.models.ctc.data.targets_of", lambda label, families, relaxation: label)
+    config = replace(config, data=replace(config.data, validation=share))
+    validating: list[int] = []
+    for count in range(2, 60):
+        data = dataset(list(range(count)), config)
+        assert sorted([*data.training, *data.validation]) == list(range(count))
+        assert [label for label in data.validation if label < count - 1] == validating[: len(data.validation)]
+        assert data.training
+        validating = data.validation
+    assert len(validating) == pytest.approx(share * 59, abs=1.5)
+
+
 def test_labelling_goes_on_where_it_was_cut_off(folder, config, known, tmp_path, monkeypatch):
     """Hours of labels must survive a kill in the middle of a line, and none may be made twice."""
     for file in folder.iterdir():

@@ -172,3 +172,9 @@ def test_labels_are_optimal_tours_and_begin_anywhere():
         assert len({int(row[0]) for row in turned}) > 1
         lengths = [judge(instance, solution_of(instance, arrays, row)).objective for row in turned]
         assert lengths == pytest.approx([data.reference[k]] * 6)
+
+
+def test_cities_for_tests_are_none_for_training():
+    """They had been left out without a word, while the card counted them."""
+    with pytest.raises(ValueError, match="cities must be at most 80"):
+        replace(CONFIG.data, cities=81)

@@ -40,7 +40,7 @@ def targets_of(label: Label, families: str, *, relaxation: bool) -> HeteroData:
 
 def dataset(labels: Sequence[Label], config: CtcConfig) -> Dataset:
     """
-    Graphs of labelled instances; the last share of them validates.
+    Graphs of labelled instances; a share of them validates, by their places, so that none changes sides as more come.
 
     Raises
     ------
@@ -50,12 +50,17 @@ def dataset(labels: Sequence[Label], config: CtcConfig) -> Dataset:
     if len(labels) < 2:
         raise ValueError(f"training needs at least 2 labelled instances, got {len(labels)}.")
     graphs = [targets_of(label, config.data.families, relaxation=config.model.relaxation) for label in labels]
-    split = min(len(graphs) - 1, max(1, round((1 - config.data.validation) * len(graphs))))
-    return Dataset(graphs[:split], graphs[split:])
+    # The second is the first one that validates.
+    share = config.data.validation
+    steps = np.floor(np.arange(len(graphs) + 1) * share + max(0.0, 1 - 2 * share) + 1e-9)
+    validates = np.diff(steps) > 0
+    validates[:2] = False, True
+    sides = {side: [graph for graph, it in zip(graphs, validates, strict=True) if it == side] for side in (False, True)}
+    return Dataset(sides[False], sides[True])
 
 
 def batch_of_step(graphs: Sequence[HeteroData], seed: int, step: int, size: int) -> Batch:
-    """Which graphs a step sees depends on the seed and the step alone; each is seen once before any is seen twice."""
+    """Which graphs a step sees depends on the seed and the step alone; those of an epoch are different."""
     size = min(size, len(graphs))
     epoch, position = divmod(step, len(graphs) // size)
     order = np.random.default_rng([seed, epoch]).permutation(len(graphs))

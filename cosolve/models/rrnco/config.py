@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cosolve.instances.generators.roads import CITIES
 from cosolve.models.ranges import at_least, one_of, positive
 
 
@@ -20,7 +21,7 @@ class DataConfig:
         Customers, or cities of a tour, of the largest and the smallest instances; each chunk has a size of its own.
         ``least_size = 0`` is ``size``.
     cities
-        Different cities in training; their seeds begin at 0.
+        Different cities in training, at most 80; their seeds begin at 0.
     points
         Places in each, of which an instance has some.
     chunk
@@ -46,6 +47,10 @@ class DataConfig:
         at_least(self, 3, "size")
         at_least(self, 0, "least_size")
         at_least(self, 1, "cities", "chunk", "passes", "label_effort")
+        if self.cities > len(CITIES["in"]):
+            raise ValueError(
+                f"cities must be at most {len(CITIES['in'])}, the others are for tests; got {self.cities}."
+            )
         at_least(self, self.size + 1, "points")
         if self.least_size > self.size:
             raise ValueError(f"least_size must be <= size {self.size}, got {self.least_size}.")
