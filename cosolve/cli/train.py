@@ -96,7 +96,7 @@ def _config(kind: type[Any], file: Path | None, pairs: list[str], kept: Path | N
         raise UsageError(f"--resume: {kept} holds no run.")
     base = kind()
     if kept is not None:
-        base = checkpoints.read(kept).config(kind)
+        base = checkpoints.run_config(kept, kind)
     elif file is not None:
         base = checkpoints.config_from(kind, checkpoints.read_tables(file), file)
     tables = checkpoints.config_tables(base)

@@ -8,6 +8,7 @@ Checkpoints: folders that hold a network's weights, what it is, and how it came 
 ``card.md``              training data, hardware, seconds and results, for people
 ``metrics.jsonl``        one line for each measurement during training
 ``state.safetensors``    only while training goes on: what it takes to resume
+``run.toml``             as that one: the config it goes on with, where ``config.toml`` is that of the weights
 ======================  ==============================================================================================
 
 Nothing is ever unpickled.
@@ -35,12 +36,13 @@ from cosolve.instances.files import replacing
 T = TypeVar("T")
 P = ParamSpec("P")
 
-WEIGHTS, CONFIG, CARD, METRICS, STATE = (
+WEIGHTS, CONFIG, CARD, METRICS, STATE, RUN = (
     "weights.safetensors",
     "config.toml",
     "card.md",
     "metrics.jsonl",
     "state.safetensors",
+    "run.toml",
 )
 
 
@@ -271,6 +273,26 @@ def write(
     for name, text in ((CONFIG, toml_text(tables)), (CARD, card)):
         with replacing(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+
+
+def write_run_config(folder: Path, config: Any) -> None:
+    """Keep the config of a run beside the state that it goes on from."""
+    with replacing(folder / RUN) as temporary:
+        temporary.write_text(toml_text(asdict(config)), encoding="utf-8")
+
+
+def run_config(folder: Path, kind: type[T]) -> T:
+    """
+    Config of the run in a folder.
+
+    Raises
+    ------
+    InvalidFileError
+        If it is damaged, or there is none.
+    """
+    path = folder / RUN
+    # Runs that were begun without that file go on with the config of their best weights.
+    return config_from(kind, read_tables(path), path) if path.is_file() else read(folder).config(kind)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -96,7 +96,7 @@ class Run:
         path = self.folder / checkpoints.STATE
         if not path.is_file():
             raise ValueError(f"{self.folder} holds no run to resume: there is no {checkpoints.STATE}.")
-        kept = checkpoints.read(self.folder).config(type(self.config))
+        kept = checkpoints.run_config(self.folder, type(self.config))
         for table in (f.name for f in fields(self.config) if f.name != "training"):
             if getattr(kept, table) != getattr(self.config, table):
                 raise InvalidFileError(
@@ -150,6 +150,7 @@ class Run:
                 coverage=coverage,
                 card=self._card(self.config, line, sum(p.numel() for p in self._parameters.values()), device),
             )
+        checkpoints.write_run_config(self.folder, self.config)
         self._save_state(line["seconds"])
 
     def _save_state(self, seconds: float) -> None:

@@ -66,6 +66,19 @@ def test_only_the_training_table_may_change_on_resume(tmp_path):
         train(replace(CONFIG, model=replace(CONFIG.model, layers=2)), tmp_path, resume=True)
     longer = replace(CONFIG, training=replace(CONFIG.training, reinforce_steps=0, imitation_steps=2))
     assert train(longer, tmp_path, resume=True)["step"] == 2
+    assert checkpoints.run_config(tmp_path, type(longer)) == longer
+
+
+def test_a_changed_training_table_is_kept_though_no_weights_are_better(tmp_path):
+    """config.toml is that of the best weights: the next slice went back to the old length and rate."""
+    train(CONFIG, tmp_path, max_steps=1)
+    metrics = tmp_path / checkpoints.METRICS
+    line = json.loads(metrics.read_text())
+    metrics.write_text(json.dumps({key: 0.0 if "gap" in key else value for key, value in line.items()}) + "\n")
+    longer = replace(CONFIG, training=replace(CONFIG.training, reinforce_steps=50))
+    train(longer, tmp_path, max_steps=1, resume=True)
+    assert checkpoints.run_config(tmp_path, type(CONFIG)) == longer
+    assert checkpoints.read(tmp_path).config(type(CONFIG)) == CONFIG
 
 
 def test_a_run_is_neither_overwritten_nor_made_up(tmp_path):
