@@ -34,6 +34,19 @@ def at_least(config: Any, least: float, *names: str) -> None:
             raise ValueError(f"{name} must be >= {least:g}, got {getattr(config, name)}.")
 
 
+def check_seed(config: Any) -> None:
+    """
+    Check the seed of a training: PyTorch takes 64 bits, and the steps are added to it.
+
+    Raises
+    ------
+    ValueError
+        If it is negative or has more than 62 bits.
+    """
+    if not 0 <= config.seed < 2**62:
+        raise ValueError(f"seed must be in 0..2^62 - 1, got {config.seed}.")
+
+
 def positive(config: Any, *names: str) -> None:
     """
     Check numbers.

@@ -79,6 +79,7 @@ class Run:
         """
         if (self.folder / checkpoints.CONFIG).exists():
             raise ValueError(f"{self.folder} holds a checkpoint already; resume it, or choose another folder.")
+        self.folder.mkdir(parents=True, exist_ok=True)  # fails now, not after the first steps
         if begin_from:
             checkpoints.find(begin_from).load_into(self.network)
 
@@ -102,6 +103,9 @@ class Run:
                 raise InvalidFileError(
                     f"the run to resume has another table [{table}].", self.folder / checkpoints.CONFIG
                 )
+        kept_size, size = (getattr(it.training, "validation_size", None) for it in (kept, self.config))
+        if kept_size != size:
+            raise ValueError(f"validation_size was {kept_size} so far: gaps of {size} other instances do not compare.")
         tensors = checkpoints.read_tensors(path)
         weights = {name[8:]: tensor for name, tensor in tensors.items() if name.startswith("network.")}
         checkpoints.load_parameters(self.network, weights, path)

@@ -96,6 +96,19 @@ def test_labelling_goes_on_where_it_was_cut_off(folder, config, known, tmp_path,
     assert len(labels.label(tmp_path, config.data, should_stop=lambda: True)) == 2
 
 
+def test_settings_that_make_no_label_do_not_bind_the_next_run(folder, config, tmp_path):
+    """They were kept before anything was solved, and every other setting refused."""
+    for file in folder.glob("*.mps"):
+        (tmp_path / file.name).symlink_to(file)
+    with pytest.raises(cosolve.UnsupportedProblemError):
+        labels.label(tmp_path, replace(config.data, graph=False))
+    path = tmp_path / labels.LABELS
+    path.write_text('{"kind": "manifest", "solver": "other"}\n')
+    assert len(labels.label(tmp_path, config.data)) == 6
+    with pytest.raises(InvalidFileError, match=r"jsonl: made with .* not "):
+        labels.label(tmp_path, replace(config.data, runs=3))
+
+
 def test_labels_cut_off_in_their_first_line_begin_anew(folder, config, known, tmp_path):
     """The file was emptied and never begun anew: labels stood in the place of settings, and the next run refused."""
     for file in folder.glob("cover-[01].mps"):

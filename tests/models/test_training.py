@@ -216,3 +216,15 @@ def test_a_gpu_trains_with_mixed_precision_and_compiled_network(tmp_path):
     assert last["step"] == CONFIG.training.steps
     assert last["infeasible"] == 0
     train(CONFIG, tmp_path, resume=True)
+
+
+def test_a_run_refuses_early_what_it_could_not_end(tmp_path):
+    """A file in the place of its folder, other instances to validate on, a seed that PyTorch does not take."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        train(CONFIG, tmp_path / "file", on_metrics=pytest.fail)
+    train(CONFIG, tmp_path / "run", max_steps=1)
+    with pytest.raises(ValueError, match="validation_size was 8 so far"):
+        train(replace(CONFIG, training=replace(CONFIG.training, validation_size=9)), tmp_path / "run", resume=True)
+    with pytest.raises(ValueError, match="seed must be in"):
+        replace(CONFIG.training, seed=2**64)

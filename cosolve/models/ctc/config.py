@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cosolve.models.ranges import at_least, positive
+from cosolve.models.ranges import at_least, check_seed, positive
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class TrainingConfig:
     validation_every: int = 200
 
     def __post_init__(self) -> None:
-        at_least(self, 0, "seed", "steps", "weight_decay", "gradient_clip", "gamma")
+        check_seed(self)
+        at_least(self, 0, "steps", "weight_decay", "gradient_clip", "gamma")
         at_least(self, 1, "batch", "validation_every")
         for name in ("alpha", "row_weight"):
             if not 0 <= getattr(self, name) <= 1:

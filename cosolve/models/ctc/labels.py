@@ -120,13 +120,13 @@ def label(
     lines = _read(path, manifest)
     missing = [file for file in files if file.name not in lines]
     if missing:
-        if not path.is_file() or not path.stat().st_size:  # it is empty if it was cut off in its first line
-            path.write_text(json.dumps({"kind": "manifest", **manifest}) + "\n", encoding="utf-8")
         pool = ThreadPoolExecutor(threads)
         with path.open("a", encoding="utf-8") as stream:
 
             def keep(line: dict[str, Any]) -> None:
                 if line["file"] not in lines:
+                    if not stream.tell():  # with the first label: where all of them fail, other settings may be tried
+                        stream.write(json.dumps({"kind": "manifest", **manifest}) + "\n")
                     stream.write(json.dumps(line) + "\n")
                     stream.flush()
                     lines[line["file"]] = line
@@ -166,8 +166,12 @@ def _read(path: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
         path.write_text(whole, encoding="utf-8")
+    rows = whole.splitlines()
+    if len(rows) == 1 and rows[0].startswith('{"kind": "manifest"'):  # of settings that made no label
+        path.write_text("", encoding="utf-8")
+        return {}
     lines = {}
-    for number, row in enumerate(whole.splitlines(), start=1):
+    for number, row in enumerate(rows, start=1):
         try:
             line = json.loads(row)
             if number == 1:
@@ -178,6 +182,8 @@ def _read(path: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
                     )
             else:
                 lines[line["file"]] = line
+        except InvalidFileError:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidFileError(f"no label: {error!r}", path, number) from None
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cosolve.instances.generators.roads import CITIES
-from cosolve.models.ranges import at_least, one_of, positive
+from cosolve.models.ranges import at_least, check_seed, one_of, positive
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,8 @@ class TrainingConfig:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        at_least(self, 0, "seed", "imitation_steps", "reinforce_steps", "weight_decay", "gradient_clip", "final_rate")
+        check_seed(self)
+        at_least(self, 0, "imitation_steps", "reinforce_steps", "weight_decay", "gradient_clip", "final_rate")
         at_least(self, 1, "imitation_batch", "reinforce_batch", "imitation_starts")
         at_least(self, 1, "validation_every", "validation_size")
         at_least(self, 2, "reinforce_starts")
