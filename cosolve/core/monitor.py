@@ -271,12 +271,6 @@ class StageMonitor(Monitor):
         """See :meth:`Monitor.report`."""
         return not self._closed and self._parent.report(solution, objective)
 
-    def report_start(self, solution: Solution) -> bool:
-        """Hand over the solution that a search is given: as :meth:`report`, but it counts as none that was found."""
-        with self._lock:
-            self.num_solutions -= 1
-            return self.report(solution)
-
     def report_bound(self, bound: float) -> None:
         """See :meth:`Monitor.report_bound`."""
         if not self._closed:

@@ -221,6 +221,19 @@ def complete(model: MILPInstance, x: np.ndarray, time_limit: float) -> np.ndarra
     return None if result.x is None else np.where(model.is_integer, whole, result.x)
 
 
+def pulls_to_infinity(model: MILPInstance) -> np.ndarray:
+    """(n,) bool: columns that nothing of their own keeps from paying without end."""
+    cost = -model.cost if model.maximize else model.cost
+    pulls: np.ndarray = ((cost > 0) & (model.col_lower == -np.inf)) | ((cost < 0) & (model.col_upper == np.inf))
+    return pulls
+
+
+def has_side(model: MILPInstance) -> np.ndarray:
+    """(m,) bool: rows that demand something."""
+    sides: np.ndarray = np.isfinite(model.row_lower) | np.isfinite(model.row_upper)
+    return sides
+
+
 def is_unbounded(model: MILPInstance, monitor: Monitor, solve: Callable[[MILPInstance], Status]) -> Status:
     """
     Which of the two "infeasible or unbounded" is.
@@ -271,12 +284,11 @@ def solve_trivial(formulation: Formulation, monitor: Monitor) -> Outcome | None:
     for low, high in ((lower, upper), (model.row_lower, model.row_upper)):
         if (low > high).any() or (low == np.inf).any() or (high == -np.inf).any():
             return Outcome(status=Status.INFEASIBLE)
-    has_rows = bool((np.isfinite(model.row_lower) | np.isfinite(model.row_upper)).any())
-    if len(model.cost) and (formulation.separate is not None or has_rows):
+    if len(model.cost) and (formulation.separate is not None or has_side(model).any()):
         return None
-    cost = -model.cost if model.maximize else model.cost
-    if ((cost > 0) & (lower == -np.inf)).any() or ((cost < 0) & (upper == np.inf)).any():
+    if pulls_to_infinity(model).any():
         return Outcome(status=Status.UNBOUNDED)
+    cost = -model.cost if model.maximize else model.cost
     idle = np.where(np.isfinite(lower), lower, np.where(np.isfinite(upper), upper, 0.0))
     x = np.where(cost > 0, lower, np.where(cost < 0, upper, idle))
     solution = formulation.decode(x)

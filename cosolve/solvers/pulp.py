@@ -24,7 +24,9 @@ from cosolve.solvers.mip import (
     Answer,
     FormulationSolver,
     Incumbents,
+    has_side,
     is_unbounded,
+    pulls_to_infinity,
     solve_with_rows,
     with_rows,
 )
@@ -114,14 +116,14 @@ class Pulp(FormulationSolver):
             outcome = solve_with_rows(engine, formulation, engine.incumbents, monitor)
         else:
             # CBC stops at a column that is in no row, whatever it costs.
-            is_loose = (_pulls_to_infinity(model) & ~_is_in_a_row(model)).any()
+            is_loose = (pulls_to_infinity(model) & ~_is_in_a_row(model)).any()
             answer = Answer(Status.UNBOUNDED) if is_loose else engine.solve_milp()
             if answer.bound is not None:
                 monitor.report_bound(answer.bound)
             status = answer.status
             is_open = status is Status.UNBOUNDED and (is_loose or model.is_integer.any())
             # CBC also says "infeasible" of models that are unbounded.
-            if is_open or (status is Status.INFEASIBLE and _pulls_to_infinity(model).any()):
+            if is_open or (status is Status.INFEASIBLE and pulls_to_infinity(model).any()):
                 status = is_unbounded(model, monitor, engine.is_feasible)
             outcome = Outcome(status=status, limit=answer.limit, message=answer.message)
         engine.incumbents.repair()
@@ -143,17 +145,9 @@ def _check_solver(options: PulpOptions) -> None:
         raise ValueError(f"PuLP's solver {name!r} does not take these arguments: {error}.") from error
 
 
-def _pulls_to_infinity(model: MILPInstance) -> np.ndarray:
-    """(n,) bool: columns that nothing of their own keeps from paying without end."""
-    cost = -model.cost if model.maximize else model.cost
-    pulls: np.ndarray = ((cost > 0) & (model.col_lower == -np.inf)) | ((cost < 0) & (model.col_upper == np.inf))
-    return pulls
-
-
 def _is_in_a_row(model: MILPInstance) -> np.ndarray:
     """(n,) bool: columns of a row that has a side."""
-    has_side = np.isfinite(model.row_lower) | np.isfinite(model.row_upper)
-    entries = np.repeat(has_side, np.diff(model.indptr)) & (model.data != 0)
+    entries = np.repeat(has_side(model), np.diff(model.indptr)) & (model.data != 0)
     found = np.zeros(model.size, np.bool_)
     found[model.indices[entries]] = True
     return found
