@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cosolve.cli.errors import UsageError
+from cosolve.core.toml import read_toml
 from cosolve.core.values import check_value, convert_value
 
 
@@ -84,12 +85,7 @@ def solver_options(options_type: type[Any], solver: str, file: Path | None, pair
 
 
 def _from_toml(file: Path, solver: str) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: not TOML: {error}") from None
+    content = read_toml(file)
     table = content.get(solver, content)
     if not isinstance(table, Mapping):
         raise UsageError(f"{file}: {solver!r} must be a table of options.")

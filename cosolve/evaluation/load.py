@@ -31,7 +31,6 @@ from __future__ import annotations
 import os
 import re
 import string
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
@@ -40,6 +39,7 @@ from cosolve.core.errors import InvalidFileError, SolverUnavailableError
 from cosolve.core.problem import JudgeMode
 from cosolve.core.solver import make_options, solvers
 from cosolve.core.stop import Stop
+from cosolve.core.toml import read_toml
 from cosolve.evaluation import shipped
 from cosolve.evaluation.cases import KEYS, cases_of, check_problem
 from cosolve.evaluation.command import CommandOptions, fields_of
@@ -88,10 +88,7 @@ def load_suite(name: str | os.PathLike[str], *, folders: Iterable[str | os.PathL
         With file, table, key, value and what is allowed, if the suite or a file of references is malformed.
     """
     path = _path_of(name)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidFileError(f"not TOML: {error}.", path) from error
+    content = read_toml(path)
     top = Table(content, path, "", _TOP)
     lookup = Lookup(path.parent, data_folders() if folders is None else map(Path, folders))
     cases = [case for table in _tables(content, path, "instances", KEYS) for case in cases_of(table, lookup)]
@@ -125,10 +122,7 @@ def load_suite(name: str | os.PathLike[str], *, folders: Iterable[str | os.PathL
 
 def list_suites() -> dict[str, str]:
     """Name to title of every shipped suite."""
-    return {
-        name: tomllib.loads(path.read_text(encoding="utf-8")).get("title", "")
-        for name, path in shipped.suites().items()
-    }
+    return {name: read_toml(path).get("title", "") for name, path in shipped.suites().items()}
 
 
 def _path_of(name: str | os.PathLike[str]) -> Path:

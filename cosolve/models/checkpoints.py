@@ -17,7 +17,6 @@ Nothing is ever unpickled.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import lru_cache, wraps
@@ -31,9 +30,11 @@ from torch import Tensor, nn
 
 import cosolve
 from cosolve.core.errors import InvalidFileError, UnsupportedProblemError
+from cosolve.core.toml import read_toml
 from cosolve.instances.files import replacing
 
 T = TypeVar("T")
+N = TypeVar("N", bound=nn.Module)
 P = ParamSpec("P")
 
 WEIGHTS, CONFIG, CARD, METRICS, STATE, RUN = (
@@ -44,6 +45,9 @@ WEIGHTS, CONFIG, CARD, METRICS, STATE, RUN = (
     "state.safetensors",
     "run.toml",
 )
+
+#: What parameters may be stored as.
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,20 @@ class Checkpoint:
         """
         return config_from(kind, self.tables, self.folder / CONFIG)
 
+    def network(self, make: Callable[[], N]) -> N:
+        """
+        A network with the weights; it takes no memory before they are known to fit.
+
+        Raises
+        ------
+        InvalidFileError
+            See :meth:`load_into`.
+        """
+        with torch.device("meta"):
+            network = make()
+        self.load_into(network)
+        return network
+
     def load_into(self, network: nn.Module) -> None:
         """
         Give a network the weights.
@@ -109,7 +127,7 @@ class Checkpoint:
         Raises
         ------
         InvalidFileError
-            If the file is no safetensors file, or its names or shapes are not those of the network.
+            If the file is no safetensors file, or its names, shapes or types are not those of the network.
         """
         load_parameters(network, read_tensors(self.folder / WEIGHTS), self.folder / WEIGHTS)
 
@@ -212,13 +230,16 @@ def read(folder: Path) -> Checkpoint:
         If it is malformed.
     """
     path = folder / CONFIG
-    tables = _tables(path)
+    tables = read_toml(path)
     about, ranges = tables.pop("checkpoint", None), tables.pop("coverage", {})
     if not isinstance(about, dict) or not all(isinstance(about.get(key), str) for key in ("family", "problem")):
         raise InvalidFileError("[checkpoint] must have the texts family and problem.", path)
+    if not isinstance(ranges, dict):
+        raise InvalidFileError("coverage must be a table.", path)
     coverage = {}
-    for name, limits in ranges.items() if isinstance(ranges, dict) else ():
-        if not (isinstance(limits, list) and len(limits) == 2 and all(isinstance(v, int | float) for v in limits)):
+    for name, limits in ranges.items():
+        is_pair = isinstance(limits, list) and len(limits) == 2 and all(type(v) in (int, float) for v in limits)
+        if not is_pair or not limits[0] <= limits[1]:
             raise InvalidFileError(f"[coverage] {name} must be [least, greatest], got {limits!r}.", path)
         coverage[name] = (float(limits[0]), float(limits[1]))
     return Checkpoint(folder, about["family"], about["problem"], tables, coverage)
@@ -233,14 +254,7 @@ def read_tables(path: Path) -> dict[str, Any]:
     InvalidFileError
         If it is not TOML.
     """
-    return {name: values for name, values in _tables(path).items() if name not in ("checkpoint", "coverage")}
-
-
-def _tables(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidFileError(f"not TOML: {error}", path) from None
+    return {name: values for name, values in read_toml(path).items() if name not in ("checkpoint", "coverage")}
 
 
 def write(
@@ -320,24 +334,41 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def load_parameters(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """
-    Copy tensors into a network's parameters.
+    Copy tensors into a network's parameters, which get their memory now if they are on PyTorch's device "meta".
 
     Raises
     ------
     InvalidFileError
-        If a parameter is missing, unknown, of another shape, or not finite.
+        If a parameter is missing, unknown, of another shape, no floating-point numbers, or not finite.
     """
     own = network.state_dict()
     for what, names in (("lacks", own.keys() - tensors.keys()), ("has an unknown", tensors.keys() - own.keys())):
         if names:
             raise InvalidFileError(f"{what} parameter {min(names)!r}.", path)
-    for name, tensor in tensors.items():
-        if tensor.shape != own[name].shape:
-            shapes = f"{tuple(tensor.shape)}, the network's is {tuple(own[name].shape)}"
-            raise InvalidFileError(f"parameter {name!r} has shape {shapes}.", path)
-        if not bool(torch.isfinite(tensor).all()):
-            raise InvalidFileError(f"parameter {name!r} has values that are not finite.", path)
-    network.load_state_dict(dict(tensors), strict=True)
+    fitted = {name: fit(tensor, own[name], name, path) for name, tensor in tensors.items()}
+    if any(tensor.is_meta for tensor in own.values()):
+        network.to_empty(device="cpu")
+    network.load_state_dict(fitted, strict=True)
+
+
+def fit(tensor: Tensor, like: Tensor, name: str, path: Path) -> Tensor:
+    """
+    A parameter, or what is kept of one, in the precision of the network's.
+
+    Raises
+    ------
+    InvalidFileError
+        If it is of another shape, no floating-point numbers, or not finite.
+    """
+    if tensor.shape != like.shape:
+        shapes = f"{tuple(tensor.shape)}, the network's is {tuple(like.shape)}"
+        raise InvalidFileError(f"parameter {name!r} has shape {shapes}.", path)
+    if tensor.dtype not in _DTYPES:
+        raise InvalidFileError(f"parameter {name!r} must have floats of 16 to 64 bits, has {tensor.dtype}.", path)
+    tensor = tensor.to(like.dtype)
+    if not bool(torch.isfinite(tensor).all()):
+        raise InvalidFileError(f"parameter {name!r} has values that are not finite.", path)
+    return tensor
 
 
 def config_from(kind: type[T], tables: Mapping[str, Any], path: Path | None = None) -> T:

@@ -34,6 +34,24 @@ def at_least(config: Any, least: float, *names: str) -> None:
             raise ValueError(f"{name} must be >= {least:g}, got {getattr(config, name)}.")
 
 
+def at_most(config: Any, most: float, *names: str) -> None:
+    """
+    Check numbers.
+
+    Raises
+    ------
+    ValueError
+        If one is greater.
+    """
+    for name in names:
+        if getattr(config, name) > most:
+            raise ValueError(f"{name} must be <= {most:g}, got {getattr(config, name)}.")
+
+
+#: Far beyond what is of use, and what the config of a stranger may ask for before weights are looked at.
+MAX_WIDTH, MAX_LAYERS = 10_000, 100
+
+
 def check_seed(config: Any) -> None:
     """
     Check the seed of a training: PyTorch takes 64 bits, and the steps are added to it.

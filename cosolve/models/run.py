@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -92,7 +93,7 @@ class Run:
         ValueError
             If there is none.
         InvalidFileError
-            If its state is damaged, or a table of its config but ``training`` is another.
+            If its state or its measurements are damaged, or a table of its config but ``training`` is another.
         """
         path = self.folder / checkpoints.STATE
         if not path.is_file():
@@ -107,19 +108,51 @@ class Run:
         if kept_size != size:
             raise ValueError(f"validation_size was {kept_size} so far: gaps of {size} other instances do not compare.")
         tensors = checkpoints.read_tensors(path)
-        weights = {name[8:]: tensor for name, tensor in tensors.items() if name.startswith("network.")}
-        checkpoints.load_parameters(self.network, weights, path)
-        try:
-            self.step, self.seconds = int(tensors["run.step"]), float(tensors["run.seconds"])
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise InvalidFileError(f"not the state of a run: {error}.", path) from None
+        for name, dtype in (("run.step", torch.int64), ("run.seconds", torch.float64)):
+            value = tensors.get(name)
+            if value is None or (value.dtype, value.shape) != (dtype, ()) or not 0 <= value.item() < math.inf:
+                raise InvalidFileError(f"not the state of a run: {name!r} must be a number >= 0.", path)
+        self.step, self.seconds = int(tensors.pop("run.step")), float(tensors.pop("run.seconds"))
+        names = [name for name in tensors if name.startswith("network.")]
+        checkpoints.load_parameters(self.network, {name[8:]: tensors.pop(name) for name in names}, path)
+        self._restore_moments(tensors, path)
+        self.lines = [line for line in self._read_lines() if line["step"] <= self.step]
+
+    def _restore_moments(self, tensors: dict[str, Tensor], path: Path) -> None:
+        """Take what Adam remembers out of a state that has nothing else left."""
         for name, parameter in self._parameters.items():
-            if f"{_MOMENTS[1]}.{name}" in tensors:
-                self.optimiser.state[parameter] = {
-                    key: tensors[f"{key}.{name}"].to(parameter.device if key != "step" else "cpu") for key in _MOMENTS
-                }
-        lines = (self.folder / checkpoints.METRICS).read_text(encoding="utf-8").splitlines()
-        self.lines = [line for line in map(json.loads, lines) if line["step"] <= self.step]
+            found = {key: tensors.pop(f"{key}.{name}", None) for key in _MOMENTS}
+            if all(tensor is None for tensor in found.values()):
+                continue  # before the first step, and where no gradient came so far
+            moments = {}
+            for key, tensor in found.items():
+                if tensor is None:
+                    raise InvalidFileError(f"not the state of a run: lacks '{key}.{name}'.", path)
+                like = torch.ones(()) if key == "step" else parameter
+                moments[key] = checkpoints.fit(tensor, like, f"{key}.{name}", path).to(like.device)
+            if moments["step"] < 1 or bool((moments["exp_avg_sq"] < 0).any()):
+                raise InvalidFileError(f"not the state of a run: Adam can't have got to that of {name!r}.", path)
+            self.optimiser.state[parameter] = moments
+        if tensors:
+            raise InvalidFileError(f"not the state of a run: unknown {min(tensors)!r}.", path)
+        if self.step and not self.optimiser.state:
+            raise InvalidFileError("not the state of a run: steps, but nothing that Adam remembers of them.", path)
+
+    def _read_lines(self) -> list[dict[str, Any]]:
+        path = self.folder / checkpoints.METRICS
+        if not path.is_file():
+            raise InvalidFileError("there is no such file.", path)
+        lines = []
+        for number, text in enumerate(path.read_bytes().splitlines(), start=1):
+            try:
+                line = json.loads(text)
+            except (ValueError, RecursionError):
+                line = None
+            known = line if isinstance(line, dict) else {}
+            if type(known.get("step")) is not int or type(known.get(self._score)) not in (int, float):
+                raise InvalidFileError(f"must be a measurement with step and {self._score}.", path, number)
+            lines.append(known)
+        return lines
 
     def save(
         self, line: dict[str, Any], seconds: float, device: torch.device, coverage: dict[str, tuple[float, float]]

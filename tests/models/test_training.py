@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +37,13 @@ CONFIG = DecostConfig(
 
 def state(folder):
     return {name: tensor for name, tensor in load_file(folder / checkpoints.STATE).items() if name != "run.seconds"}
+
+
+@pytest.fixture(scope="module")
+def run_of_one_step(tmp_path_factory):
+    path = tmp_path_factory.mktemp("run")
+    train(CONFIG, path, max_steps=1)
+    return path
 
 
 def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(tmp_path):
@@ -102,6 +110,50 @@ def test_a_damaged_state_is_refused(tmp_path):
     state.write_bytes(b"\x80\x04nothing")
     with pytest.raises(InvalidFileError, match="not a safetensors file"):
         train(CONFIG, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.update({"run.step": torch.tensor(-1)}), "'run.step' must be a number >= 0"),
+        (lambda t: t.update({"run.step": torch.tensor([1, 2])}), "'run.step' must be a number >= 0"),
+        (lambda t: t.update({"run.seconds": torch.tensor(torch.nan, dtype=torch.float64)}), "'run.seconds' must be"),
+        (lambda t: t.pop("exp_avg.features.bias"), "lacks 'exp_avg.features.bias'"),
+        (lambda t: t.pop("exp_avg_sq.features.bias"), "lacks 'exp_avg_sq.features.bias'"),
+        (lambda t: t.pop("step.features.bias"), "lacks 'step.features.bias'"),
+        (lambda t: [t.pop(name) for name in list(t) if name[:4] in ("exp_", "step")], "nothing that Adam remembers"),
+        (lambda t: t.update({"exp_avg.features.bias": torch.zeros(3)}), r"exp_avg.features.bias' has shape \(3,\)"),
+        (lambda t: t["exp_avg.features.bias"].fill_(torch.inf), "exp_avg.features.bias' has values that are not"),
+        (lambda t: t["exp_avg_sq.features.bias"].neg_(), "Adam can't have got to that of 'features.bias'"),
+        (lambda t: t["step.features.bias"].fill_(0), "Adam can't have got to that of 'features.bias'"),
+        (lambda t: t.update({"exp_avg.more": torch.zeros(3)}), "unknown 'exp_avg.more'"),
+        (lambda t: t["network.features.bias"].fill_(torch.nan), "'features.bias' has values that are not finite"),
+    ],
+)
+def test_a_state_that_no_run_can_have_is_refused(run_of_one_step, tmp_path, change, message):
+    """Without its moments a parameter was trained on as if it were the first step; others ended in tracebacks."""
+    shutil.copytree(run_of_one_step, tmp_path / "run")
+    path = tmp_path / "run" / checkpoints.STATE
+    tensors = checkpoints.read_tensors(path)
+    change(tensors)
+    checkpoints.write_tensors(path, tensors)
+    with pytest.raises(InvalidFileError, match=message):
+        train(CONFIG, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"step": 1}', '{"step": "1", "gap_x8": 0}', '{"step": 1, "gap_x8": null}', 9999 * "[", "\xff"]
+)
+def test_measurements_that_are_none_are_refused_by_line(run_of_one_step, tmp_path, text):
+    """The best weights are told by them."""
+    shutil.copytree(run_of_one_step, tmp_path / "run")
+    path = tmp_path / "run" / checkpoints.METRICS
+    path.write_bytes(path.read_bytes() + text.encode("latin-1"))
+    with pytest.raises(InvalidFileError, match=r"metrics.jsonl:2: must be a measurement with step and gap_x8"):
+        train(CONFIG, tmp_path / "run", resume=True)
+    path.unlink()
+    with pytest.raises(InvalidFileError, match="no such file"):
+        train(CONFIG, tmp_path / "run", resume=True)
 
 
 def test_reward_alone_improves_routes(network, data):

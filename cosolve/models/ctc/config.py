@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cosolve.models.ranges import at_least, check_seed, positive
+from cosolve.models.ranges import MAX_LAYERS, MAX_WIDTH, at_least, at_most, check_seed, positive
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         at_least(self, 1, "width", "heads", "rounds")
+        at_most(self, MAX_WIDTH, "width")
+        at_most(self, MAX_LAYERS, "rounds")
         if self.width % self.heads:
             raise ValueError(f"width must be a multiple of heads {self.heads}, got {self.width}.")
         if not 0 <= self.dropout < 1:

@@ -22,8 +22,7 @@ from cosolve.models.devices import device_of
 def network_of(folder: Path, device: str) -> Network:
     """A checkpoint's network on its device."""
     checkpoint = checkpoints.read(folder)
-    network = Network(checkpoint.config(CtcConfig).model)
-    checkpoint.load_into(network)
+    network = checkpoint.network(lambda: Network(checkpoint.config(CtcConfig).model))
     return network.to(device_of(device)).eval()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cosolve.models.ranges import at_least, check_seed, one_of, positive
+from cosolve.models.ranges import MAX_LAYERS, MAX_WIDTH, at_least, at_most, check_seed, one_of, positive
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         at_least(self, 1, "embedding", "heads", "layers", "feed_forward")
+        at_most(self, MAX_WIDTH, "embedding", "feed_forward")
+        at_most(self, MAX_LAYERS, "layers")
         one_of(self, "pairs", ("none", "distance", "windows"))
         one_of(self, "service", ("softmax", "sigmoid", "zero"))
         if self.embedding % self.heads:

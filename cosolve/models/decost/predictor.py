@@ -84,8 +84,7 @@ class Prediction:
 def network_of(folder: Path, device: str, compiled: bool = False) -> Network:
     """A checkpoint's network on its device, compiled by PyTorch or not."""
     checkpoint = checkpoints.read(folder)
-    network = Network(checkpoint.config(DecostConfig).model)
-    checkpoint.load_into(network)
+    network = checkpoint.network(lambda: Network(checkpoint.config(DecostConfig).model))
     network = network.to(device_of(device)).eval()
     if compiled:
         network.compile_parts()

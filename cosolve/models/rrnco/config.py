@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cosolve.instances.generators.roads import CITIES
-from cosolve.models.ranges import at_least, check_seed, one_of, positive
+from cosolve.models.ranges import MAX_LAYERS, MAX_WIDTH, at_least, at_most, check_seed, one_of, positive
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ class ModelConfig:
         one_of(self, "aggregation", ("exact", "softmax"))
         one_of(self, "distance_bias", ("linear", "log"))
         at_least(self, 1, "embedding", "layers", "feed_forward", "heads", "neighbours", "kinks")
+        at_most(self, MAX_WIDTH, "embedding", "feed_forward", "neighbours", "kinks")
+        at_most(self, MAX_LAYERS, "layers")
         if self.embedding % self.heads:
             raise ValueError(f"embedding must be a multiple of heads {self.heads}, got {self.embedding}.")
 

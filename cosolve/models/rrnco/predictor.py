@@ -111,8 +111,7 @@ def network_of(folder: Path, device: str, compiled: bool = False) -> Network:
     """A checkpoint's network on its device, compiled by PyTorch or not."""
     checkpoint = checkpoints.read(folder)
     config = checkpoint.config(RrncoConfig)
-    network = Network(config.model, config.data.problem)
-    checkpoint.load_into(network)
+    network = checkpoint.network(lambda: Network(config.model, config.data.problem))
     network = network.to(device_of(device)).eval()
     if compiled:
         network.compile_parts()
