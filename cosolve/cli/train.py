@@ -92,7 +92,7 @@ def _config(kind: type[Any], file: Path | None, pairs: list[str], kept: Path | N
 
     if file is not None and kept is not None:
         raise UsageError("--resume goes on with the run's own config: leave out --config.")
-    if kept is not None and not (kept / checkpoints.CONFIG).is_file():
+    if kept is not None and not checkpoints.holds_run(kept):
         raise UsageError(f"--resume: {kept} holds no run.")
     base = kind()
     if kept is not None:

@@ -23,7 +23,7 @@ class Trainer:
         Frozen dataclass of frozen dataclasses: one table of the config file each.
     train
         Called with a config, the checkpoint folder, and the keyword arguments ``max_steps``, ``time_limit``,
-        ``resume``, ``device``, ``threads`` and ``on_metrics``; returns the last metrics.
+        ``resume``, ``device``, ``threads`` and ``on_metrics``; returns the last metrics, or what comes before any.
     """
 
     name: str

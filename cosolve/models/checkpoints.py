@@ -8,7 +8,8 @@ Checkpoints: folders that hold a network's weights, what it is, and how it came 
 ``card.md``              training data, hardware, seconds and results, for people
 ``metrics.jsonl``        one line for each measurement during training
 ``state.safetensors``    only while training goes on: what it takes to resume
-``run.toml``             as that one: the config it goes on with, where ``config.toml`` is that of the weights
+``run.toml``             as that one: the config it goes on with, where ``config.toml`` is that of the weights;
+                         alone where nothing is measured yet
 ======================  ==============================================================================================
 
 Nothing is ever unpickled.
@@ -293,6 +294,11 @@ def write_run_config(folder: Path, config: Any) -> None:
     """Keep the config of a run beside the state that it goes on from."""
     with replacing(folder / RUN) as temporary:
         temporary.write_text(toml_text(asdict(config)), encoding="utf-8")
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a checkpoint lies there, or a run that was begun and is not measured yet."""
+    return (folder / CONFIG).is_file() or (folder / RUN).is_file()
 
 
 def run_config(folder: Path, kind: type[T]) -> T:

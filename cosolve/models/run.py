@@ -78,15 +78,16 @@ class Run:
         InvalidFileError
             If the checkpoint is damaged or of another network.
         """
-        if (self.folder / checkpoints.CONFIG).exists():
-            raise ValueError(f"{self.folder} holds a checkpoint already; resume it, or choose another folder.")
+        if checkpoints.holds_run(self.folder):
+            what = "checkpoint" if (self.folder / checkpoints.CONFIG).is_file() else "run"
+            raise ValueError(f"{self.folder} holds a {what} already; resume it, or choose another folder.")
         self.folder.mkdir(parents=True, exist_ok=True)  # fails now, not after the first steps
         if begin_from:
             checkpoints.find(begin_from).load_into(self.network)
 
     def restore(self) -> None:
         """
-        Go back to where the run in the folder was.
+        Go back to where the run in the folder was, which is its beginning if :meth:`keep_config` is all it came to.
 
         Raises
         ------
@@ -96,17 +97,19 @@ class Run:
             If its state or its measurements are damaged, or a table of its config but ``training`` is another.
         """
         path = self.folder / checkpoints.STATE
-        if not path.is_file():
+        is_new = not any((self.folder / name).is_file() for name in (checkpoints.STATE, checkpoints.CONFIG))
+        if not path.is_file() and not (is_new and checkpoints.holds_run(self.folder)):
             raise ValueError(f"{self.folder} holds no run to resume: there is no {checkpoints.STATE}.")
         kept = checkpoints.run_config(self.folder, type(self.config))
         for table in (f.name for f in fields(self.config) if f.name != "training"):
             if getattr(kept, table) != getattr(self.config, table):
-                raise InvalidFileError(
-                    f"the run to resume has another table [{table}].", self.folder / checkpoints.CONFIG
-                )
+                place = self.folder / (checkpoints.RUN if is_new else checkpoints.CONFIG)
+                raise InvalidFileError(f"the run to resume has another table [{table}].", place)
         kept_size, size = (getattr(it.training, "validation_size", None) for it in (kept, self.config))
         if kept_size != size:
             raise ValueError(f"validation_size was {kept_size} so far: gaps of {size} other instances do not compare.")
+        if is_new:
+            return
         tensors = checkpoints.read_tensors(path)
         for name, dtype in (("run.step", torch.int64), ("run.seconds", torch.float64)):
             value = tensors.get(name)
@@ -187,8 +190,12 @@ class Run:
                 coverage=coverage,
                 card=self._card(self.config, line, sum(p.numel() for p in self._parameters.values()), device),
             )
-        checkpoints.write_run_config(self.folder, self.config)
+        self.keep_config()
         self._save_state(line["seconds"])
+
+    def keep_config(self) -> None:
+        """Keep the config, for runs that do something long before their first measurement."""
+        checkpoints.write_run_config(self.folder, self.config)
 
     def _save_state(self, seconds: float) -> None:
         # All in one file: a run that is killed between two would have no state.

@@ -13,6 +13,9 @@ from cosolve.models.schedule import derived_seed
 
 D = TypeVar("D")
 
+#: Key that says how large the batches of a phase are.
+_BATCHES = ("imitation_batch", "reinforce_batch")
+
 
 class Sampler(Generic[D]):
     """
@@ -29,7 +32,7 @@ class Sampler(Generic[D]):
     seed
         Of the instances and their order.
     phase
-        Number of the training phase, which has instances of its own.
+        Number of the training phase, which has instances of its own: 0 for imitation, 1 for reward.
     batch_size
         At most ``chunk``.
     sizes
@@ -48,7 +51,8 @@ class Sampler(Generic[D]):
         sizes: Callable[[D], np.ndarray] | None = None,
     ) -> None:
         if batch_size > chunk:
-            raise ValueError(f"a batch must be at most the chunk of {chunk}, got {batch_size}.")
+            key = _BATCHES[phase]
+            raise ValueError(f"a batch ({key}) must be at most the chunk ({chunk}) of instances, got {batch_size}.")
         self._draw, self._sizes = draw, sizes
         self._length, self._passes = chunk, passes
         self.seed, self.phase, self.batch_size = seed, phase, batch_size

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 import cosolve
+from cosolve.cli.app import run
 from cosolve.core.errors import InvalidFileError
 from cosolve.instances.generators import generate
 from cosolve.models import checkpoints
@@ -298,6 +299,82 @@ def test_a_resumed_run_keeps_the_families_that_it_chose(config, known, tmp_path,
     assert checkpoints.read(tmp_path / "net").config(CtcConfig).data.families == "edge,set_covering"
     with pytest.raises(ValueError, match="no run to resume"):
         train(config, tmp_path / "none", resume=True)
+
+
+def test_a_slice_that_ends_while_labelling_fixes_nothing(folder, config, tmp_path):
+    """Families were chosen by the labels at hand, and the coverage too."""
+    for file in folder.glob("*.mps"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = replace(config, data=replace(config.data, instances=str(tmp_path)))
+    out, seen = tmp_path / "net", []
+    left = {"kind": "unfinished", "left": "labels of 5 instances"}
+    assert train(config, out, time_limit=0.0, on_metrics=seen.append) == left
+    assert [line["kind"] for line in seen] == ["instance", "unfinished"]
+    assert [path.name for path in out.iterdir()] == [checkpoints.RUN]
+    assert checkpoints.run_config(out, CtcConfig) == config
+    with pytest.raises(ValueError, match="holds a run already; resume it"):
+        train(config, out)
+    with pytest.raises(InvalidFileError, match=r"run.toml: the run to resume has another table \[model\]"):
+        train(replace(config, model=replace(MODEL, width=8)), out, resume=True)
+    assert train(config, out, time_limit=0.0, resume=True)["left"] == "labels of 4 instances"
+    assert run(["train", "ctc", "--out", str(out), "--resume", "--quiet"]) == 0
+    assert checkpoints.read(out).config(CtcConfig).data.families == "edge,set_covering"
+    assert json.loads((out / checkpoints.METRICS).read_text().splitlines()[-1])["step"] == 6
+
+
+def test_a_slice_that_ends_while_families_are_judged_goes_on_there(tmp_path, monkeypatch):
+    """The oracle took 105 seconds at a limit of 3, and each slice would have begun it anew."""
+    for i in range(3):
+        cosolve.write(generate("milp", "auction", seed=i, items=15, bids=60), tmp_path / f"{i}.mps")
+    for name, value in (("LEAST_TIGHT", 1), ("LEAST_SHARE", 0.0), ("GREATEST_SHARE", 1.0)):
+        monkeypatch.setattr(families, name, value)
+    data = DataConfig(instances=str(tmp_path), time_limit=20, oracle=2, oracle_limit=20.0)
+    config, out = CtcConfig(data, MODEL, TrainingConfig(steps=2, batch=2)), tmp_path / "net"
+    labels.label(tmp_path, data)
+    clock, limits = [0.0], []
+
+    def seconds(instance, solver, time_limit):
+        imposed = (instance.row_lower == instance.row_upper).any()
+        needs = 1.0 if imposed else 10.0
+        limits.append(time_limit)
+        clock[0] += min(time_limit, needs)
+        return needs if needs <= time_limit else math.inf
+
+    monkeypatch.setattr(families, "_seconds", seconds)
+    monkeypatch.setattr("cosolve.models.ctc.training.perf_counter", lambda: clock[0])
+    left = {"kind": "unfinished", "left": "choice of families"}
+    assert train(config, out, time_limit=15.0) == left
+    assert limits == [15.0, 5.0]  # the second was cut off, and counts for nothing
+    assert {path.name for path in out.iterdir()} == {checkpoints.RUN, families.MEASUREMENTS}
+    with (out / families.MEASUREMENTS).open("a") as stream:
+        stream.write('{"file": "1.m')
+    limits.clear()
+    assert train(config, out, time_limit=10.5, resume=True) == left
+    assert limits == [10.5, 0.5]
+    assert clock[0] == 25.5
+    limits.clear()
+    seen = []
+    assert train(config, out, resume=True, on_metrics=seen.append)["step"] == 2
+    assert limits == [20.0] * 4
+    assert [line["speedup"] for line in seen if line.get("kind") == "family"] == [10.0, 10.0]
+    kept = checkpoints.run_config(out, CtcConfig).data.families
+    assert kept.split(",")[:2] == ["bidder", "item"]
+    (out / families.MEASUREMENTS).write_text('{"file": "1.mps", "family": "", "seconds": "x"}\n')
+    with pytest.raises(InvalidFileError, match=r"oracle.jsonl:1: no measurement"):
+        families.choose(labels.label(tmp_path, data), oracle=2, keep=out / families.MEASUREMENTS)
+
+
+def test_the_oracle_of_a_slice_that_is_over_solves_nothing(tmp_path, monkeypatch):
+    """And a solve that is cut off is no measurement; real ones."""
+    for i in range(2):
+        cosolve.write(generate("milp", "auction", seed=i, items=60, bids=300), tmp_path / f"{i}.mps")
+    for name, value in (("LEAST_TIGHT", 1), ("LEAST_SHARE", 0.0), ("GREATEST_SHARE", 1.0)):
+        monkeypatch.setattr(families, name, value)
+    known = labels.label(tmp_path, DataConfig(instances=str(tmp_path), time_limit=0.5))
+    for time_left in (0.0, 0.01):
+        with pytest.raises(TimeoutError):
+            families.choose(known, oracle=2, time_left=lambda left=time_left: left, keep=tmp_path / "kept")
+        assert not (tmp_path / "kept").exists()
 
 
 def test_a_checkpoint_predicts_for_the_solvers(config, known, tmp_path):

@@ -178,3 +178,13 @@ def test_cities_for_tests_are_none_for_training():
     """They had been left out without a word, while the card counted them."""
     with pytest.raises(ValueError, match="cities must be at most 80"):
         replace(CONFIG.data, cities=81)
+
+
+def test_settings_of_a_phase_without_steps_refuse_nothing(tmp_path):
+    """The published training has no imitation, but its batch had to fit into a chunk."""
+    data = replace(CONFIG.data, chunk=16)
+    alone = replace(CONFIG.training, imitation_steps=0, imitation_batch=17, reinforce_steps=1, reinforce_batch=4)
+    assert train(replace(CONFIG, data=data, training=alone), tmp_path / "net")["step"] == 1
+    both = replace(alone, imitation_steps=1)
+    with pytest.raises(ValueError, match=r"\(imitation_batch\) must be at most the chunk \(16\)"):
+        train(replace(CONFIG, data=data, training=both), tmp_path / "other")

@@ -245,7 +245,7 @@ def test_samplers_repeat_a_chunk_in_another_order_then_draw_a_new_one():
     assert steps[4][0].instances[0] != steps[0][0].instances[0]
     other = sampler(config, 3, 1, 4, labelled=False).rows(0)[0]
     assert other.instances[0] != steps[0][0].instances[0]
-    with pytest.raises(ValueError, match="at most the chunk"):
+    with pytest.raises(ValueError, match=r"\(imitation_batch\) must be at most the chunk"):
         sampler(config, 3, 0, 9, labelled=False)
 
 

@@ -14,13 +14,17 @@ References
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from cosolve.core.driver import solve
+from cosolve.core.errors import InvalidFileError
+from cosolve.core.result import Limit
 from cosolve.instances.milp import MILPInstance
 from cosolve.models.ctc.labels import Label
 from cosolve.models.ctc.rows import row_families, row_types
@@ -31,6 +35,12 @@ LEAST_TIGHT, LEAST_SHARE, GREATEST_SHARE = 20, 0.05, 0.95
 
 #: Share of a family's tight rows imposed in the measurement, and least speed-up worth having.
 _IMPOSED, _WORTH = 0.3, 1.25
+
+#: Shorter solves count as this long.
+_LEAST_SECONDS = 0.05
+
+#: Where a run keeps what it measured.
+MEASUREMENTS = "oracle.jsonl"
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,8 @@ def choose(
     oracle: int = 0,
     solver: str = "scip",
     time_limit: float = 20.0,
+    time_left: Callable[[], float] = lambda: math.inf,
+    keep: Path | None = None,
     on_family: Callable[[Family], None] | None = None,
 ) -> list[Family]:
     """
@@ -108,24 +120,48 @@ def choose(
         Instances on which the worth of a family is measured; 0 for none. With one family there is nothing to choose.
     solver, time_limit
         That measure it.
+    time_left
+        Seconds that all measurements together may still take.
+    keep
+        File with a line for each measurement, which is not taken again; made if need be.
     on_family
         Called with each family once it is judged.
+
+    Raises
+    ------
+    TimeoutError
+        If there is no time left for a measurement; those before it are kept.
+    InvalidFileError
+        If the file holds something else.
     """
     families = survey(labels)
     passing = [family for family in families if family.is_critical]
     if oracle and len(passing) > 1:
         some = labels[:oracle]
-        base = [_seconds(label.instance, solver, time_limit) for label in some]
+        known = {} if keep is None else _read(keep)
+
+        def measured(label: Label, family: str = "") -> float:
+            key = label.path.name, family
+            if key not in known:
+                limit = min(time_limit, time_left())
+                instance = _imposed(label, family) if family else label.instance
+                seconds = _seconds(instance, solver, limit) if limit > 0 else math.inf
+                if seconds == math.inf and limit < time_limit:
+                    raise TimeoutError("no time is left for the oracle.")
+                known[key] = min(seconds, time_limit)
+                if keep is not None:
+                    with keep.open("a", encoding="utf-8") as stream:
+                        stream.write(json.dumps({"file": key[0], "family": family, "seconds": known[key]}) + "\n")
+            return max(_LEAST_SECONDS, known[key])
+
+        base = [measured(label) for label in some]
         for i, family in enumerate(passing):
-            logs = [
-                math.log(before / _seconds(_imposed(label, family.name), solver, time_limit))
-                for label, before in zip(some, base, strict=True)
-            ]
+            logs = [math.log(before / measured(label, family.name)) for label, before in zip(some, base, strict=True)]
             passing[i] = replace(family, speedup=math.exp(sum(logs) / len(logs)))
-    known = {family.name: family for family in passing}
+    judged = {family.name: family for family in passing}
     for family in families:
         if on_family is not None:
-            on_family(known.get(family.name, family))
+            on_family(judged.get(family.name, family))
     return [family for family in passing if family.is_critical] or passing or families
 
 
@@ -154,4 +190,27 @@ def _imposed(label: Label, family: str) -> MILPInstance:
 
 
 def _seconds(instance: MILPInstance, solver: str, time_limit: float) -> float:
-    return max(0.05, solve(instance, solver, time_limit=time_limit).runtime)
+    """Of a solve; infinite if the limit ended it."""
+    result = solve(instance, solver, time_limit=time_limit)
+    if result.limit is Limit.INTERRUPTED:
+        raise KeyboardInterrupt  # which the driver turned into a result, but is meant for all solves
+    return math.inf if result.limit is Limit.TIME else result.runtime
+
+
+def _read(path: Path) -> dict[tuple[str, str], float]:
+    """Kept seconds by file and family; a last line that was cut off is dropped."""
+    known: dict[tuple[str, str], float] = {}
+    text = path.read_bytes() if path.is_file() else b""
+    whole = text[: text.rfind(b"\n") + 1]
+    if whole != text:
+        path.write_bytes(whole)
+    for number, row in enumerate(whole.splitlines(), start=1):
+        try:
+            line = json.loads(row)
+            file, family, seconds = line["file"], line["family"], float(line["seconds"])
+            if not (isinstance(file, str) and isinstance(family, str) and 0 <= seconds < math.inf):
+                raise ValueError("a measurement has file, family and seconds >= 0")
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise InvalidFileError(f"no measurement: {error!r}.", path, number) from None
+        known[file, family] = seconds
+    return known

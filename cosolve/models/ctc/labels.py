@@ -87,6 +87,23 @@ def instance_files(folder: Path) -> list[Path]:
     return files
 
 
+def unlabelled(folder: Path, config: DataConfig) -> list[Path]:
+    """
+    Instances that the file has no line of.
+
+    Raises
+    ------
+    InvalidFileError
+        See :func:`label`.
+    """
+    lines = _read(folder / LABELS, _manifest(config))
+    return [file for file in instance_files(folder) if file.name not in lines]
+
+
+def _manifest(config: DataConfig) -> dict[str, Any]:
+    return {key: getattr(config, key) for key in ("solver", "graph", "time_limit", "runs", "gap")}
+
+
 def label(
     folder: Path,
     config: DataConfig,
@@ -116,7 +133,7 @@ def label(
     """
     files = instance_files(folder)
     path = folder / LABELS
-    manifest = {key: getattr(config, key) for key in ("solver", "graph", "time_limit", "runs", "gap")}
+    manifest = _manifest(config)
     lines = _read(path, manifest)
     missing = [file for file in files if file.name not in lines]
     if missing:

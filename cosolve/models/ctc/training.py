@@ -20,9 +20,9 @@ from cosolve.models import Trainer, checkpoints
 from cosolve.models.ctc.card import card
 from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.data import Dataset, batch_of_step, dataset
-from cosolve.models.ctc.families import Family, choose, families_text, survey
+from cosolve.models.ctc.families import MEASUREMENTS, Family, choose, families_text, survey
 from cosolve.models.ctc.graph import facts
-from cosolve.models.ctc.labels import Label, label
+from cosolve.models.ctc.labels import Label, label, unlabelled
 from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
 from cosolve.models.ctc.network import Network
 from cosolve.models.devices import cpu_threads, device_of
@@ -46,7 +46,9 @@ def train(
     """
     Train, or train on; the weights of the best validation so far lie in ``out`` at any time.
 
-    Labels come first, those that the folder of instances lacks; they stay there for other runs.
+    Labels come first, those that the folder of instances lacks; they stay there for other runs. Then the critical
+    families are chosen, by all labels. If time is up before that is done, ``out`` holds a run without a measurement:
+    its config in ``run.toml`` and what was measured of families in ``oracle.jsonl``; it goes on with ``resume``.
 
     Parameters
     ----------
@@ -58,20 +60,21 @@ def train(
     max_steps
         Steps of this call at most; ``None`` for all that are left.
     time_limit
-        Seconds after which no label and no step of this call begins.
+        Seconds after which no label and no step of this call begins, and no solve that judges a family goes on: one
+        that was cut off counts for nothing, so that slices must be longer than ``data.oracle_limit`` to get ahead.
     resume
-        Go on from the state in ``out``.
+        Go on from the state in ``out``, or where a run without one was.
     device
         "cpu", "cuda" or "cuda:N".
     threads
         CPU threads, and instances labelled at the same time.
     on_metrics
-        Called with each label, each judged family, and each line of ``metrics.jsonl``.
+        Called with each label, each judged family, each line of ``metrics.jsonl``, and what is returned instead.
 
     Returns
     -------
     dict
-        The last validation.
+        The last validation; ``kind`` "unfinished" and what is ``left`` if time was up before the training proper.
 
     Raises
     ------
@@ -87,24 +90,39 @@ def train(
         raise ValueError("data.instances must name a folder of MILP files (--instances FOLDER), got none.")
     begin, settings, where = perf_counter(), config.training, device_of(device)
     tell = on_metrics or (lambda line: None)
-    labels = label(
-        Path(config.data.instances),
-        config.data,
-        threads=threads,
-        should_stop=lambda: perf_counter() - begin > time_limit,
-        on_label=tell,
-    )
-    if not config.data.families:
+    folder = Path(config.data.instances)
+
+    def time_left() -> float:
+        return time_limit - (perf_counter() - begin)
+
+    if resume and not config.data.families:
         # Measured anew they may differ, which is no run to go on with.
-        families = _kept_families(out) if resume else _families(labels, config, tell)
-        config = replace(config, data=replace(config.data, families=families))
-    data = dataset(labels, config)
+        config = replace(config, data=replace(config.data, families=_kept_families(out)))
     with cpu_threads(threads):
         torch.manual_seed(settings.seed)
         network = Network(config.model).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
         run = Run(out, config, network, optimiser, family="ctc", problem="milp", score="score", card=card)
         run.restore() if resume else run.begin()
+
+        def leave(what: str) -> dict[str, Any]:
+            run.keep_config()
+            line = {"kind": "unfinished", "left": what}
+            tell(line)
+            return line
+
+        labels = label(folder, config.data, threads=threads, should_stop=lambda: time_left() < 0, on_label=tell)
+        missing = unlabelled(folder, config.data)
+        if missing:
+            return leave(f"labels of {len(missing)} instances")
+        if not config.data.families and len(labels) > 1:  # with fewer there will be no run
+            run.keep_config()  # which what is measured belongs to
+            try:
+                families = _families(labels, config, tell, time_left, out / MEASUREMENTS)
+            except TimeoutError:
+                return leave("choice of families")
+            config = run.config = replace(config, data=replace(config.data, families=families))
+        data = dataset(labels, config)
         last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
         coverage = ranges(labels)
 
@@ -113,7 +131,7 @@ def train(
             run.save({"step": run.step, **line, **scores}, perf_counter() - begin, where, coverage)
             tell(run.lines[-1])
 
-        while run.step < last and perf_counter() - begin < time_limit:
+        while run.step < last and time_left() > 0:
             for group in optimiser.param_groups:
                 group["lr"] = settings.rate * (1 + math.cos(math.pi * run.step / settings.steps)) / 2
             torch.manual_seed(settings.seed + run.step)  # dropout
@@ -195,11 +213,17 @@ def ranges(labels: Sequence[Label]) -> dict[str, tuple[float, float]]:
 
 
 def _kept_families(out: Path) -> str:
-    """Those that the run in a folder chose; empty if there is none."""
-    return checkpoints.read(out).config(CtcConfig).data.families if (out / checkpoints.CONFIG).is_file() else ""
+    """Those that the run in a folder chose; empty if it did not yet, or there is none."""
+    return checkpoints.run_config(out, CtcConfig).data.families if checkpoints.holds_run(out) else ""
 
 
-def _families(labels: Sequence[Label], config: CtcConfig, tell: Callable[[dict[str, Any]], None]) -> str:
+def _families(
+    labels: Sequence[Label],
+    config: CtcConfig,
+    tell: Callable[[dict[str, Any]], None],
+    time_left: Callable[[], float],
+    keep: Path,
+) -> str:
     """Choose the critical families and say why."""
 
     def on_family(family: Family) -> None:
@@ -215,8 +239,14 @@ def _families(labels: Sequence[Label], config: CtcConfig, tell: Callable[[dict[s
             }
         )
 
-    limit = config.data.oracle_limit
-    chosen = choose(labels, oracle=config.data.oracle, time_limit=limit, on_family=on_family)
+    chosen = choose(
+        labels,
+        oracle=config.data.oracle,
+        time_limit=config.data.oracle_limit,
+        time_left=time_left,
+        keep=keep,
+        on_family=on_family,
+    )
     return families_text(chosen, survey(labels))
 
 

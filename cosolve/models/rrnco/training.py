@@ -86,12 +86,12 @@ def train(
         if settings.compile:
             network.compile_parts()
         fixed = validation(config.data, settings.validation_size)
-        samplers = {
-            True: sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True),
-            False: sampler(
-                config.data, settings.seed, 1, settings.reinforce_batch // settings.reinforce_copies, labelled=False
-            ),
-        }
+        samplers = {}
+        if settings.imitation_steps:
+            samplers[True] = sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True)
+        if settings.reinforce_steps:
+            instances = settings.reinforce_batch // settings.reinforce_copies
+            samplers[False] = sampler(config.data, settings.seed, 1, instances, labelled=False)
         coverage = ranges(fixed, config.data)
         last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
         generator = torch.Generator(where)
