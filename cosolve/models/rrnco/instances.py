@@ -12,6 +12,9 @@ from cosolve.instances.cvrp import VehicleRoutingInstance
 from cosolve.instances.routing_arrays import RoutingArrays, routing_arrays
 from cosolve.instances.tsp import Tour, TSPInstance
 
+#: Places that points in the plane are made from.
+_LANDMARKS = 500
+
 
 def arrays_of(instance: Instance) -> RoutingArrays:
     """
@@ -40,18 +43,24 @@ def solution_of(instance: Instance, arrays: RoutingArrays, choices: np.ndarray) 
 
 def planar(distance: np.ndarray) -> np.ndarray:
     """
-    Points in the plane whose distances are near the given ones' means of both ways, (n, 2) [1]_.
+    Points in the plane whose distances are near the given ones' means of both ways, (n, 2) [1]_ [2]_.
 
     References
     ----------
     .. [1] Torgerson, W. S. (1952). Multidimensional scaling: I. Theory and method. *Psychometrika* 17: 401-419.
+    .. [2] de Silva, V., Tenenbaum, J. B. (2004). Sparse multidimensional scaling using landmark points. Stanford.
     """
     longest = distance[np.isfinite(distance)].max(initial=0.0)
-    square = np.where(np.isfinite(distance), distance, 2 * longest)
-    square = ((square + square.T) / 2) ** 2
-    centred = square - square.mean(axis=0) - square.mean(axis=1, keepdims=True) + square.mean()
+    # Scaling takes the cube of the number of places: those beyond some are put where their distances to these say.
+    marks = np.linspace(0, len(distance) - 1, min(len(distance), _LANDMARKS)).round().astype(np.int64)
+    there, back = (np.where(np.isfinite(d), d, 2 * longest) for d in (distance[:, marks], distance[marks].T))
+    square = ((there + back) / 2) ** 2
+    known = square[marks]
+    centred = known - known.mean(axis=0) - known.mean(axis=1, keepdims=True) + known.mean()
     values, vectors = np.linalg.eigh(-centred / 2)
-    points = vectors[:, -2:] * np.sqrt(np.maximum(values[-2:], 0.0))
+    values, vectors = values[-2:], vectors[:, -2:]
+    scale = np.sqrt(np.where(values > 1e-12 * longest**2, values, np.inf))
+    points = (known.mean(axis=0) - square) / 2 @ (vectors / scale)
     return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
 
 
