@@ -59,8 +59,11 @@ def planar(distance: np.ndarray) -> np.ndarray:
     centred = known - known.mean(axis=0) - known.mean(axis=1, keepdims=True) + known.mean()
     values, vectors = np.linalg.eigh(-centred / 2)
     values, vectors = values[-2:], vectors[:, -2:]
-    scale = np.sqrt(np.where(values > 1e-12 * longest**2, values, np.inf))
-    points = (known.mean(axis=0) - square) / 2 @ (vectors / scale)
+    if len(marks) == len(distance):
+        points = vectors * np.sqrt(np.maximum(values, 0.0))
+    else:
+        scale = np.sqrt(np.where(values > 1e-12 * longest**2, values, np.inf))
+        points = (known.mean(axis=0) - square) / 2 @ (vectors / scale)
     return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
 
 
