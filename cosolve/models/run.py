@@ -62,7 +62,7 @@ class Run:
         self.lines: list[dict[str, Any]] = []
         self._parameters = dict(network.named_parameters())
 
-    def begin(self, begin_from: str = "") -> None:
+    def begin(self, begin_from: str = "", load: Callable[[checkpoints.Checkpoint], None] | None = None) -> None:
         """
         Start in a folder without a run.
 
@@ -70,6 +70,8 @@ class Run:
         ----------
         begin_from
             Folder or bundled name of a checkpoint whose weights the run begins from; empty for those of the network.
+        load
+            Gives the network a checkpoint's weights, if they need not be of the very same one.
 
         Raises
         ------
@@ -83,7 +85,8 @@ class Run:
             raise ValueError(f"{self.folder} holds a {what} already; resume it, or choose another folder.")
         self.folder.mkdir(parents=True, exist_ok=True)  # fails now, not after the first steps
         if begin_from:
-            checkpoints.find(begin_from).load_into(self.network)
+            checkpoint = checkpoints.find(begin_from)
+            checkpoint.load_into(self.network) if load is None else load(checkpoint)
 
     def restore(self) -> None:
         """

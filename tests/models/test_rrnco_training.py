@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cosolve.core.errors import InvalidFileError
 from cosolve.core.problem import judge
 from cosolve.instances.generators.roads import road_tables
 from cosolve.models import checkpoints
@@ -188,3 +189,27 @@ def test_settings_of_a_phase_without_steps_refuse_nothing(tmp_path):
     both = replace(alone, imitation_steps=1)
     with pytest.raises(ValueError, match=r"\(imitation_batch\) must be at most the chunk \(16\)"):
         train(replace(CONFIG, data=data, training=both), tmp_path / "other")
+
+
+def test_a_deeper_network_begins_where_the_shallow_one_ended(tmp_path):
+    """Layers that a checkpoint lacks change nothing at first; what they are to learn by has a gradient."""
+    train(CONFIG, tmp_path / "shallow")
+    checkpoint = checkpoints.read(tmp_path / "shallow")
+    shallow, deep = (Network(replace(CONFIG.model, layers=layers), "atsp") for layers in (1, 3))
+    shallow.load(checkpoint)
+    deep.load(checkpoint)
+    batch = draw(CONFIG.data, 5, 4).batch
+    for expected, got in zip(shallow.encoder(batch), deep.encoder(batch), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+    loss, _ = reinforce_loss(deep, batch, 4, torch.Generator())
+    loss.backward()
+    added = deep.encoder.layers[2].row
+    assert added.hidden[2].weight.grad.abs().max() > 0 < added.norms[2].scale.grad.abs().max()
+    config = replace(
+        CONFIG,
+        model=replace(CONFIG.model, layers=3),
+        training=replace(CONFIG.training, begin_from=str(tmp_path / "shallow"), imitation_steps=0, reinforce_steps=1),
+    )
+    assert train(config, tmp_path / "deep")["step"] == 1
+    with pytest.raises(InvalidFileError, match="has an unknown parameter 'encoder"):
+        Network(CONFIG.model, "atsp").load(checkpoints.read(tmp_path / "deep"))

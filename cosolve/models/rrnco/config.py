@@ -119,7 +119,8 @@ class TrainingConfig:
     seed
         Of weights, instances, symmetries and sampling.
     begin_from
-        Folder or bundled name of a checkpoint whose weights the training begins from; empty for random ones.
+        Folder or bundled name of a checkpoint whose weights the training begins from; empty for random ones. It may
+        have fewer layers, with the encoder "rrnco": the others change nothing at first.
     imitation_steps, reinforce_steps
         Steps of either phase.
     imitation_batch, reinforce_batch

@@ -140,6 +140,24 @@ class Layer(nn.Module):
         """Next rows and columns."""
         return self.row(rows, columns, there), self.column(columns, rows, back)
 
+    @torch.no_grad()
+    def change_nothing_after(self, before: Layer) -> None:
+        """
+        Make what leaves the layer before leave this one too, until it has learned something [1]_.
+
+        References
+        ----------
+        .. [1] Chen, T., Goodfellow, I., Shlens, J. (2016). Net2Net: Accelerating learning via knowledge transfer.
+               *ICLR*.
+        """
+        for block, own, other in ((self.row, before.row, before.column), (self.column, before.column, before.row)):
+            # What a norm has scaled and shifted stays as it is under a second norm of that scale and shift.
+            for norm, last in ((0, own), (1, other), (3, own), (4, own)):
+                block.norms[norm].load_state_dict(last.norms[4].state_dict())
+            for silent in (block.norms[2], block.hidden[2]):
+                for parameter in silent.parameters():
+                    parameter.zero_()
+
 
 class Block(nn.Module):
     """Attention-free aggregation of the other side's embeddings, and a feed-forward part; instance norms around."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
+from cosolve.models.checkpoints import Checkpoint
 from cosolve.models.rrnco.baselines import MatNetEncoder, PomoEncoder
 from cosolve.models.rrnco.batch import Batch
-from cosolve.models.rrnco.config import ModelConfig
+from cosolve.models.rrnco.config import ModelConfig, RrncoConfig
 from cosolve.models.rrnco.decoder import Decoder, Embedding
 from cosolve.models.rrnco.encoder import Encoder
 from cosolve.models.rrnco.environment import State
@@ -35,6 +39,24 @@ class Network(nn.Module):
         encoders = {"rrnco": Encoder, "pomo": PomoEncoder, "matnet": MatNetEncoder}
         self.encoder = encoders[config.encoder](config, problem)
         self.decoder = Decoder(config, problem)
+
+    def load(self, checkpoint: Checkpoint) -> None:
+        """
+        Take a checkpoint's weights, also those of an encoder with fewer layers: the others change nothing at first.
+
+        Raises
+        ------
+        InvalidFileError
+            If the checkpoint is damaged, or its network another than that.
+        """
+        layers = checkpoint.config(RrncoConfig).model.layers
+        if not isinstance(self.encoder, Encoder) or layers >= self.config.layers:
+            checkpoint.load_into(self)
+            return
+        shallow = checkpoint.network(lambda: Network(replace(self.config, layers=layers), self.problem))
+        self.load_state_dict(shallow.state_dict(), strict=False)
+        for before, layer in pairwise(self.encoder.layers[layers - 1 :]):
+            layer.change_nothing_after(before)
 
     def encode(self, batch: Batch) -> Embedding:
         """Embed the nodes of a batch."""

@@ -82,7 +82,7 @@ def train(
         run = Run(
             out, config, network, optimiser, family="rrnco", problem=config.data.problem, score="gap_x8", card=card
         )
-        run.restore() if resume else run.begin(settings.begin_from)
+        run.restore() if resume else run.begin(settings.begin_from, network.load)
         if settings.compile:
             network.compile_parts()
         fixed = validation(config.data, settings.validation_size)
