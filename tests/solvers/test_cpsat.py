@@ -193,6 +193,15 @@ def test_milp_sides_and_bounds_move_to_whole_numbers_inside(changes, optimum):
     assert result.objective == optimum
 
 
+@pytest.mark.parametrize(("side", "optimum"), [(0.9999995, 2), (0.99, 1), (5_000.0045, 10_000)])
+def test_sides_of_decimal_rows_hold_the_judges_tolerance(side, optimum):
+    """It is relative to the side there: 5,000 is at least 5,000.0045 to the judge, and 1 at most 0.9999995."""
+    sides = {"row_lower": side, "row_upper": side} if optimum > 2 else {"row_upper": side}
+    instance = milp([[0.5, 0.5]], 1, upper=10_000, maximize=True, **sides)
+    result = cosolve.solve(instance, "cpsat", time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, optimum)
+
+
 def test_far_sides_of_whole_rows_are_exact():
     """A relative tolerance would take 3 x + 7 y for 3,000,000,001 within three."""
     instance = milp([[3, 7]], 1, upper=1e9, row_lower=3_000_000_001, row_upper=3_000_000_001)
