@@ -110,14 +110,19 @@ def test_unboundedness_is_decided_by_feasibility_alone(answer, expected):
 
     def solve(model):
         seen.append(model.cost.tolist())
-        return answer
+        return Answer(answer, limit=limit)
 
     instance = milp([[1, -1]], [-1, 0], row_lower=0)
-    assert is_unbounded(instance, monitor_of(instance), solve) is expected
+    limit = cosolve.Limit.TIME if answer is cosolve.Status.FEASIBLE else None
+    assert is_unbounded(instance, monitor_of(instance), solve) == Answer(expected, limit=limit)
     assert seen == [[0.0, 0.0]]
     # Without time to ask both remain possible.
     late = is_unbounded(instance, monitor_of(instance, time_limit=0), solve)
-    assert late is cosolve.Status.INFEASIBLE_OR_UNBOUNDED
+    assert late.status is cosolve.Status.INFEASIBLE_OR_UNBOUNDED
+    # A solution answers without asking.
+    monitor = monitor_of(instance, solutions=1)
+    monitor.report(Values(values=np.zeros(2)))
+    assert is_unbounded(instance, monitor, solve) == Answer(cosolve.Status.UNBOUNDED)
     assert len(seen) == 1
 
 

@@ -388,6 +388,22 @@ def test_unbounded_models_have_no_optimum_and_are_not_infeasible(solver, number)
     assert result.bound is None
 
 
+@pytest.mark.parametrize(
+    ("solver", "stop"), [("highs", {"solutions": 1}), ("scip", {"solutions": 1}), ("scip", {"target": -1.0})]
+)
+def test_a_solution_decides_that_a_model_is_unbounded(solver, stop):
+    """It was enough to stop for, so that nobody asked any more: SCIP's "infeasible or unbounded" became a note."""
+    result = cosolve.solve(milp([[1, -1]], [-1, 0], row_lower=0), solver, time_limit=20, **stop)
+    assert (result.status, result.limit, result.message) == (cosolve.Status.UNBOUNDED, None, "")
+
+
+@pytest.mark.parametrize("stop", [{"gap": 0.1}, {"options": {"arguments": {"gapRel": 0.1}}}])
+def test_gaps_mean_nothing_to_a_linear_program(stop):
+    instance = milp([[1, 1], [1, 3]], [1, 2], upper=5, integer=False, row_lower=[2, 3])
+    result = cosolve.solve(instance, "pulp", time_limit=20, **stop)
+    assert (result.status, result.limit, result.bound) == (cosolve.Status.OPTIMAL, None, pytest.approx(2.5))
+
+
 @pytest.mark.parametrize("solver", BACKENDS)
 @pytest.mark.parametrize("unit", [1e-9, 1e-12])
 def test_small_costs_are_told_apart(solver, unit):
