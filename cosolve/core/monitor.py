@@ -160,7 +160,9 @@ class Monitor:
         """Hand over the solution that a search is given: as :meth:`report`, but it counts as none that was found."""
         with self._lock:
             self.num_solutions -= 1
-            return self.report(solution)
+            is_better = self.report(solution)
+            self.num_solutions += not is_better
+            return is_better
 
     def report_bound(self, bound: float) -> None:
         """
@@ -270,6 +272,10 @@ class StageMonitor(Monitor):
     def report(self, solution: Solution, objective: float | None = None) -> bool:
         """See :meth:`Monitor.report`."""
         return not self._closed and self._parent.report(solution, objective)
+
+    def report_start(self, solution: Solution) -> bool:
+        """See :meth:`Monitor.report_start`."""
+        return not self._closed and self._parent.report_start(solution)
 
     def report_bound(self, bound: float) -> None:
         """See :meth:`Monitor.report_bound`."""

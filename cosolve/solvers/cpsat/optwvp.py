@@ -11,7 +11,7 @@ from cosolve.instances.orienteering import TOLERANCE, OPTWVPInstance, TimedRoute
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.formulations.optwvp import Frame
-from cosolve.solvers.orienteering import timed
+from cosolve.solvers.orienteering import report_empty, timed
 
 #: Steps of time in the horizon, and steps of profit in the most that a unit of time or a visit earns, where the
 #: instance's own numbers are not whole.
@@ -31,6 +31,7 @@ def build(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Model:
     """
     from ortools.sat.python import cp_model
 
+    report_empty(instance, monitor)
     frame = Frame.of(instance)
     a = frame.arrays
     n = len(a.places)
