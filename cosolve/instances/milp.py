@@ -312,9 +312,12 @@ def with_whole_limits(model: MILPInstance) -> MILPInstance:
     1.9999995, as the judge does.
     """
     columns, rows = model.is_integer, model.is_integer_row
-    col_lower, col_upper = _whole(model.col_lower, np.ceil, columns), _whole(model.col_upper, np.floor, columns)
-    row_lower, row_upper = _whole(model.row_lower, np.ceil, rows), _whole(model.row_upper, np.floor, rows)
-    limits = {"col_lower": col_lower, "col_upper": col_upper, "row_lower": row_lower, "row_upper": row_upper}
+    limits: dict[str, Any] = {
+        "col_lower": _whole(model.col_lower, np.ceil, columns),
+        "col_upper": _whole(model.col_upper, np.floor, columns),
+        "row_lower": _whole(model.row_lower, np.ceil, rows),
+        "row_upper": _whole(model.row_upper, np.floor, rows),
+    }
     if all(np.array_equal(limit, getattr(model, name)) for name, limit in limits.items()):
         return model
     return replace(model, **limits)
