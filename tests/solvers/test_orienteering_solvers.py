@@ -159,7 +159,7 @@ def test_the_empty_route_is_there_before_the_model_and_counts_as_none_that_was_f
     """Where time was up before a backend had found it, there was none; PuLP's comes out of a process of its own."""
     instance, _ = _there_and_back(0.0)
     result = cosolve.solve(instance, name, time_limit=20, solutions=1)
-    assert [point.objective for point in result.trajectory if point.objective is not None][0] == 0
+    assert next(point.objective for point in result.trajectory if point.objective is not None) == 0
     assert result.objective == 10
 
 
