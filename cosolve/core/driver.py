@@ -363,7 +363,7 @@ def _conclude(
         status = Status.FEASIBLE
     elif status in (Status.NO_SOLUTION, Status.UNKNOWN):
         status = Status.FEASIBLE
-    if status in (Status.OPTIMAL, Status.INFEASIBLE) and limit is not Limit.INTERRUPTED:
+    if status in (Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED) and limit is not Limit.INTERRUPTED:
         limit = None
     return SolveResult(
         problem=instance.problem,

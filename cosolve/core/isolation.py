@@ -95,6 +95,8 @@ def run_isolated(
                 kind, *rest = receive(stdout)
                 if kind == "incumbent":
                     monitor.report(*rest)
+                elif kind == "start":
+                    monitor.report_start(*rest)
                 elif kind == "bound":
                     monitor.report_bound(*rest)
                 else:

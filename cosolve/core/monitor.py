@@ -56,11 +56,11 @@ class Monitor:
         self.instance = instance
         self.stop = stop
         self.limit: Limit | None = None
-        self.best: Incumbent | None = None
+        self._best: Incumbent | None = None
         self.claimed_objective: float | None = None
-        self.bound: float | None = None
+        self._bound: float | None = None
         self.trajectory: list[TracePoint] = []
-        self.rejected: Verdict | None = None
+        self._rejected: Verdict | None = None
         self.num_solutions = 0
         self.callback_error: BaseException | None = None
         self._on_incumbent = on_incumbent
@@ -71,6 +71,21 @@ class Monitor:
         self._lock = threading.RLock()
         self._closed = False
         self._start = perf_counter()
+
+    @property
+    def best(self) -> Incumbent | None:
+        """Best solution."""
+        return self._best
+
+    @property
+    def bound(self) -> float | None:
+        """Best proven bound."""
+        return self._bound
+
+    @property
+    def rejected(self) -> Verdict | None:
+        """Verdict on the last solution that was infeasible."""
+        return self._rejected
 
     # -- time ---------------------------------------------------------------------------------------------
 
@@ -139,7 +154,7 @@ class Monitor:
             if self._closed or self.limit is Limit.SOLUTION:
                 return False
             if not verdict.feasible:
-                self.rejected = verdict
+                self._rejected = verdict
                 logger.debug("solution rejected: %s", verdict.violations[0])
                 self._call(self._on_rejected, verdict)
                 return False
@@ -150,7 +165,7 @@ class Monitor:
             self.claimed_objective = objective
             self.num_solutions += 1
             incumbent = Incumbent(self.elapsed(), value, self.bound, solution)
-            self.best = incumbent
+            self._best = incumbent
             self.trajectory.append(TracePoint(incumbent.time, value, self.bound))
             self._is_good_enough()
             self._call(self._on_incumbent, incumbent)
@@ -160,7 +175,9 @@ class Monitor:
         """Hand over the solution that a search is given: as :meth:`report`, but it counts as none that was found."""
         with self._lock:
             self.num_solutions -= 1
-            return self.report(solution)
+            is_better = self.report(solution)
+            self.num_solutions += not is_better
+            return is_better
 
     def report_bound(self, bound: float) -> None:
         """
@@ -181,7 +198,7 @@ class Monitor:
         with self._lock:
             if self._closed or (self.bound is not None and self._sign * value <= self._sign * self.bound):
                 return
-            self.bound = value
+            self._bound = value
             objective = None if self.best is None else self.best.objective
             time = self.elapsed()
             self.trajectory.append(TracePoint(time, objective, value))
@@ -237,27 +254,15 @@ class StageMonitor(Monitor):
         """Best of the whole run."""
         return self._parent.best
 
-    @best.setter
-    def best(self, value: Incumbent | None) -> None:
-        pass
-
     @property
     def bound(self) -> float | None:
         """Bound of the whole run."""
         return self._parent.bound
 
-    @bound.setter
-    def bound(self, value: float | None) -> None:
-        pass
-
     @property
     def rejected(self) -> Verdict | None:
         """Last one of the whole run."""
         return self._parent.rejected
-
-    @rejected.setter
-    def rejected(self, value: Verdict | None) -> None:
-        pass
 
     def should_stop(self) -> bool:
         """Whether this part's or the whole run's limit is reached."""
@@ -270,6 +275,10 @@ class StageMonitor(Monitor):
     def report(self, solution: Solution, objective: float | None = None) -> bool:
         """See :meth:`Monitor.report`."""
         return not self._closed and self._parent.report(solution, objective)
+
+    def report_start(self, solution: Solution) -> bool:
+        """See :meth:`Monitor.report_start`."""
+        return not self._closed and self._parent.report_start(solution)
 
     def report_bound(self, bound: float) -> None:
         """See :meth:`Monitor.report_bound`."""
@@ -318,18 +327,10 @@ class ScaledMonitor(StageMonitor):
         best = self._parent.best
         return None if best is None else replace(best, objective=(best.objective - self._offset) * self._factor)
 
-    @best.setter
-    def best(self, value: Incumbent | None) -> None:
-        pass
-
     @property
     def bound(self) -> float | None:
         """Bound of the whole run, in the solver's units."""
         return None if self._parent.bound is None else (self._parent.bound - self._offset) * self._factor
-
-    @bound.setter
-    def bound(self, value: float | None) -> None:
-        pass
 
     def report(self, solution: Solution, objective: float | None = None) -> bool:
         """See :meth:`Monitor.report`."""

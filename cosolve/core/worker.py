@@ -31,6 +31,12 @@ class WorkerMonitor(Monitor):
             send(self._stream, ("incumbent", solution, objective))
         return True
 
+    def report_start(self, solution: Solution) -> bool:
+        """Send."""
+        with self._lock:
+            send(self._stream, ("start", solution))
+        return True
+
     def report_bound(self, bound: float) -> None:
         """Send."""
         with self._lock:

@@ -127,7 +127,7 @@ def _best_of_each(keys: Sequence[Hashable], records: Sequence[Record]) -> dict[H
 def _beats_reference(record: Record) -> bool:
     if record.objective is None or record.reference is None or record.sense is None:
         return False
-    return is_new_best(record.objective, record.reference.value, record.sense, is_integral=record.is_integral)
+    return is_new_best(record.objective, record.reference.value, record.sense, **record.precision)
 
 
 def _own_reference(best: Record) -> Reference:
@@ -159,7 +159,8 @@ def _is_refuted(record: Record, best: Record) -> bool:
     bound = record.objective if record.bound is None and record.status is Status.OPTIMAL else record.bound
     if bound is None or best.objective is None or best.sense is None:
         return False
-    return is_new_best(best.objective, bound, best.sense, is_integral=record.is_integral and best.is_integral)
+    precision = record.precision if best.is_integral else best.precision
+    return is_new_best(best.objective, bound, best.sense, **precision)
 
 
 def with_refuted_proofs_withdrawn(records: Sequence[Record]) -> tuple[list[Record], list[bool]]:

@@ -33,11 +33,21 @@ def gap_beyond_noise(a: float | None, b: float | None) -> float:
 
 
 def is_new_best(
-    objective: float, reference: float, sense: Sense, *, is_integral: bool = False, tolerance: float = 1e-6
+    objective: float,
+    reference: float,
+    sense: Sense,
+    *,
+    is_integral: bool = False,
+    magnitude: float = 1.0,
+    tolerance: float = 1e-6,
 ) -> bool:
-    """Whether an objective is better than the reference: by more than ``tolerance``, relative; integers by 0.5."""
+    """
+    Whether an objective is better than the reference: integers by 0.5, others by more than ``tolerance``.
+
+    That is relative to the reference, or to the instance's magnitude (to 1, if that is smaller) where it is larger.
+    """
     better = reference - objective if sense == "min" else objective - reference
-    return better >= 0.5 if is_integral else better > tolerance * max(1.0, abs(reference))
+    return better >= 0.5 if is_integral else better > tolerance * max(min(1.0, magnitude), abs(reference))
 
 
 def primal_gap(objective: float | None, reference: float, sense: Sense) -> float:

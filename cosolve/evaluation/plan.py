@@ -50,6 +50,8 @@ class Identity:
         Seconds that it took to read or generate it.
     is_integral
         Whether every objective is an integer.
+    magnitude
+        Of the largest number that objectives are sums of.
     """
 
     digest: str
@@ -57,11 +59,13 @@ class Identity:
     size: int
     read: float
     is_integral: bool = False
+    magnitude: float = 1.0
 
     @classmethod
     def of(cls, instance: Instance, read: float) -> Identity:
         """Identity of an instance that took ``read`` seconds to load."""
-        return cls(instance.digest, instance.sense, int(instance.size), read, bool(instance.is_integral))
+        size, is_integral, magnitude = int(instance.size), bool(instance.is_integral), float(instance.magnitude)
+        return cls(instance.digest, instance.sense, size, read, is_integral, magnitude)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +185,7 @@ class Task:
         }
         if identity is not None:
             known |= {"sense": identity.sense, "digest": identity.digest, "size": identity.size}
+            known["magnitude"] = identity.magnitude
             known["is_integral"] = identity.is_integral and self.judge == "strict"  # other rules do not round
         elif self.case.problem in problems:
             sense = problems.get(self.case.problem).sense

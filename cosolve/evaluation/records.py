@@ -118,6 +118,8 @@ class Record:
     is_integral
         Whether every objective, by the rules that it was judged by, is an integer; False in records from before this
         field, whose tolerances are then those of real numbers.
+    magnitude
+        Of the instance, see :attr:`cosolve.core.instance.Instance.magnitude`; 1 in records from before this field.
     solver, solver_name, version, options
         Label in the suite, registered name, version of the package that did the work, complete options.
     stop, seed, threads, memory_limit
@@ -161,6 +163,7 @@ class Record:
     digest: str | None = None
     size: int | None = None
     is_integral: bool = False
+    magnitude: float = 1.0
     solver: str
     solver_name: str
     version: str = ""
@@ -224,11 +227,16 @@ class Record:
         return signed_gap(self.objective, self.reference.value, self.sense)
 
     @property
+    def precision(self) -> dict[str, Any]:
+        """What :func:`cosolve.evaluation.metrics.is_new_best` has to know of the instance."""
+        return {"is_integral": self.is_integral, "magnitude": self.magnitude}
+
+    @property
     def is_new_best(self) -> bool:
         """Whether the solution is better than a trusted reference: not doubted, and under the same rounding."""
         if self.reference is None or not self.reference.is_trusted or self.sense is None or self.objective is None:
             return False
-        return is_new_best(self.objective, self.reference.value, self.sense, is_integral=self.is_integral)
+        return is_new_best(self.objective, self.reference.value, self.sense, **self.precision)
 
     @property
     def optimality_gap(self) -> float:

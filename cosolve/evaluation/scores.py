@@ -91,7 +91,7 @@ def contradicts_reference(record: Record) -> bool:
     if record.bound is None:
         return False
     opposite: Sense = "max" if record.sense == "min" else "min"
-    return is_new_best(record.bound, reference.value, opposite, is_integral=record.is_integral)
+    return is_new_best(record.bound, reference.value, opposite, **record.precision)
 
 
 def reached_gap(record: Record, target_gap: float = TARGET_GAP) -> float:

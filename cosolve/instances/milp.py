@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -164,6 +164,13 @@ class MILPInstance(Instance):
         return csr_array((self.data.copy(), self.indices.copy(), self.indptr.copy()), shape=shape)
 
     @cached_property
+    def is_integer_row(self) -> np.ndarray:
+        """(num_rows,) bool: rows whose value is an integer: integer columns with integer coefficients alone."""
+        is_other = ~self.is_integer[self.indices] | (self.data != np.floor(self.data))
+        others = np.concatenate(([0], np.cumsum(is_other)))
+        return frozen_array(others[self.indptr[1:]] == others[self.indptr[:-1]])
+
+    @cached_property
     def row_families(self) -> tuple[str, ...]:
         """Family of each row, read off its name: "deficit_ct" of "deficit_ct_3_1"; "" without names."""
         return families(self.row_names) or ("",) * len(self.row_lower)
@@ -262,7 +269,8 @@ def evaluate(instance: MILPInstance, solution: Values, mode: JudgeMode = "strict
         return Verdict(None, (Violation("value is not finite", instance.col_label(column)),))
     integer = instance.is_integer
     point = np.where(integer, np.rint(x), x)
-    activity, is_whole = _activities(instance.data, instance.indices, instance.indptr, point, integer)
+    activity = _activities(instance.data, instance.indices, instance.indptr, point)
+    is_whole = instance.is_integer_row
     violations = []
     for what, label, amount, scale in (
         ("value is not integer", instance.col_label, np.abs(x - point), np.ones(len(x))),
@@ -285,20 +293,41 @@ def _scale(side: np.ndarray, is_exact: np.ndarray) -> np.ndarray:
 
 
 @jit
-def _activities(
-    data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, x: np.ndarray, is_integer: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Value of each row, and whether it is made of integers alone."""
+def _activities(data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Value of each row."""
     activity = np.zeros(len(indptr) - 1)
-    is_whole = np.ones(len(indptr) - 1, dtype=np.bool_)
     for row in range(len(activity)):
         total = 0.0
         for k in range(indptr[row], indptr[row + 1]):
             total += data[k] * x[indices[k]]
-            if not is_integer[indices[k]] or data[k] != np.floor(data[k]):
-                is_whole[row] = False
         activity[row] = total
-    return activity, is_whole
+    return activity
+
+
+def with_whole_limits(model: MILPInstance) -> MILPInstance:
+    """
+    The model with bounds of integer columns, and sides of rows of integers, at the integers that the judge allows.
+
+    Backends treat those in between in ways of their own, and some of them lose solutions; none takes 2 for at most
+    1.9999995, as the judge does.
+    """
+    columns, rows = model.is_integer, model.is_integer_row
+    limits: dict[str, Any] = {
+        "col_lower": _whole(model.col_lower, np.ceil, columns),
+        "col_upper": _whole(model.col_upper, np.floor, columns),
+        "row_lower": _whole(model.row_lower, np.ceil, rows),
+        "row_upper": _whole(model.row_upper, np.floor, rows),
+    }
+    if all(np.array_equal(limit, getattr(model, name)) for name, limit in limits.items()):
+        return model
+    return replace(model, **limits)
+
+
+def _whole(limits: np.ndarray, inward: np.ufunc, is_whole: np.ndarray) -> np.ndarray:
+    nearest = np.rint(limits)
+    with np.errstate(invalid="ignore"):  # infinite ones
+        is_reached = np.abs(limits - nearest) <= TOLERANCE
+    return np.where(is_whole, np.where(is_reached, nearest, inward(limits)), limits)
 
 
 MILP = Problem("milp", "Mixed-integer linear program", MILPInstance, Values, evaluate)

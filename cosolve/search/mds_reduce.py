@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cosolve.core.jit import jit
 
 #: Neighbour visits that one subset test may take.
 _MAX_WORK = 20_000
+
+#: Entries of the queue between two looks at the clock: some hundredths of a second.
+_AT_ONCE = 10_000
 
 
 @jit
@@ -61,50 +66,28 @@ def _supersets(
 
 
 @jit
-def reduce(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """
-    Set cover left of a dominating set problem when three rules have nothing more to do.
-
-    A node that only one node can dominate forces that one. A node whose possible dominators include all those of
-    another is dominated with it, so it may be forgotten. A node that dominates no more than another does is no
-    candidate ([1]_). A node is looked at again only when its set has shrunk.
-
-    Returns
-    -------
-    rows
-        (n,) bool: nodes still to be dominated.
-    columns
-        (n,) bool: candidates that may still be chosen.
-    taken
-        Nodes chosen for sure.
-
-    References
-    ----------
-    .. [1] Beasley, J. E. (1987). An algorithm for set covering problem. *European Journal of Operational Research*
-           31(1): 85-93.
-    """
+def _work_off(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    row_size: np.ndarray,
+    column_size: np.ndarray,
+    queue: np.ndarray,
+    queued: np.ndarray,
+    hits: np.ndarray,
+    taken: np.ndarray,
+    counts: np.ndarray,
+    entries: int,
+) -> None:
+    """Work off so many entries of the queue; ``counts`` hold where it begins, its length, and how many are taken."""
     n = len(indptr) - 1
-    rows = np.ones(n, np.bool_)
-    columns = np.ones(n, np.bool_)
-    row_size = np.empty(n, np.int64)
-    for v in range(n):
-        row_size[v] = indptr[v + 1] - indptr[v] + 1
-    column_size = row_size.copy()
-    # Entries below n are rows, the others columns; small sets first, they have most supersets.
-    order = np.argsort(row_size, kind="mergesort")
-    queue = np.empty(2 * n, np.int64)
-    queue[:n] = order
-    queue[n:] = order + n
-    queued = np.ones(2 * n, np.bool_)
-    head = 0
-    waiting = 2 * n
-    hits = np.zeros(n, np.int32)
     found = np.empty(n, np.int32)
     # Removals to be worked off: rows as they are, columns + n.
     stack = np.empty(2 * n, np.int64)
-    taken = np.empty(n, np.int32)
-    num_taken = 0
-    while waiting > 0:
+    head, waiting, num_taken = counts[0], counts[1], counts[2]
+    while waiting > 0 and entries > 0:
+        entries -= 1
         entry = queue[head]
         head = head + 1 if head + 1 < 2 * n else 0
         waiting -= 1
@@ -161,7 +144,47 @@ def reduce(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndar
                     tail = head + waiting
                     queue[tail if tail < 2 * n else tail - 2 * n] = again
                     waiting += 1
-    return rows, columns, taken[:num_taken].copy()
+    counts[0], counts[1], counts[2] = head, waiting, num_taken
+
+
+def reduce(
+    indptr: np.ndarray, indices: np.ndarray, should_stop: Callable[[], bool] = lambda: False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """
+    Set cover left of a dominating set problem when three rules have nothing more to do, or when it is told to stop.
+
+    A node that only one node can dominate forces that one. A node whose possible dominators include all those of
+    another is dominated with it, so it may be forgotten. A node that dominates no more than another does is no
+    candidate ([1]_). A node is looked at again only when its set has shrunk.
+
+    Returns
+    -------
+    rows
+        (n,) bool: nodes still to be dominated.
+    columns
+        (n,) bool: candidates that may still be chosen.
+    taken
+        Nodes chosen for sure.
+
+    References
+    ----------
+    .. [1] Beasley, J. E. (1987). An algorithm for set covering problem. *European Journal of Operational Research*
+           31(1): 85-93.
+    """
+    n = len(indptr) - 1
+    rows, columns = np.ones(n, np.bool_), np.ones(n, np.bool_)
+    row_size = np.diff(indptr).astype(np.int64) + 1
+    column_size = row_size.copy()
+    # Entries below n are rows, the others columns; small sets first, they have most supersets.
+    order = np.argsort(row_size, kind="stable")
+    queue = np.concatenate((order, order + n))
+    queued = np.ones(2 * n, np.bool_)
+    hits, taken = np.zeros(n, np.int32), np.empty(n, np.int32)
+    counts = np.array([0, 2 * n, 0])
+    state = (rows, columns, row_size, column_size, queue, queued, hits, taken, counts)
+    while counts[1] > 0 and not should_stop():
+        _work_off(indptr, indices, *state, _AT_ONCE)
+    return rows, columns, taken[: counts[2]].copy()
 
 
 @jit

@@ -194,15 +194,14 @@ class _Engine:
         answer = self._run(self._load(model), is_milp=bool(model.is_integer.any()))
         if answer.bound is not None:
             self._monitor.report_bound(answer.bound)
-        status = answer.status
-        is_open = status is Status.INFEASIBLE_OR_UNBOUNDED or (status is Status.UNBOUNDED and model.is_integer.any())
-        if is_open:
+        is_open = answer.status is Status.UNBOUNDED and model.is_integer.any()
+        if is_open or answer.status is Status.INFEASIBLE_OR_UNBOUNDED:
 
-            def solve(feasibility: MILPInstance) -> Status:
-                return self._run(self._load(feasibility), is_milp=True, has_bound=False).status
+            def solve(feasibility: MILPInstance) -> Answer:
+                return self._run(self._load(feasibility), is_milp=True, has_bound=False)
 
-            status = is_unbounded(model, self._monitor, solve)
-        return Outcome(status=status, limit=answer.limit, message=answer.message)
+            answer = is_unbounded(model, self._monitor, solve)
+        return Outcome(status=answer.status, limit=answer.limit, message=answer.message)
 
     def solve_relaxation(self) -> Answer:
         """Solve the linear relaxation; the last basis is the start of the next one."""

@@ -234,28 +234,30 @@ def has_side(model: MILPInstance) -> np.ndarray:
     return sides
 
 
-def is_unbounded(model: MILPInstance, monitor: Monitor, solve: Callable[[MILPInstance], Status]) -> Status:
+def is_unbounded(model: MILPInstance, monitor: Monitor, solve: Callable[[MILPInstance], Answer]) -> Answer:
     """
     Which of the two "infeasible or unbounded" is.
 
     An unbounded relaxation proves only that the MILP is one or the other. With the objective removed the
-    question is mere feasibility.
+    question is mere feasibility, which any solution answers.
 
     Parameters
     ----------
     model
         A MILP that a backend says is unbounded, or infeasible or unbounded.
     monitor
-        Knows whether there is time to ask.
+        Knows whether there is a solution, and time to ask.
     solve
         Runs the backend on a MILP without objective; OPTIMAL means feasible.
     """
-    if monitor.should_stop():
-        return Status.INFEASIBLE_OR_UNBOUNDED
-    answer = solve(replace(model, cost=np.zeros_like(model.cost), offset=0.0))
-    if answer is Status.OPTIMAL:
-        return Status.UNBOUNDED
-    return Status.INFEASIBLE if answer is Status.INFEASIBLE else Status.INFEASIBLE_OR_UNBOUNDED
+    answer = Answer(Status.UNKNOWN)
+    if monitor.best is None and not monitor.should_stop():
+        answer = solve(replace(model, cost=np.zeros_like(model.cost), offset=0.0))
+    if monitor.best is not None or answer.status is Status.OPTIMAL:
+        return Answer(Status.UNBOUNDED)
+    if answer.status is Status.INFEASIBLE:
+        return Answer(Status.INFEASIBLE)
+    return Answer(Status.INFEASIBLE_OR_UNBOUNDED, limit=answer.limit)
 
 
 def scaled(formulation: Formulation, monitor: Monitor) -> tuple[Formulation, Monitor]:

@@ -39,3 +39,27 @@ def timed(instance: OPTWVPInstance, customers: np.ndarray) -> TimedRoute:
     best_service_times(customers, *instance.kernel_args, start, duration)
     kind = OPTWRoute if isinstance(instance, OPTWInstance) else TimedRoute
     return kind(customers=customers, start=start, duration=duration)
+
+
+def timed_part(instance: OPTWVPInstance, customers: np.ndarray) -> TimedRoute:
+    """The route as :func:`timed`, without the visits that come too late: the tolerances of a backend let some pass."""
+    args = instance.kernel_args
+
+    def is_in_time(route: np.ndarray) -> bool:
+        times = np.empty((2, len(route)))
+        return bool(best_service_times(route, *args, times[0], times[1]) >= 0)
+
+    kept = customers
+    if not is_in_time(customers):
+        kept = customers[:0]
+        for customer in customers:
+            longer = np.append(kept, customer)
+            if is_in_time(longer):
+                kept = longer
+    return timed(instance, kept)
+
+
+def report_empty(instance: OPTWVPInstance, monitor: Monitor | None) -> None:
+    """The route that never leaves is a solution of every instance: no run has to end without one."""
+    if monitor is not None:
+        monitor.report_start(timed(instance, np.empty(0, np.int64)))

@@ -54,6 +54,9 @@ _HARMLESS = frozenset((
 ))
 # fmt: on
 
+#: Those that mean nothing to a linear program.
+_GAPS = frozenset(("gapRel", "gapAbs"))
+
 
 @dataclass(frozen=True)
 class PulpOptions:
@@ -120,12 +123,11 @@ class Pulp(FormulationSolver):
             answer = Answer(Status.UNBOUNDED) if is_loose else engine.solve_milp()
             if answer.bound is not None:
                 monitor.report_bound(answer.bound)
-            status = answer.status
-            is_open = status is Status.UNBOUNDED and (is_loose or model.is_integer.any())
+            is_open = answer.status is Status.UNBOUNDED and (is_loose or model.is_integer.any())
             # CBC also says "infeasible" of models that are unbounded.
-            if is_open or (status is Status.INFEASIBLE and pulls_to_infinity(model).any()):
-                status = is_unbounded(model, monitor, engine.is_feasible)
-            outcome = Outcome(status=status, limit=answer.limit, message=answer.message)
+            if is_open or (answer.status is Status.INFEASIBLE and pulls_to_infinity(model).any()):
+                answer = is_unbounded(model, monitor, engine.is_feasible)
+            outcome = Outcome(status=answer.status, limit=answer.limit, message=answer.message)
         engine.incumbents.repair()
         return replace(outcome, build_time=build_time, stats={"solver": options.solver, **outcome.stats})
 
@@ -176,17 +178,18 @@ class _Engine:
 
     def solve_milp(self) -> Answer:
         """Solve the model."""
-        answer = self.run(with_rows(self._formulation.model, self._pool), is_milp=True)
+        model = with_rows(self._formulation.model, self._pool)
+        answer = self.run(model, is_milp=bool(model.is_integer.any()))
         if answer.x is not None:
             self.incumbents.offer(answer.x)
         return answer
 
-    def is_feasible(self, model: MILPInstance) -> Status:
+    def is_feasible(self, model: MILPInstance) -> Answer:
         """Whether a model has a solution; where PuLP's solver says so, the judge must take its values."""
         answer = self.run(model, is_milp=True)
         if answer.x is not None and judge(self._monitor.instance, self._formulation.decode(answer.x)).feasible:
-            return Status.OPTIMAL
-        return answer.status if answer.x is None else Status.UNKNOWN
+            return Answer(Status.OPTIMAL)
+        return answer if answer.x is None else replace(answer, status=Status.UNKNOWN)
 
     def run(self, model: MILPInstance, *, is_milp: bool) -> Answer:
         """Solve a model over the formulation's columns."""
@@ -226,7 +229,7 @@ class _Engine:
             status = Status.INFEASIBLE  # CBC's "integer infeasible" has no word of its own in sol_status
         late = self._monitor.time_left() < left - 0.9 * wanted.get("timeLimit", np.inf)
         limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) and late else None
-        is_proof = self._options.arguments.keys() <= _HARMLESS
+        is_proof = self._options.arguments.keys() <= (_HARMLESS if is_milp else _HARMLESS | _GAPS)
         if status is Status.INFEASIBLE and not (is_proof and model.magnitude <= _MOST_COST):
             status = Status.UNKNOWN
         if status not in (Status.OPTIMAL, Status.FEASIBLE):

@@ -18,7 +18,7 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.formulations import PROBLEMS, Formulation
-from cosolve.solvers.mip import FormulationSolver, Incumbents, csr, is_unbounded
+from cosolve.solvers.mip import Answer, FormulationSolver, Incumbents, csr, is_unbounded
 from cosolve.solvers.packages import availability
 
 logger = logging.getLogger(__name__)
@@ -157,22 +157,29 @@ class Scip(FormulationSolver):
                 "primal_dual_integral": scip.getPrimalDualIntegral() / 100.0,
                 "native_status": native,
             }
+        limit = _limit(native, options)
         if status in (Status.INFEASIBLE_OR_UNBOUNDED, Status.UNBOUNDED) and formulation.separate is None:
 
-            def solve(feasibility: MILPInstance) -> Status:
+            def solve(feasibility: MILPInstance) -> Answer:
                 question = replace(formulation, model=feasibility)
                 with _opened(question, incumbents, monitor, seed, options, has_bound=False) as (scip, _):
                     if monitor.should_stop():
-                        return Status.FEASIBLE
-                    return _run(scip, monitor, incumbents)[1]
+                        return Answer(Status.FEASIBLE)
+                    native, status = _run(scip, monitor, incumbents)
+                    return Answer(status, limit=_limit(native, options))
 
-            status = is_unbounded(formulation.model, monitor, solve)
+            answer = is_unbounded(formulation.model, monitor, solve)
+            status, limit = answer.status, answer.limit
         incumbents.repair()
         message = f"SCIP ended with {native}." if status is Status.UNKNOWN else ""
-        limit = _LIMIT.get(native)
-        if limit is Limit.GAP and options.native.keys().isdisjoint(("limits/gap", "limits/absgap")):
-            limit = None  # SCIP's word for bounds that met at its infinity
         return Outcome(status=status, limit=limit, build_time=build_time, stats=stats, message=message)
+
+
+def _limit(native: str, options: ScipOptions) -> Limit | None:
+    limit = _LIMIT.get(native)
+    if limit is Limit.GAP and options.native.keys().isdisjoint(("limits/gap", "limits/absgap")):
+        return None  # SCIP's word for bounds that met at its infinity
+    return limit
 
 
 @contextmanager

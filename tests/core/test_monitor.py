@@ -260,3 +260,13 @@ def test_a_bound_of_an_instance_in_small_units_must_come_as_near(unit):
     assert not monitor.is_proven
     monitor.report_bound(3 * unit * (1 - 1e-9))
     assert monitor.is_proven
+
+
+def test_starts_count_as_no_solution_that_was_found():
+    """Neither one handed over by a part of the run, nor a worse one after a better: a limit of solutions counts on."""
+    monitor = Monitor(scaled(1.0), Stop(solutions=1))
+    stage = StageMonitor(monitor)
+    assert stage.report_start(tour([0, 1]))
+    assert not stage.report_start(tour([0, 1]))
+    assert monitor.num_solutions == 0
+    assert not monitor.should_stop()

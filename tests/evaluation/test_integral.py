@@ -6,6 +6,7 @@ import pytest
 
 from cosolve.core.result import Status
 from cosolve.evaluation.compare import compare
+from cosolve.evaluation.derived import contradictions
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.runner import evaluate
@@ -81,3 +82,18 @@ def test_a_doubted_reference_makes_no_new_best(facts):
     record = run(objective=90.0, reference=Reference(100.0, ReferenceKind.BEST, **facts))
     assert not record.is_new_best
     assert summarise([record])[0].new_bests == 0
+
+
+def test_records_know_the_magnitude_of_their_instance(tmp_path):
+    """Without it a bound of twice the optimum contradicted nothing where costs are below 1e-6."""
+    [record] = evaluate(tiny_suite("greedy"), tmp_path / "strict.jsonl")
+    assert record.magnitude > 1
+    data = record.to_dict()
+    del data["magnitude"]
+    assert Record.from_dict(data).magnitude == 1
+    facts = {"objective": 2e-7, "bound": 2e-7, "status": Status.OPTIMAL, "reference": 1e-7}
+    assert contradicts_reference(run("a", magnitude=1e-7, **facts))
+    assert not contradicts_reference(run("a", **facts))
+    better = run("b", objective=1e-7, magnitude=1e-7)
+    assert contradictions([run("a", magnitude=1e-7, **facts | {"reference": None}), better]) == [True, False]
+    assert run("b", objective=1e-7, magnitude=1e-7, reference=2e-7).is_new_best

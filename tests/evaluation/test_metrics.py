@@ -112,6 +112,14 @@ def test_a_new_best_is_better_by_more_than_rounding(objective, reference, sense,
     assert is_new_best(objective, reference, sense) is expected
 
 
+@pytest.mark.parametrize(
+    ("magnitude", "expected"), [(1e-9, True), (1e-3, True), (0.5, False), (1.0, False), (1e9, False)]
+)
+def test_a_new_best_of_small_costs_is_measured_by_these(magnitude, expected):
+    """In units of a billionth no solution was better than another; 1e-7 is nothing where a cost is 1e9."""
+    assert is_new_best(-1e-7, 0.0, "min", magnitude=magnitude) is expected
+
+
 def test_primal_integral_by_hand():
     """
     Reference 100 (min), limit 10 s: no solution for 2 s, 200 (gap 0.5) for 3 s, 125 (gap 0.2) for 5 s.

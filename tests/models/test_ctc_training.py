@@ -65,6 +65,14 @@ def test_labels_are_optimal_solutions_and_their_tight_rows(known):
             assert (tight == (label.instance.matrix @ x == 1)).all()
 
 
+def test_rows_are_tight_at_the_sides_that_solvers_see(config, tmp_path):
+    """x + y >= 0.5 is x + y >= 1 for integers: a solver may impose that row, and learned that it is never tight."""
+    instance = cosolve.MILPInstance.from_scipy([[1, 1]], cost=1, row_lower=0.5, col_upper=1, is_integer=True)
+    cosolve.write(instance, tmp_path / "cover.mps")
+    (known,) = labels.label(tmp_path, replace(config.data, graph=False, solver="scip", time_limit=20))
+    assert known.tight().all()
+
+
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.3, 0.5])
 def test_no_instance_changes_sides_as_labels_come(config, monkeypatch, share):
     """A slice that ends while labelling validated on what the next one trained on."""

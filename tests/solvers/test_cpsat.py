@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from cosolve.core.monitor import Monitor
 from cosolve.instances.milp import MILPInstance, Values
 from cosolve.solvers.cpsat import CpSat, CpSatOptions, Model, run
 from cosolve.solvers.cpsat.milp import build as milp_model
+from cosolve.solvers.cpsat.until import OutOfTime
 from tests.solvers.milps import INF, brute_force, hard_cover, milp, random_milp
 
 
@@ -96,6 +98,31 @@ def test_time_limit_keeps_solution_and_bound():
     assert monitor.best is not None
     assert monitor.bound is not None
     assert monitor.bound <= monitor.best.objective
+
+
+@pytest.mark.parametrize(
+    ("problem", "parameters", "looks"), [("cvrp", {"n": 45}, 6), ("vrptw", {"n": 60}, 8), ("optw", {"size": 60}, 6)]
+)
+def test_models_of_routes_look_at_the_clock_in_every_loop(problem, parameters, looks):
+    """Models of 1,000 to 2,000 arcs: two looks in each loop over them; they were built to their end."""
+    instance = cosolve.generate(problem, "uniform", seed=1, **parameters)
+    build = importlib.import_module(f"cosolve.solvers.cpsat.{problem}").build
+
+    class Clock(Monitor):
+        looks, last = 0, 100
+
+        def should_stop(self):
+            self.looks += 1
+            return self.looks > self.last
+
+    clock = Clock(instance, cosolve.Stop())
+    build(instance, clock)
+    assert clock.looks == looks
+    for last in range(looks):
+        clock = Clock(instance, cosolve.Stop())
+        clock.last = last
+        with pytest.raises(OutOfTime):
+            build(instance, clock)
 
 
 def test_target_stops_the_search():
@@ -191,6 +218,15 @@ def test_milp_sides_and_bounds_move_to_whole_numbers_inside(changes, optimum):
     result = cosolve.solve(milp([[1]], 1, **changes), "cpsat", time_limit=20)
     assert result.status == (cosolve.Status.INFEASIBLE if optimum is None else cosolve.Status.OPTIMAL)
     assert result.objective == optimum
+
+
+@pytest.mark.parametrize(("side", "optimum"), [(0.9999995, 2), (0.99, 1), (5_000.0045, 10_000)])
+def test_sides_of_decimal_rows_hold_the_judges_tolerance(side, optimum):
+    """It is relative to the side there: 5,000 is at least 5,000.0045 to the judge, and 1 at most 0.9999995."""
+    sides = {"row_lower": side, "row_upper": side} if optimum > 2 else {"row_upper": side}
+    instance = milp([[0.5, 0.5]], 1, upper=10_000, maximize=True, **sides)
+    result = cosolve.solve(instance, "cpsat", time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, optimum)
 
 
 def test_far_sides_of_whole_rows_are_exact():

@@ -168,17 +168,17 @@ class StopsAtOnce(Monitor):
 
 @pytest.mark.skipif(not solvers.get("cpsat")().available().ok, reason="cpsat is not installed")
 @pytest.mark.parametrize(
-    ("problem", "family", "parameters"),
-    [("mis", "er", {"nodes": 30_000, "probability": 4 / 30_000}), ("mds", "ba", {"nodes": 30_000})],
+    ("problem", "family", "parameters", "looks"),
+    [("mis", "er", {"nodes": 30_000, "probability": 4 / 30_000}, 2), ("mds", "ba", {"nodes": 30_000}, 3)],
 )
-def test_cpsat_looks_at_the_clock_while_it_builds_its_model(problem, family, parameters):
+def test_cpsat_looks_at_the_clock_while_it_builds_its_model(problem, family, parameters, looks):
     """Of graphs with 300,000 nodes it did so when the model was done, seconds after the limit."""
     instance = generate(problem, family, seed=1, **parameters)
     build = importlib.import_module(f"cosolve.solvers.cpsat.{problem}").build
     monitor = StopsAtOnce(instance, Stop())
     with pytest.raises(OutOfTime):
         build(instance, monitor)
-    assert monitor.looks == 2
+    assert monitor.looks == looks  # reductions that are cut off leave a model to build, which ends at its first look
 
 
 def test_local_search_of_independent_sets_looks_at_the_clock_while_it_covers():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ from cosolve.solvers.mip import (
     solve_with_rows,
     with_rows,
 )
-from tests.solvers.milps import milp, random_milp
+from tests.solvers.milps import INF, milp, random_milp
 
 
 def monitor_of(instance, **stop):
@@ -108,14 +110,19 @@ def test_unboundedness_is_decided_by_feasibility_alone(answer, expected):
 
     def solve(model):
         seen.append(model.cost.tolist())
-        return answer
+        return Answer(answer, limit=limit)
 
     instance = milp([[1, -1]], [-1, 0], row_lower=0)
-    assert is_unbounded(instance, monitor_of(instance), solve) is expected
+    limit = cosolve.Limit.TIME if answer is cosolve.Status.FEASIBLE else None
+    assert is_unbounded(instance, monitor_of(instance), solve) == Answer(expected, limit=limit)
     assert seen == [[0.0, 0.0]]
     # Without time to ask both remain possible.
     late = is_unbounded(instance, monitor_of(instance, time_limit=0), solve)
-    assert late is cosolve.Status.INFEASIBLE_OR_UNBOUNDED
+    assert late.status is cosolve.Status.INFEASIBLE_OR_UNBOUNDED
+    # A solution answers without asking.
+    monitor = monitor_of(instance, solutions=1)
+    monitor.report(Values(values=np.zeros(2)))
+    assert is_unbounded(instance, monitor, solve) == Answer(cosolve.Status.UNBOUNDED)
     assert len(seen) == 1
 
 
@@ -127,6 +134,23 @@ def test_crossed_bounds_count_between_integers_too():
     assert outcome.status == cosolve.Status.INFEASIBLE
     relaxed = milp([[1]], 1, lower=0.2, upper=0.8, integer=False, row_upper=5)
     assert solve_trivial(formulate(relaxed), monitor_of(relaxed)) is None
+
+
+def test_only_rows_of_integers_get_whole_sides():
+    """With another coefficient or a continuous column a row may take any value; names stay where they are."""
+    instance = milp(
+        [[1, -2, 0], [0.5, 1, 0], [1, 0, 1], [0, 0, 0]], 1, integer=[True, True, False],
+        row_lower=[-INF, 0.5, 0.5, -0.5], row_upper=[2.5, 2.5, 2.5, INF],
+    )  # fmt: skip
+    instance = replace(instance, row_names=("a", "b", "c", "d"))
+    model = formulate(instance).model
+    assert instance.is_integer_row.tolist() == [True, False, False, True]
+    assert model.row_lower.tolist() == [-INF, 0.5, 0.5, 0]
+    assert model.row_upper.tolist() == [2, 2.5, 2.5, INF]
+    assert (model.row_names, model.matrix.toarray().tolist()) == (
+        instance.row_names,
+        instance.matrix.toarray().tolist(),
+    )
 
 
 class Script:

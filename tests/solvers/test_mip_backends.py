@@ -349,6 +349,25 @@ def test_bounds_between_integers_cut_nothing_off(solver, options):
     assert result.objective == pytest.approx(-10.3425)
 
 
+@pytest.mark.parametrize("solver", [*BACKENDS, "cpsat", "random-rows"])
+@pytest.mark.parametrize(
+    ("sides", "optimum"),
+    [
+        ({"row_upper": 1.9999995}, 2),
+        ({"row_lower": 1.9999995, "row_upper": 1.9999995}, 2),
+        ({"row_lower": 2.0000005, "row_upper": 2.9}, 2),
+        ({"row_upper": 1.999998}, 1),
+        ({"row_lower": 2.000002, "row_upper": 2.9}, None),
+    ],
+)
+def test_sides_of_rows_of_integers_are_those_of_the_judge(solver, sides, optimum):
+    """The judge takes 2 for at most 1.9999995: 1 was optimal to all of them, and the equality infeasible."""
+    instance = milp([[1, 1]], 1, upper=5, maximize=True, **sides)
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert result.status == (cosolve.Status.INFEASIBLE if optimum is None else cosolve.Status.OPTIMAL)
+    assert result.objective == optimum
+
+
 @pytest.mark.parametrize("solver", BACKENDS)
 @pytest.mark.parametrize("number", [0, 1])
 def test_unbounded_models_have_no_optimum_and_are_not_infeasible(solver, number):
@@ -367,6 +386,22 @@ def test_unbounded_models_have_no_optimum_and_are_not_infeasible(solver, number)
     result = cosolve.solve(instance, solver, time_limit=20)
     assert result.status == cosolve.Status.UNBOUNDED
     assert result.bound is None
+
+
+@pytest.mark.parametrize(
+    ("solver", "stop"), [("highs", {"solutions": 1}), ("scip", {"solutions": 1}), ("scip", {"target": -1.0})]
+)
+def test_a_solution_decides_that_a_model_is_unbounded(solver, stop):
+    """It was enough to stop for, so that nobody asked any more: SCIP's "infeasible or unbounded" became a note."""
+    result = cosolve.solve(milp([[1, -1]], [-1, 0], row_lower=0), solver, time_limit=20, **stop)
+    assert (result.status, result.limit, result.message) == (cosolve.Status.UNBOUNDED, None, "")
+
+
+@pytest.mark.parametrize("stop", [{"gap": 0.1}, {"options": {"arguments": {"gapRel": 0.1}}}])
+def test_gaps_mean_nothing_to_a_linear_program(stop):
+    instance = milp([[1, 1], [1, 3]], [1, 2], upper=5, integer=False, row_lower=[2, 3])
+    result = cosolve.solve(instance, "pulp", time_limit=20, **stop)
+    assert (result.status, result.limit, result.bound) == (cosolve.Status.OPTIMAL, None, pytest.approx(2.5))
 
 
 @pytest.mark.parametrize("solver", BACKENDS)

@@ -142,6 +142,27 @@ def test_where_the_judge_takes_a_route_by_its_last_digits_nothing_is_proven_agai
     assert result.bound >= 10 or result.objective == 10
 
 
+@pytest.mark.parametrize("name", ["highs", "scip"])
+def test_visits_that_come_too_late_leave_the_rest_of_the_route(name):
+    """HiGHS takes a window that is missed by a hair, the judge does not: there was no solution at all."""
+    travel = np.array([[0.0, 4, 9], [4, 0, 5], [9, 5, 0]])
+    instance = OPTWInstance(
+        distances=Distances.from_matrix(travel), opens=np.zeros(3),
+        closes=np.array([0, 4, 9 - TOLERANCE - 1e-10]), horizon=18, prize=np.array([0.0, 3, 5]),
+    )  # fmt: skip
+    result = cosolve.solve(instance, name, time_limit=10)
+    assert result.objective == 3
+
+
+@pytest.mark.parametrize("name", ["highs", "scip", "pulp", "cpsat"])
+def test_the_empty_route_is_there_before_the_model_and_counts_as_none_that_was_found(name):
+    """Where time was up before a backend had found it, there was none; PuLP's comes out of a process of its own."""
+    instance, _ = _there_and_back(0.0)
+    result = cosolve.solve(instance, name, time_limit=20, solutions=1)
+    assert next(point.objective for point in result.trajectory if point.objective is not None) == 0
+    assert result.objective == 10
+
+
 @pytest.mark.parametrize("unit", [1.0, 1e3 / 3, 1e7 / 3])
 def test_tight_routes_are_found_whatever_the_unit_of_time(unit):
     """At 1e7 rounding exceeds 1e-9: routes that fill the horizon exactly were lost, and less was proven optimal."""

@@ -24,7 +24,7 @@ from cosolve.core.errors import InvalidFileError
 from cosolve.core.problem import judge
 from cosolve.core.result import Incumbent
 from cosolve.instances.files import read
-from cosolve.instances.milp import TOLERANCE, MILPInstance, Values
+from cosolve.instances.milp import TOLERANCE, MILPInstance, Values, with_whole_limits
 from cosolve.models.ctc.config import DataConfig
 from cosolve.models.ctc.node_sets import node_set_problem
 
@@ -46,7 +46,7 @@ class Label:
     path
         Of its file.
     instance
-        Itself.
+        Itself, with the limits that the solvers see.
     solutions
         (K, num_cols) feasible values, the best first.
     objectives
@@ -263,7 +263,7 @@ def _checked(file: Path, line: dict[str, Any], path: Path) -> Label:
         if not verdict.feasible or verdict.objective is None:
             raise InvalidFileError(f"a solution of {file.name} breaks a rule: {verdict.violations[0]}.", path)
         objectives.append(verdict.objective)
-    return Label(file, instance, solutions, np.array(objectives), float(line["seconds"]))
+    return Label(file, with_whole_limits(instance), solutions, np.array(objectives), float(line["seconds"]))
 
 
 def read_milp(file: Path) -> MILPInstance:

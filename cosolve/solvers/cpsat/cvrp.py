@@ -17,6 +17,7 @@ from cosolve.core.monitor import Monitor
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.greedy.cvrp import first_out_of_reach
 from cosolve.solvers.whole_numbers import whole_clock, whole_demand, whole_distances, whole_limit
 
@@ -63,7 +64,7 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
         opens, closes, service = clock.opens[nodes], clock.closes[nodes], clock.service[nodes]
         in_time = opens[tails] + service[tails] + steps[tails, heads] <= closes[heads]
         tails, heads = tails[in_time], heads[in_time]
-    arcs = [model.new_bool_var("") for _ in tails]
+    arcs = [model.new_bool_var("") for _ in until(monitor, tails)]
     customers = np.arange(1, len(nodes))
     if np.isin(customers, tails).all() and np.isin(customers, heads).all():
         model.add_multiple_circuit(list(zip(tails.tolist(), heads.tolist(), arcs, strict=True)))
@@ -72,7 +73,7 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
     if capacity > 0:
         leaving = [arc for arc, tail in zip(arcs, tails.tolist(), strict=True) if tail == 0]
         model.add(sum(leaving) >= -(-int(demand.sum()) // capacity))
-    sums = [_accumulate(model, arcs, tails, heads, demand[heads], demand, np.full(len(nodes), capacity))]
+    sums = [_accumulate(model, arcs, tails, heads, demand[heads], demand, np.full(len(nodes), capacity), monitor)]
     is_exact = instance.distances.is_integral and bool((instance.demand == np.rint(instance.demand)).all())
     latest = None
     if clock is not None:
@@ -86,14 +87,14 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
     if latest is not None:
         # The sum is the end of service, or the length until then; its limits at the depot hold by the ways there, for
         # others may be faster: neither a matrix nor rounding keeps the triangle inequality.
-        ends = _accumulate(model, arcs, tails, heads, steps[tails, heads] + service[heads], least, most)
-        for arc, tail, head in zip(arcs, tails.tolist(), heads.tolist(), strict=True):
+        ends = _accumulate(model, arcs, tails, heads, steps[tails, heads] + service[heads], least, most, monitor)
+        for arc, tail, head in until(monitor, zip(arcs, tails.tolist(), heads.tolist(), strict=True)):
             if tail == 0:
                 model.add(ends[head - 1] >= int(steps[0, head] + service[head])).only_enforce_if(arc)
             elif head == 0:
                 model.add(ends[tail - 1] <= int(latest - steps[tail, 0])).only_enforce_if(arc)
         sums.append(ends)
-    model.minimize(sum(int(c) * arc for c, arc in zip(matrix[tails, heads].tolist(), arcs, strict=True)))
+    model.minimize(cp_model.LinearExpr.weighted_sum(arcs, matrix[tails, heads].astype(np.int64).tolist()))
 
     def decode(values: Sequence[int]) -> Routes:
         used = np.flatnonzero(np.array(values[: len(arcs)]))
@@ -147,11 +148,12 @@ def _accumulate(
     steps: NDArray[Any],
     least: NDArray[Any],
     most: NDArray[Any],
+    monitor: Monitor | None,
 ) -> list[IntVar]:
     """A sum along each route, for the customers: at least ``least``, at most ``most``, growing by ``steps``."""
     upper = np.maximum(least, most)
     sums = [model.new_int_var(int(least[k]), int(upper[k]), "") for k in range(1, len(least))]
-    for arc, tail, head, step in zip(arcs, tails.tolist(), heads.tolist(), steps.tolist(), strict=True):
+    for arc, tail, head, step in until(monitor, zip(arcs, tails.tolist(), heads.tolist(), steps.tolist(), strict=True)):
         if tail > 0 and head > 0:
             model.add(sums[head - 1] >= sums[tail - 1] + step).only_enforce_if(arc)
     return sums

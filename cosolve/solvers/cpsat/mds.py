@@ -18,7 +18,7 @@ def build(instance: MDSInstance, monitor: Monitor | None = None) -> Model:
     """A literal for each candidate, a clause for each row, and a greedy cover as hint."""
     from ortools.sat.python import cp_model
 
-    cover = make_cover(instance.graph)
+    cover = make_cover(instance.graph, monitor)
     n = cover.num_columns
     model = cp_model.CpModel()
     literals = [model.new_bool_var("") for _ in until(monitor, range(n))]

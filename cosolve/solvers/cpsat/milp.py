@@ -9,7 +9,7 @@ import numpy as np
 
 from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
-from cosolve.instances.milp import TOLERANCE, MILPInstance, Values
+from cosolve.instances.milp import TOLERANCE, MILPInstance, Values, with_whole_limits
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.cpsat.until import until
 
@@ -24,8 +24,8 @@ def build(instance: MILPInstance, monitor: Monitor | None = None) -> Model:
     """
     Rows times a power of ten that makes their coefficients whole; nothing is rounded, so that proofs hold.
 
-    Sides and bounds move to the next whole number inside, which no solution can tell; one that the judge's tolerance
-    reaches counts as inside.
+    Sides and bounds move to the next whole number inside, which no solution can tell; the nearest counts as inside if
+    the judge's tolerance reaches it.
 
     Raises
     ------
@@ -34,7 +34,9 @@ def build(instance: MILPInstance, monitor: Monitor | None = None) -> Model:
     """
     from ortools.sat.python import cp_model
 
-    lower, upper = _bounds(instance)
+    _check_columns(instance)
+    instance = with_whole_limits(instance)
+    lower, upper = instance.col_lower, instance.col_upper
     reach = np.maximum(np.abs(lower), np.abs(upper))
     model = cp_model.CpModel()
     if (lower > upper).any():
@@ -75,7 +77,7 @@ def build(instance: MILPInstance, monitor: Monitor | None = None) -> Model:
     return Model(model, variables, decode, encode, scale=1.0 / scale, offset=instance.offset)
 
 
-def _bounds(instance: MILPInstance) -> tuple[np.ndarray, np.ndarray]:
+def _check_columns(instance: MILPInstance) -> None:
     for is_bad, what in (
         (~instance.is_integer, "is continuous"),
         (~np.isfinite(instance.col_lower) | ~np.isfinite(instance.col_upper), "has no finite bounds"),
@@ -86,7 +88,6 @@ def _bounds(instance: MILPInstance) -> tuple[np.ndarray, np.ndarray]:
             raise UnsupportedProblemError(
                 f"CP-SAT takes bounded integer columns only: {label} {what}; try highs or scip."
             )
-    return np.ceil(instance.col_lower - TOLERANCE), np.floor(instance.col_upper + TOLERANCE)
 
 
 def _whole(values: np.ndarray, reach: np.ndarray, what: str) -> tuple[list[int], float]:
@@ -110,8 +111,8 @@ def _sides(low: float, high: float, scale: float) -> tuple[int, int]:
 
 
 def _inside(side: float, scale: float) -> int:
-    """Largest whole number up to a scaled side: one a little above it is that side, by tolerance or by rounding."""
+    """Largest whole number up to a scaled side; the nearest may be a little above it, by tolerance or by rounding."""
     limit = 2.0 * _MAX_ACTIVITY
     scaled = min(max(side * scale, -limit), limit)
-    noise = 0.0 if scale == 1.0 else 4.0 * float(np.spacing(abs(scaled)))
-    return math.floor(scaled + TOLERANCE + noise)
+    nearest = round(scaled)
+    return nearest if nearest - scaled <= TOLERANCE * max(scale, abs(scaled)) else math.floor(scaled)

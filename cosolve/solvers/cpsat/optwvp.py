@@ -9,8 +9,9 @@ import numpy as np
 from cosolve.core.monitor import Monitor
 from cosolve.instances.orienteering import TOLERANCE, OPTWVPInstance, TimedRoute
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.formulations.optwvp import Frame
-from cosolve.solvers.orienteering import timed
+from cosolve.solvers.orienteering import report_empty, timed
 
 #: Steps of time in the horizon, and steps of profit in the most that a unit of time or a visit earns, where the
 #: instance's own numbers are not whole.
@@ -30,6 +31,7 @@ def build(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Model:
     """
     from ortools.sat.python import cp_model
 
+    report_empty(instance, monitor)
     frame = Frame.of(instance)
     a = frame.arrays
     n = len(a.places)
@@ -47,7 +49,7 @@ def build(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Model:
     step, is_whole = _unit(amounts, max(float(amounts.max(initial=0.0)), 1e-9) / PROFIT_STEPS)
     prize, rate = np.rint(a.prize / step).astype(np.int64), np.rint(a.segment_rate * unit / step).astype(np.int64)
     model = cp_model.CpModel()
-    arcs = [model.new_bool_var("") for _ in frame.tails]
+    arcs = [model.new_bool_var("") for _ in until(monitor, frame.tails)]
     stays = [model.new_bool_var("") for _ in range(n)]
     loops = [(i, i, stay) for i, stay in enumerate(stays)]
     model.add_circuit([*zip(frame.tails.tolist(), frame.heads.tolist(), arcs, strict=True), *loops])
@@ -59,17 +61,15 @@ def build(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Model:
     start = [model.new_int_var(int(first[i]), int(max(first[i], last[i])), "") for i in range(n)]
     served = [model.new_int_var(0, int(size), "") for size in length]
     own = [served[a.segment_ptr[i] : a.segment_ptr[i + 1]] for i in range(n)]
-    for i in range(1, n):
+    leave = [0] + [start[i] + int(service[i]) + cp_model.LinearExpr.sum(own[i]) for i in until(monitor, range(1, n))]
+    for i in until(monitor, range(1, n)):
         for amount in own[i]:
             model.add(amount == 0).only_enforce_if(stays[i])
-    for arc, i, j in zip(arcs, frame.tails.tolist(), frame.heads.tolist(), strict=True):
-        way = int(travel[i, j])
-        leave = start[i] + int(service[i]) + sum(own[i]) if i else 0
+    for arc, i, j in until(monitor, zip(arcs, frame.tails.tolist(), frame.heads.tolist(), strict=True)):
         if i or j:
-            model.add(leave + way <= (start[j] if j else int(horizon))).only_enforce_if(arc)
+            model.add(leave[i] + int(travel[i, j]) <= (start[j] if j else int(horizon))).only_enforce_if(arc)
     model.maximize(
-        sum(int(p) * (1 - stay) for p, stay in zip(prize.tolist(), stays, strict=True))
-        + sum(int(r) * amount for r, amount in zip(rate.tolist(), served, strict=True))
+        cp_model.LinearExpr.weighted_sum([*stays, *served], [*(-prize).tolist(), *rate.tolist()]) + int(prize.sum())
     )
 
     def decode(values: Sequence[int]) -> TimedRoute:

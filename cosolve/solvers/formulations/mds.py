@@ -17,7 +17,7 @@ def formulate(instance: MDSInstance, monitor: Monitor | None = None) -> Formulat
 
     The reductions keep some optimum; a start that uses removed nodes is completed and stripped to a cover.
     """
-    cover = make_cover(instance.graph)
+    cover = make_cover(instance.graph, monitor)
     n, rows = cover.num_columns, cover.num_rows
     model = MILPInstance(
         name=instance.name,

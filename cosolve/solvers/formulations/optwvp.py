@@ -18,7 +18,7 @@ from cosolve.instances.milp import MILPInstance
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search.orienteering import Arrays
 from cosolve.solvers.formulations import Formulation
-from cosolve.solvers.orienteering import arrays_of, timed
+from cosolve.solvers.orienteering import arrays_of, report_empty, timed_part
 
 #: More arcs than this would make a model that no backend does anything with.
 MAX_ARCS = 60_000
@@ -136,6 +136,7 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
     UnsupportedProblemError
         Above :data:`MAX_ARCS` arcs.
     """
+    report_empty(instance, monitor)
     frame = Frame.of(instance)
     a = frame.arrays
     n, num_arcs, num_segments = len(a.places), len(frame.tails), len(a.segment_rate)
@@ -194,7 +195,7 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
     )
 
     def decode(x: np.ndarray) -> TimedRoute:
-        return timed(instance, frame.route(np.asarray(x[:num_arcs]) > 0.5))
+        return timed_part(instance, frame.route(np.asarray(x[:num_arcs]) > 0.5))
 
     def encode(solution: TimedRoute) -> np.ndarray:
         x = lower.copy()

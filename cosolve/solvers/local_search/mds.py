@@ -60,9 +60,10 @@ class Cover:
         return mds_reduce.greedy(self.row_ptr, self.row_columns, self.column_ptr, self.column_rows, order, start)
 
 
-def make_cover(graph: Graph) -> Cover:
-    """Reduce a dominating set problem."""
-    rows, columns, taken = mds_reduce.reduce(graph.indptr, graph.indices)
+def make_cover(graph: Graph, monitor: Monitor | None = None) -> Cover:
+    """Reduce a dominating set problem, as far as there is time."""
+    stop = {} if monitor is None else {"should_stop": monitor.should_stop}
+    rows, columns, taken = mds_reduce.reduce(graph.indptr, graph.indices, **stop)
     row_ptr, row_columns, nodes = mds_reduce.extract(graph.indptr, graph.indices, rows, columns)
     column_ptr, column_rows = mds_reduce.transpose(row_ptr, row_columns, len(nodes))
     return Cover(row_ptr, row_columns, column_ptr, column_rows, nodes, taken)
@@ -70,7 +71,7 @@ def make_cover(graph: Graph) -> Cover:
 
 def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.random.Generator) -> Outcome:
     """Improve a dominating set until the limit, or until it meets the bound of the reduced problem."""
-    cover = make_cover(instance.graph)
+    cover = make_cover(instance.graph, monitor)
     forced = len(cover.taken)
     bound = mds_reduce.pack(cover.row_ptr, cover.row_columns, cover.num_columns)
     monitor.report_bound(forced + bound)
