@@ -315,6 +315,8 @@ class ScaledMonitor(StageMonitor):
 
     def __init__(self, parent: Monitor, factor: float, offset: float = 0.0) -> None:
         super().__init__(parent, iterations=parent.stop.iterations, nodes=parent.stop.nodes)
+        if offset:  # the solver's own gap would be one of the objective without it: the run knows when to stop
+            self.stop = replace(self.stop, gap=0.0)
         self._factor, self._offset = factor, offset
 
     def interrupt(self, limit: Limit = Limit.INTERRUPTED) -> None:

@@ -255,20 +255,21 @@ def evaluate(instance: OPTWVPInstance, route: TimedRoute, mode: JudgeMode = "str
     values, times = np.unique(visits, return_counts=True)
     if m and times.max() > 1:
         violations.append(Violation("customer visited twice", f"place {values[np.argmax(times)]}"))
-    ready = np.empty(m)
+    ready, begin = np.empty(m), np.empty(m)
     time, place = float(instance.opens[0]), 0
     for k in range(m):
         time += instance.distances.between(place, int(visits[k]))
         ready[k] = time
         place = int(visits[k])
-        # Slack that one visit took is not there for the next.
-        time = max(time, float(start[k])) + max(float(duration[k]), float(instance.min_service[place]))
+        # Slack does not add up: a start that is too early by a hair is one in time for all that comes after.
+        begin[k] = max(time, float(start[k]), float(instance.opens[place]))
+        time = begin[k] + max(float(duration[k]), float(instance.min_service[place]))
     back = time + (instance.distances.between(place, 0) if m else 0.0)
     longest = instance.caps[visits]
     for what, excess in (
         ("starts before arrival", ready - start),
         ("starts before the window opens", instance.opens[visits] - start),
-        ("starts after the window closes", start - instance.closes[visits]),
+        ("starts after the window closes", begin - instance.closes[visits]),
         ("service shorter than its minimum", instance.min_service[visits] - duration),
         ("service longer than its cap", duration - longest),
     ):

@@ -60,6 +60,12 @@ _LIMIT = {
     "kObjectiveTarget": Limit.TARGET,
 }
 
+#: Options of HiGHS with which its answers are not about the model.
+_OTHER_MODEL = ("solve_relaxation", "user_objective_scale", "user_bound_scale")
+
+#: Largest coefficient that HiGHS may be told to drop.
+_SMALL = 1e-9
+
 #: Integrality and rows: below the judge's 1e-6, so that rounded values still pass.
 _FEASIBILITY = 1e-7
 
@@ -165,6 +171,10 @@ def _set_options(highs: Any, values: Mapping[str, Any]) -> None:
     from highspy import HighsStatus
 
     for name, value in values.items():
+        if name in _OTHER_MODEL:
+            raise ValueError(f"option {name!r} makes HiGHS solve another model, or in other units.")
+        if name == "small_matrix_value" and isinstance(value, float) and value > _SMALL:
+            raise ValueError(f"small_matrix_value must be <= {_SMALL:g}, got {value}: HiGHS would drop coefficients.")
         if highs.setOptionValue(name, value) == HighsStatus.kError:
             raise ValueError(f"HiGHS has no option {name!r} or refuses {value!r} for it.")
 
@@ -192,6 +202,10 @@ class _Engine:
         """Solve the model as it stands."""
         model = self._formulation.model
         answer = self._run(self._load(model), is_milp=bool(model.is_integer.any()))
+        if answer.status is Status.ERROR and self._options.presolve and not self._monitor.should_stop():
+            # HiGHS 1.13's presolve leaves an error of some small models that have no solution.
+            self._options = replace(self._options, presolve=False)
+            answer = self._run(self._load(model), is_milp=bool(model.is_integer.any()))
         if answer.bound is not None:
             self._monitor.report_bound(answer.bound)
         is_open = answer.status is Status.UNBOUNDED and model.is_integer.any()

@@ -62,6 +62,9 @@ class FormulationSolver(Solver):
         formulation, monitor = scaled(formulation, monitor)
         start = start_values(formulation, initial)
         outcome = self.solve_formulation(formulation, monitor, seed=seed, threads=threads, start=start, options=options)
+        if outcome.status is Status.UNBOUNDED and _has_huge_limits(formulation.model):
+            message = f"unbounded where limits from {_HUGE:g} on count as infinite."
+            outcome = replace(outcome, status=Status.UNKNOWN, message=message)
         return replace(outcome, build_time=formulated + outcome.build_time)
 
     @abstractmethod
@@ -226,6 +229,15 @@ def pulls_to_infinity(model: MILPInstance) -> np.ndarray:
     cost = -model.cost if model.maximize else model.cost
     pulls: np.ndarray = ((cost > 0) & (model.col_lower == -np.inf)) | ((cost < 0) & (model.col_upper == np.inf))
     return pulls
+
+
+#: Limits of this size are infinite to backends.
+_HUGE = 1e20
+
+
+def _has_huge_limits(model: MILPInstance) -> bool:
+    limits = np.concatenate((model.col_lower, model.col_upper, model.row_lower, model.row_upper))
+    return bool((np.isfinite(limits) & (np.abs(limits) >= _HUGE)).any())
 
 
 def has_side(model: MILPInstance) -> np.ndarray:

@@ -213,13 +213,18 @@ class _Engine:
         known = inspect.signature(solver_type.__init__).parameters
         arguments = {name: value for name, value in wanted.items() if name in known}
         own = dict(self._options.arguments)
-        if is_milp and self._options.solver in _CBC:
-            # CBC 2.10's preprocessing of integer columns loses solutions of small models with fractional sides.
-            own["options"] = ["preprocess off", *own.get("options", ())]
-        with tempfile.TemporaryDirectory(prefix="cosolve-pulp-", ignore_cleanup_errors=True) as folder:
-            solver = pulp.getSolver(self._options.solver, **(arguments | own))
-            solver.tmpDir = folder
-            error = self._wait(lambda: problem.solve(solver))
+        # CBC 2.10's preprocessing of integer columns loses solutions of small models with fractional sides; without it
+        # CBC leaves no answer behind where it sees at once that there is no solution.
+        is_cbc = is_milp and self._options.solver in _CBC
+        for extra in (["preprocess off"], []) if is_cbc else ([],):
+            if extra or is_cbc:
+                own["options"] = [*extra, *self._options.arguments.get("options", ())]
+            with tempfile.TemporaryDirectory(prefix="cosolve-pulp-", ignore_cleanup_errors=True) as folder:
+                solver = pulp.getSolver(self._options.solver, **(arguments | own))
+                solver.tmpDir = folder
+                error = self._wait(lambda solver=solver: problem.solve(solver))
+            if not error.startswith("PulpSolverError"):
+                break
         if error == "stopped":
             return Answer(Status.FEASIBLE)
         if error:
@@ -227,6 +232,8 @@ class _Engine:
         status = _STATUS.get(pulp.LpSolution.get(problem.sol_status, ""), Status.UNKNOWN)
         if status is Status.NO_SOLUTION and problem.status == pulp.LpStatusInfeasible:
             status = Status.INFEASIBLE  # CBC's "integer infeasible" has no word of its own in sol_status
+        elif is_cbc and not extra:
+            return Answer(Status.UNKNOWN)  # the other answers of this way are not to be trusted
         late = self._monitor.time_left() < left - 0.9 * wanted.get("timeLimit", np.inf)
         limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) and late else None
         is_proof = self._options.arguments.keys() <= (_HARMLESS if is_milp else _HARMLESS | _GAPS)

@@ -60,6 +60,9 @@ _LIMIT = {
 #: What SCIP takes for infinite.
 _INFINITY = 1e20
 
+#: Parameters of SCIP with which its answers are not about the optimum.
+_OTHER_QUESTION = ("constraints/countsols/", "reoptimization/")
+
 #: Seconds between two looks at the monitor while SCIP works.
 _POLL = 0.05
 
@@ -270,7 +273,12 @@ def _set_parameters(scip: Any, monitor: Monitor, seed: int, options: ScipOptions
 
 def _set_all(scip: Any, settings: Mapping[str, Any]) -> None:
     for name, value in settings.items():
+        if name.startswith(_OTHER_QUESTION):
+            raise ValueError(f"parameter {name!r} makes SCIP answer another question.")
         try:
+            is_whole = type(scip.getParam(name)) is int
+            if is_whole and value != int(value):
+                raise ValueError("not an integer")
             scip.setParam(name, value)
         except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"SCIP has no parameter {name!r} or refuses {value!r} for it.") from error

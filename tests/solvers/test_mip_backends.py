@@ -15,7 +15,7 @@ import cosolve
 from cosolve.core.monitor import Monitor
 from cosolve.core.solver import solvers
 from cosolve.evaluation.metrics import primal_dual_integral
-from cosolve.instances.milp import Values
+from cosolve.instances.milp import MILPInstance, Values
 from cosolve.solvers import mip
 from cosolve.solvers.formulations import formulate
 from tests.solvers.milps import INF, brute_force, hard_cover, milp, random_milp, with_hidden_rows
@@ -277,6 +277,11 @@ def test_failing_decoder_is_an_error_not_a_crash(solver, monkeypatch):
         ("highs", {"native": {"mip_rel_gap": "none"}}, "mip_rel_gap"),
         ("scip", {"native": {"no_such_option": 1}}, "no_such_option"),
         ("scip", {"native": {"limits/gap": "none"}}, "limits/gap"),
+        ("scip", {"native": {"limits/nodes": 1.9}}, "limits/nodes"),
+        ("scip", {"native": {"constraints/countsols/active": True}}, "another question"),
+        ("highs", {"native": {"solve_relaxation": True}}, "another model"),
+        ("highs", {"native": {"user_objective_scale": -3}}, "another model"),
+        ("highs", {"native": {"small_matrix_value": 1.5}}, "drop coefficients"),
         ("pulp", {"arguments": {"no_such_option": 1}}, "no_such_option"),
     ],
 )
@@ -531,6 +536,30 @@ def test_small_models_that_a_backend_got_wrong(solver, instance, status, objecti
 def test_pulp_does_not_take_costs_of_1e15_for_infeasible():
     result = cosolve.solve(milp([[1, 1]], [1e15, 2e15], row_lower=1), "pulp", time_limit=20)
     assert result.status != cosolve.Status.INFEASIBLE
+
+
+def test_pulp_proves_infeasible_what_cbc_gives_no_answer_to():
+    """CBC without preprocessing ends with no file of a solution: that was an error."""
+    result = cosolve.solve(milp([[2]], [1], row_lower=1, row_upper=1, upper=1, integer=True), "pulp", time_limit=20)
+    assert result.status == cosolve.Status.INFEASIBLE
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_bounds_that_backends_take_for_infinite_prove_nothing_unbounded(solver):
+    instance = milp([[1, -1]], [-1, 0.5], row_lower=0, upper=[1e20, 1])
+    assert cosolve.solve(instance, solver, time_limit=20).status != cosolve.Status.UNBOUNDED
+
+
+@pytest.mark.parametrize("solver", ["highs", "pulp"])
+def test_a_gap_is_that_of_the_objective_with_its_offset(solver):
+    """Costs below 1 go to backends without the offset, of which the gap was then none: 0.78 where 0.3 was asked."""
+    rng = np.random.default_rng(1)
+    cover = (rng.random((50, 80)) < 0.12).astype(float)
+    cover[np.arange(50), rng.integers(0, 80, 50)] = 1
+    cost = 0.001 * (1 + rng.integers(0, 1000, 80) / 1000)
+    instance = MILPInstance.from_scipy(cover, cost=cost, row_lower=1.0, col_upper=1.0, is_integer=True, offset=-0.0095)
+    result = cosolve.solve(instance, solver, gap=0.3, time_limit=20)
+    assert result.gap is None or result.gap <= 0.3 or result.limit is cosolve.Limit.TIME
 
 
 def test_the_limit_is_time_only_where_time_was_up():

@@ -10,8 +10,19 @@ import numpy as np
 import cosolve
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
+from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.solvers.compiled import CompiledSolver
+
+#: Problems whose construction finds a solution wherever there is one.
+_SURE = frozenset({"stp"})
+
+
+def none_found(problem: str) -> Outcome:
+    """Where the construction of a problem has no solution."""
+    if problem in _SURE:
+        return Outcome(Status.INFEASIBLE, message="there is no solution: the construction finds one wherever there is.")
+    return Outcome(message="no feasible start was found.")
 
 
 class Greedy(CompiledSolver):
@@ -48,6 +59,7 @@ class Greedy(CompiledSolver):
         """See :meth:`Solver.solve`; construction ignores the clock, it is over before that matters."""
         module = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
         solution = module.construct(instance, monitor, np.random.default_rng(seed))
-        if solution is not None:
-            monitor.report(solution)
+        if solution is None:
+            return none_found(instance.problem)
+        monitor.report(solution)
         return Outcome()

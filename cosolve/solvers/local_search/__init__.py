@@ -13,6 +13,7 @@ from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.solvers.compiled import CompiledSolver
+from cosolve.solvers.greedy import none_found
 
 
 class LocalSearch(CompiledSolver):
@@ -50,7 +51,7 @@ class LocalSearch(CompiledSolver):
             greedy = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
             start = greedy.construct(instance, monitor, rng)
             if start is None:
-                return Outcome(message="no feasible start was found.")
+                return none_found(instance.problem)
             monitor.report(start)
         if monitor.should_stop():
             return Outcome()
