@@ -109,6 +109,15 @@ def test_layouts_that_stay_ambiguous_are_named(tmp_path):
         cosolve.read(tmp_path / "q.txt")
 
 
+def test_one_customer_more_than_facilities_is_asked_about(tmp_path):
+    """The lines are the same in two layouts, and what can't be delivered read as the other one."""
+    instance = CFLPInstance(capacity=[5, 9], fixed_cost=[1, 2], demand=[90, 2, 1], cost=[[4, 1, 2], [3, 6, 1]])
+    files.write_orlib(instance, tmp_path / "q.txt")
+    with pytest.raises(InvalidInstanceError, match=r"fits several formats.*cflp-holmberg, cflp-orlib"):
+        cosolve.read(tmp_path / "q.txt")
+    assert cosolve.read(tmp_path / "q.txt", format="cflp-orlib") == instance
+
+
 @pytest.mark.parametrize("name", ["cflp-orlib", "cflp-holmberg"])
 def test_a_file_without_customers_is_not_written(tmp_path, name):
     """No reader takes it."""

@@ -16,7 +16,7 @@ from cosolve.instances.milp import MILPInstance, Values
 _REMARKS = ("#", "=obj=")
 _SENTENCES = ("solution status:", "objective value:", "no solution available")
 
-_GAP = re.compile(r"\s+")
+_BLANK = re.compile(r"\s")
 
 
 def _names(instance: MILPInstance) -> list[str]:
@@ -36,14 +36,14 @@ def read(source: Source, instance: MILPInstance) -> Values:
         stops = [k for k, (_, line) in enumerate(lines) if line.startswith("# Rows") and k > starts[0]]
         lines = lines[starts[0] : stops[0] if stops else None]
     columns = {name: column for column, name in enumerate(_names(instance))}
-    num_words = max((len(name.split()) for name in columns), default=1)
+    num_blanks = max((len(_BLANK.findall(name)) for name in columns), default=0)
     values = np.zeros(instance.size)
     seen = np.zeros(instance.size, dtype=np.bool_)
     for number, line in lines:
         words = line.split()
         if not words or line.lower().startswith(_SENTENCES):
             continue
-        name, value = _split(line.strip(), columns, num_words) if num_words > 1 else (words[0], words[1:2])
+        name, value = _split(line.strip(" \t\r"), columns, num_blanks) if num_blanks else (words[0], words[1:2])
         column = columns.get(name)
         if column is None and line.lower().startswith(_REMARKS):
             continue
@@ -59,19 +59,20 @@ def read(source: Source, instance: MILPInstance) -> Values:
     return Values(values=values)
 
 
-def _split(line: str, columns: dict[str, int], num_words: int) -> tuple[str, list[str]]:
+def _split(line: str, columns: dict[str, int], num_blanks: int) -> tuple[str, list[str]]:
     """Name and what follows, the value first."""
-    ends = [gap.start() for gap in islice(_GAP.finditer(line), num_words)]
+    ends = [blank.start() for blank in islice(_BLANK.finditer(line), num_blanks + 1)]
     for end in reversed(ends):
-        if line[:end] in columns and is_number(line[end:].split(maxsplit=1)[0]):
-            return line[:end], line[end:].split()
+        rest = line[end:].split()
+        if line[:end] in columns and rest and is_number(rest[0]):
+            return line[:end], rest
     words = line.split()
     return words[0], words[1:]
 
 
 def write(instance: MILPInstance, solution: Values, objective: float | None, path: Path) -> None:
     """Write the form of MIPLIB, which SCIP reads too, with every column."""
-    lines = [] if objective is None else [f"=obj= {objective!r}"]
+    lines = ["# values of columns"] if objective is None else [f"=obj= {objective!r}"]  # a file is never empty
     lines += [f"{name} {value!r}" for name, value in zip(_names(instance), solution.values.tolist(), strict=True)]
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
 

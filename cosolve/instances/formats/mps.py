@@ -329,9 +329,9 @@ def write(instance: MILPInstance, path: Path) -> None:
     Raises
     ------
     ValueError
-        If a name holds blanks, or a side or bound is beyond what the format can say.
+        If a name holds blanks or is that of markers, or a side or bound is beyond what the format can say.
     """
-    rows, columns = written_names(instance, lambda name: not name or name.split() != [name])
+    rows, columns = written_names(instance, lambda name: name == "'MARKER'" or name.split() != [name])
     check_written(instance)
     objective = fresh("obj", rows)
     parts = [f"NAME {' '.join(instance.name.split())}"]

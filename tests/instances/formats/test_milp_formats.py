@@ -542,6 +542,18 @@ def test_writers_refuse_what_readers_would_misread(tmp_path, changes, message):
     assert not list(tmp_path.iterdir())
 
 
+def test_mps_writer_refuses_the_name_of_markers(tmp_path):
+    instance = replace(milp([[1, 1]], 1, upper=5, row_upper=9), row_names=("'MARKER'",))
+    with pytest.raises(ValueError, match="can't stand in this format"):
+        cosolve.write(instance, tmp_path / "x.mps")
+
+
+def test_a_solution_without_values_is_a_file_too(tmp_path):
+    instance = milp(np.zeros((1, 0)), 1.0)
+    cosolve.write_solution(instance, Values(values=np.zeros(0)), tmp_path / "x.sol", objective=None)
+    assert len(cosolve.read_solution(tmp_path / "x.sol", instance).values) == 0
+
+
 @pytest.mark.parametrize("name", ["free", "inf", "st", "End", "2x", "x+y", "[1]", ""])
 def test_lp_writer_refuses_names_that_mean_something_else(tmp_path, name):
     with pytest.raises(ValueError, match="can't stand in this format"):
@@ -664,9 +676,13 @@ def test_reading_a_large_file_takes_seconds(tmp_path: Path):
 
 def test_names_with_blanks_are_read_back(tmp_path, named):
     """Fixed MPS has them: what solve wrote could not be validated."""
-    instance = replace(named, col_names=("X", "X 1", "A  2 b"))
-    solution = Values(values=np.array([3.0, 1.0, 2.5]))
     path = tmp_path / "x.sol"
+    solution = Values(values=np.array([3.0, 1.0, 2.5]))
+    for name in ("a\u3000", "\u3000a", "a\u3000b"):  # blanks to str.split alone
+        instance = replace(named, col_names=("X", "a", name))
+        cosolve.write_solution(instance, solution, path, objective=None)
+        assert cosolve.read_solution(path, instance) == solution
+    instance = replace(named, col_names=("X", "X 1", "A  2 b"))
     cosolve.write_solution(instance, solution, path, objective=3.5)
     assert cosolve.read_solution(path, instance) == solution
     path.write_text("X 1\t4 \t(obj:1)\nX  2\n")
