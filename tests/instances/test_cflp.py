@@ -109,13 +109,14 @@ def test_layouts_that_stay_ambiguous_are_named(tmp_path):
         cosolve.read(tmp_path / "q.txt")
 
 
-def test_one_customer_more_than_facilities_is_asked_about(tmp_path):
-    """The lines are the same in two layouts, and what can't be delivered read as the other one."""
+def test_what_would_be_read_as_another_layout_is_not_written(tmp_path):
+    """With one customer more than facilities the lines are the same, and what can't be delivered was misread."""
     instance = CFLPInstance(capacity=[5, 9], fixed_cost=[1, 2], demand=[90, 2, 1], cost=[[4, 1, 2], [3, 6, 1]])
-    files.write_orlib(instance, tmp_path / "q.txt")
-    with pytest.raises(InvalidInstanceError, match=r"fits several formats.*cflp-holmberg, cflp-orlib"):
-        cosolve.read(tmp_path / "q.txt")
-    assert cosolve.read(tmp_path / "q.txt", format="cflp-orlib") == instance
+    with pytest.raises(ValueError, match="cflp-holmberg"):
+        cosolve.write(instance, tmp_path / "q.txt", format="cflp-orlib")
+    assert not list(tmp_path.iterdir())
+    cosolve.write(instance, tmp_path / "q.cflp")
+    assert cosolve.read(tmp_path / "q.cflp") == instance
 
 
 @pytest.mark.parametrize("name", ["cflp-orlib", "cflp-holmberg"])

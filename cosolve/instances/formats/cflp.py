@@ -42,13 +42,13 @@ def _layouts(source: Source) -> set[str]:
     seen = int(lines.starts[-1])
     fits = {name for name in _NAMES if _breaks(lines, name, seen)}
     named = _SUFFIXES.get(source.suffixes[-1] if source.suffixes else "")
-    if named in fits:
+    if named in fits:  # what its writer says counts for more than what an instance should be like
         return {named}
-    if fits or not lines.is_whole:
-        return fits  # several if there is one customer more than facilities: an infeasible instance would mislead
-    # Broken into lines anywhere, as OR-Library's files are, but the count is right.
-    guesses = {name for name in _NAMES if len(source.data) > 1 << 20 or _is_plausible(source, m, n, name)}
-    return guesses or set(_NAMES)
+    if not fits and lines.is_whole:
+        fits = set(_NAMES)  # broken into lines anywhere, but the count is right
+    if len(fits) > 1 and len(source.data) <= 1 << 20:
+        fits = {name for name in fits if _is_plausible(source, m, n, name)} or fits
+    return fits
 
 
 _NAMES = ("orlib", "holmberg", "avella")
@@ -69,7 +69,7 @@ def _breaks(lines: NumberLines, name: str, seen: int) -> bool:
 
 
 def _is_plausible(source: Source, m: int, n: int, name: str) -> bool:
-    """Whether the facilities together can deliver what is demanded; only files whose lines say nothing get here."""
+    """Whether the facilities together can deliver what is demanded; only files that fit several get here."""
     try:
         values, _ = source.numbers(0, 2 + 2 * m + n + m * n)
     except ValueError:
@@ -184,7 +184,19 @@ def _head(instance: CFLPInstance) -> list[str]:
 
 
 def write_orlib(instance: CFLPInstance, path: Path) -> None:
-    """Write the OR-Library layout, one line per customer."""
+    """
+    Write the OR-Library layout, one line per customer.
+
+    Raises
+    ------
+    ValueError
+        If the lines are those of Holmberg's layout too, and an instance that can't deliver would be read as in that.
+    """
+    if instance.num_customers == instance.num_facilities + 1 and instance.demand.sum() > instance.capacity.sum():
+        raise ValueError(
+            "one customer more than facilities and more demand than capacity would be read as Holmberg's layout; "
+            "write cflp-holmberg with the suffix .cflp."
+        )
     with path.open("w") as file:
         file.write("\n".join(_head(instance)) + "\n")
         for j in range(instance.num_customers):
