@@ -99,8 +99,9 @@ def compare(
     Compare B with A, solver by solver.
 
     Runs are paired by the instance's content and the seed; a solver that ran with one seed throughout stands with that
-    run for every seed of the other. Means over the seeds of an instance come first, so that the sample is one of
-    instances. Failed runs count with the worst value of the measure; what has no partner is listed.
+    run for every seed of the other. Of runs on one side that differ in their settings alone, the one that started last
+    stands. Means over the seeds of an instance come first, so that the sample is one of instances. Failed runs count
+    with the worst value of the measure; what has no partner, or was run again, is listed.
 
     Parameters
     ----------

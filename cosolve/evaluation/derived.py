@@ -1,4 +1,4 @@
-"""Records made from records: with references that others have, or the best of several."""
+"""Records made from records: the latest of each run, with references that others have, or the best of several."""
 
 from __future__ import annotations
 
@@ -20,6 +20,44 @@ from cosolve.evaluation.scores import (
     run_time,
     took_place,
 )
+
+
+def run_key(record: Record) -> tuple[str, str, str, str, int]:
+    """What runs of one file that can't stand side by side have in common, whatever their settings."""
+    return record.problem, record.group, record.case, record.solver, record.seed
+
+
+def latest_runs(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
+    """
+    Of the same solver, instance and seed the run that started last, in whatever order they are.
+
+    Parameters
+    ----------
+    records
+        Of one file.
+
+    Returns
+    -------
+    list of Record
+        Those that stand.
+    list of Record
+        Those left out that were run under other settings; a run that was repeated replaces itself.
+    """
+    latest: dict[tuple, Record] = {}
+    replaced: list[Record] = []
+    for record in records:
+        known = latest.get(run_key(record))
+        is_later = known is None or record.started >= known.started
+        if is_later:
+            latest[run_key(record)] = record
+        if known is not None and known.key != record.key:
+            replaced.append(known if is_later else record)
+    return list(latest.values()), replaced
+
+
+def left_out_note(replaced: Sequence[Record]) -> str:
+    """What :func:`latest_runs` left out, for people."""
+    return f"{len(replaced)} runs are left out: the same solver, instance and seed were run again under other settings."
 
 
 def with_one_reference(records: Sequence[Record], keys: Sequence[Hashable] | None = None) -> tuple[list[Record], int]:

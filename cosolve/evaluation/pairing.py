@@ -7,11 +7,14 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from cosolve.evaluation.derived import (
+    latest_runs,
+    left_out_note,
     solvers_with_one_seed,
     with_beaten_references_replaced,
     with_one_reference,
@@ -53,7 +56,7 @@ class Pair:
     problem, group, case
         The instance, as A names it.
     runs
-        Pairs of runs, one per seed.
+        Pairs of runs, one per seed, and per name where the instance has several.
     a, b
         Means over the runs of gap, seconds, integral or objective; ``None`` for the objective of a run without one.
     difference
@@ -105,7 +108,7 @@ class Pairing:
 
 def pair_runs(a: Sequence[Record], b: Sequence[Record], measure: Measure) -> Pairing:
     """
-    Pair the runs of one solver with those of another.
+    Pair the runs of one solver with those of another, of each the latest under whatever settings.
 
     Parameters
     ----------
@@ -119,6 +122,7 @@ def pair_runs(a: Sequence[Record], b: Sequence[Record], measure: Measure) -> Pai
     ValueError
         If a time is needed of a run that failed without a limit.
     """
+    (a, replaced_a), (b, replaced_b) = latest_runs(a), latest_runs(b)
     records, notes = _with_one_reference([*a, *b])
     records, _ = with_refuted_proofs_withdrawn(records)  # a wrong "infeasible" is not fast
     keys = instance_keys(records)
@@ -138,31 +142,51 @@ def pair_runs(a: Sequence[Record], b: Sequence[Record], measure: Measure) -> Pai
             assert known is not None
             if run_a is None or run_b is None:
                 why = "only in B" if run_a is None else "only in A"
-            unpaired.append(Unpaired(known.problem, known.group, known.case, seed, why))
+            unpaired.append(_unpaired(known, seed, why))
         if usable:
             pairs.append(_pair(usable, measure))
             matched += usable
-    return Pairing(tuple(pairs), tuple(unpaired), (*notes, *_differences_of_setting(matched)))
+    left_out = []
+    for replaced, side in ((replaced_a, "A"), (replaced_b, "B")):
+        unpaired += [_unpaired(run, run.seed, f"run again in {side} under other settings") for run in replaced]
+        if replaced:
+            left_out.append(f"In {side}, {left_out_note(replaced)}")
+    return Pairing(tuple(pairs), tuple(unpaired), (*left_out, *notes, *_differences_of_setting(matched)))
 
 
-def _by_instance_and_seed(keys: Iterable[Hashable], records: Iterable[Record]) -> dict[Hashable, dict[int, Record]]:
-    runs: dict[Hashable, dict[int, Record]] = defaultdict(dict)
+def _unpaired(record: Record, seed: int, why: str) -> Unpaired:
+    return Unpaired(record.problem, record.group, record.case, seed, why)
+
+
+def _by_instance_and_seed(
+    keys: Iterable[Hashable], records: Iterable[Record]
+) -> dict[Hashable, dict[int, list[Record]]]:
+    """Several runs where a content has several names."""
+    runs: dict[Hashable, dict[int, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for key, record in zip(keys, records):
-        runs[key][record.seed] = record
+        runs[key][record.seed].append(record)
     return runs
 
 
 def _match(
-    a: Mapping[int, Record], b: Mapping[int, Record], one_seed: tuple[bool, bool]
+    a: Mapping[int, Sequence[Record]], b: Mapping[int, Sequence[Record]], one_seed: tuple[bool, bool]
 ) -> list[tuple[int, Record | None, Record | None]]:
-    """Seed by seed; a side that knows one seed only is repeated for each of the other's."""
+    """Seed by seed, then name by name; a side that knows one seed only is repeated for each of the other's."""
     if one_seed[0] and a and b:
-        run = next(iter(a.values()))
-        return [(seed, run, other) for seed, other in b.items()]
-    if one_seed[1] and a and b:
-        run = next(iter(b.values()))
-        return [(seed, other, run) for seed, other in a.items()]
-    return [(seed, a.get(seed), b.get(seed)) for seed in sorted(a.keys() | b.keys())]
+        a = dict.fromkeys(b, next(iter(a.values())))
+    elif one_seed[1] and a and b:
+        b = dict.fromkeys(a, next(iter(b.values())))
+    seeds = sorted(a.keys() | b.keys())
+    return [(seed, *pair) for seed in seeds for pair in _match_names(a.get(seed, ()), b.get(seed, ()))]
+
+
+def _match_names(a: Sequence[Record], b: Sequence[Record]) -> list[tuple[Record | None, Record | None]]:
+    """Runs of the same name; then the others in their order, which are of the same content all the same."""
+    by_name_a, by_name_b = ({(run.group, run.case): run for run in runs} for runs in (a, b))
+    common = [(run, by_name_b[name]) for name, run in by_name_a.items() if name in by_name_b]
+    rest_a = [run for name, run in by_name_a.items() if name not in by_name_b]
+    rest_b = [run for name, run in by_name_b.items() if name not in by_name_a]
+    return [*common, *zip_longest(rest_a, rest_b)]
 
 
 def _why_not(a: Record, b: Record, measure: Measure) -> str:

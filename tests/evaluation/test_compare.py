@@ -138,7 +138,37 @@ def test_a_solver_with_one_seed_is_compared_with_every_seed_of_the_other():
     (result,) = compare(once, thrice)
     assert [pair.runs for pair in result.pairs] == [3] * 8
     assert result.mean_difference == pytest.approx(0.2)
-    assert compare(thrice, once)[0].mean_difference == pytest.approx(-0.2)
+    (back,) = compare(thrice, once)
+    assert [pair.runs for pair in back.pairs] == [3] * 8
+    assert back.mean_difference == pytest.approx(-0.2)
+
+
+def test_the_latest_of_two_settings_is_compared_whatever_the_order_of_the_records():
+    """A suite whose time limit was changed leaves both in its file: what stands must be what the report takes."""
+    old, new = runs([200.0] * 8, key="old", started="1"), runs([100.0] * 8, limit=2.0, started="2")
+    other = runs([100.0] * 8, "b", limit=2.0)
+    for twice in ([*old, *new], [*new, *old]):
+        for first, second, side in ((twice, other, "A"), (other, twice, "B")):
+            (result,) = compare(first, second)
+            assert result.mean_difference == 0.0
+            assert {(u.case, u.why) for u in result.unpaired} == {
+                (case, f"run again in {side} under other settings") for case in CASES
+            }
+            (note,) = result.notes
+            assert note.startswith(f"In {side}, 8 runs are left out")
+
+
+def test_a_content_of_several_names_is_paired_name_by_name():
+    """The last of the file stood for all; gaps of A 0 and 0.2, of B 0.5 and 0.2, and one that A has no partner for."""
+    a = [run(case="t1", digest="d", objective=100.0), run(case="copy", digest="d", objective=125.0)]
+    b = [run(case="copy", digest="d", objective=125.0), run(case="t1", digest="d", objective=200.0)]
+    for second in (b, b[::-1]):
+        (result,) = compare(a, second)
+        assert [(pair.runs, pair.a, pair.b) for pair in result.pairs] == [(2, pytest.approx(0.1), pytest.approx(0.35))]
+        assert not result.unpaired
+    (fewer,) = compare(a, b[1:])
+    assert fewer.mean_difference == pytest.approx(0.5)
+    assert [(u.case, u.why) for u in fewer.unpaired] == [("copy", "only in A")]
 
 
 def test_instances_are_paired_by_content():

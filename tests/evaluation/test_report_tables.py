@@ -99,6 +99,14 @@ def test_a_doubted_reference_gives_way_to_a_trusted_one():
     assert [r.reference.doubt for r in with_one_reference([later, BASE])[0]] == ["a typo"] * 2
 
 
+@pytest.mark.parametrize(("sense", "best"), [("min", 100.0), ("max", 110.0)])
+def test_of_two_trusted_references_the_better_one_stands(sense, best):
+    """Of a problem of maximisation that is the larger one."""
+    references = [Reference(value, ReferenceKind.BEST) for value in (100.0, 110.0)]
+    records = [replace(BASE, sense=sense, reference=reference) for reference in references]
+    assert [r.reference.value for r in with_one_reference(records)[0]] == [best, best]
+
+
 def test_benchmarks_with_their_own_rules_keep_their_own_references():
     """An unrounded length is no reference for rounded ones of the same file."""
     theirs = replace(BASE, judge="frontierco", reference=Reference(99.3, ReferenceKind.BEST))

@@ -132,6 +132,8 @@ def test_one_failure_is_the_largest_difference_there_is():
     """A finite stand-in that is not the largest would change the ranks."""
     a = [1.0, 2.0, 3.0, 4.0, 5.0, math.inf]
     assert wilcoxon_p(a, np.zeros(6)) == pytest.approx(2 / 64)
+    # Ranks -1, -2 and 3 are in balance; were the failure the least of them, p would be 4 / 8.
+    assert wilcoxon_p([-2.0, -3.0, math.inf], np.zeros(3)) == pytest.approx(1.0)
     assert wilcoxon_p([math.inf, math.inf], [math.inf, math.inf]) == 1.0
 
 

@@ -123,6 +123,8 @@ def test_a_proof_that_another_run_refutes_is_none():
     assert wrong.sgm_time == pytest.approx((2 * 11) ** 0.5 - 1)  # 1 s, and the limit of 10 s without an answer
     apart = [record if record.solver == "a" else replace(record, judge="frontierco") for record in records]
     assert summarise(apart)[0].contradictions == 0  # under other rules more is feasible
+    boundless = run("a", "one", 110.0, status=Status.OPTIMAL, reference=None)
+    assert summarise([boundless, run("b", "one", 100.0, reference=None)])[0].contradictions == 1
     exact = run("a", "one", 100.0, bound=100.0, status=Status.OPTIMAL, reference=None)
     assert summarise([exact, run("b", "one", 100.0, reference=None)])[0].contradictions == 0
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cosolve.evaluation.derived import with_beaten_references_replaced, with_one_reference, with_own_references
+from cosolve.evaluation.derived import (
+    latest_runs,
+    left_out_note,
+    run_key,
+    with_beaten_references_replaced,
+    with_one_reference,
+    with_own_references,
+)
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.scores import instance_keys
 
@@ -60,7 +67,12 @@ def collect(files: Mapping[Path, Sequence[Record]], *, own_references: bool = Tr
     """
     notes: list[str] = []
     names = _short_names(list(files))
-    records = _labelled({names[path]: _latest(found, notes) for path, found in files.items()})
+    latest = {}
+    for path, found in files.items():
+        latest[names[path]], left_out = latest_runs(found)
+        if left_out:
+            notes.append(left_out_note(left_out))
+    records = _labelled(latest)
     if not records:
         raise ValueError("there is no record in the files given.")
     records, num_different = with_one_reference(records)
@@ -93,30 +105,11 @@ def _short_names(paths: Sequence[Path]) -> dict[Path, str]:
     return {path: path.stem if stems.count(path.stem) == 1 else str(path) for path in paths}
 
 
-def _run_key(record: Record) -> tuple[str, str, str, str, int]:
-    return record.problem, record.group, record.case, record.solver, record.seed
-
-
-def _latest(records: Iterable[Record], notes: list[str]) -> list[Record]:
-    latest: dict[tuple, Record] = {}
-    replaced = 0
-    for record in records:
-        known = latest.get(_run_key(record))
-        replaced += known is not None and known.key != record.key
-        if known is None or record.started >= known.started:
-            latest[_run_key(record)] = record
-    if replaced:
-        notes.append(
-            f"{replaced} runs are left out: the same solver, instance and seed were run again under other settings."
-        )
-    return list(latest.values())
-
-
 def _labelled(files: Mapping[str, Sequence[Record]]) -> list[Record]:
     runs: dict[tuple, set[RunId]] = defaultdict(set)
     for records in files.values():
         for record in records:
-            runs[_run_key(record)].add(run_id(record))
+            runs[run_key(record)].add(run_id(record))
     ambiguous = {solver for (*_, solver, _seed), ids in runs.items() if len(ids) > 1}
     seen: set[RunId] = set()
     labelled = []
