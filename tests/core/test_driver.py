@@ -203,6 +203,21 @@ def test_a_bound_that_cuts_off_a_whole_number_is_no_proof(scripted, bound, statu
     assert (result.status, result.bound) == (status, kept)
 
 
+def test_a_proof_does_not_hide_that_it_was_interrupted(square, scripted):
+    """Who pressed Ctrl-C wants to end all that follows, too."""
+
+    def play(monitor):
+        monitor.report(tour(GOOD))
+        monitor.report_bound(40.0)
+        monitor.interrupt()
+        return Outcome(status=Status.OPTIMAL)
+
+    scripted(play)
+    result = cosolve.solve(square, "scripted", time_limit=5)
+    assert result.status is Status.OPTIMAL
+    assert result.limit is Limit.INTERRUPTED
+
+
 def test_exception_in_an_adapter_is_an_error_result_that_keeps_the_solution(square, scripted):
     """A crash after an hour must not lose the hour's solution."""
 

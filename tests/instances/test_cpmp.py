@@ -45,6 +45,14 @@ def test_a_median_need_not_serve_itself():
     assert evaluate(instance, Clustering(medians=[0, 2], assignment=[2, 0, 0, 2])).feasible
 
 
+def test_whole_demands_have_no_slack():
+    """One unit over a capacity of 10^10 is no rounding."""
+    large = replace(small(), capacity=[1e10, 0, 5, 0], demand=[1e10 - 2, 3, 2, 2])
+    solution = Clustering(medians=[0, 2], assignment=[0, 0, 2, 2])
+    assert [violation.what for violation in evaluate(large, solution).violations] == ["capacity exceeded"]
+    assert evaluate(replace(large, demand=[1e10 - 3, 3, 2, 2]), solution).feasible
+
+
 @pytest.mark.parametrize(
     ("medians", "assignment"),
     [([0, 0], [0, 0, 0, 0]), ([0], [0, 0, 0, 0]), ([0, 2], [0, 0, 0, 2]), ([0, 2], [0, 1, 2, 2]),

@@ -77,6 +77,12 @@ def test_judge_tells_by_how_much_and_where_the_capacity_is_exceeded():
     assert (violation.where, violation.amount) == ("route 1", 3)
 
 
+def test_slack_of_fractional_demands_is_that_of_their_sums():
+    """What a sum in floating point may miss, and no more."""
+    for excess, broken in ((2e-10, set()), (1e-6, {"capacity exceeded"})):
+        assert kinds(square(demand=[0, 2.5 + excess, 2.5, 2, 3]), GOOD) == broken
+
+
 def test_route_length_limit_counts_service_time():
     """11.42 for the way and 2 x 1 for service fit 13.5 but not 13."""
     assert judge(square(max_length=13.5, service_time=1), GOOD).feasible

@@ -61,6 +61,12 @@ def test_operations_of_no_time_may_touch_but_not_lie_inside():
         assert judge(instance, Schedule(machine=[0, 0, 0], start=starts)).feasible == fine
 
 
+def test_an_operation_of_no_time_may_be_listed_after_one_that_starts_with_it():
+    """Sorted by start alone, the longer one came first and seemed to run over the other."""
+    instance = shop([[{0: 5}], [{0: 0}]], 1)
+    assert judge(instance, Schedule(machine=[0, 0], start=[5, 5])).feasible
+
+
 def test_the_frontierco_mode_accepts_a_shifted_schedule_and_extra_entries():
     """That harness checks neither (dossier 1.7): the makespan can be moved to any value there."""
     shifted = Schedule(machine=[*GOOD.machine, 0], start=[*(GOOD.start - 5.0), 99.0])

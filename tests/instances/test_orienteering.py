@@ -179,3 +179,14 @@ def test_an_early_start_gives_no_later_visit_slack():
     early = OPTWRoute(customers=[1, 2], start=np.array([10 - 9e-7, 11 - 9e-7]), duration=np.zeros(2))
     assert not judge(instance, early).feasible
     assert judge(instance, OPTWRoute(customers=[1], start=np.array([10 - 9e-7]), duration=np.zeros(1))).feasible
+
+
+def test_short_services_give_no_time_for_the_way_back():
+    """Each 9e-7 short of its minimum, three of them made up for a horizon that the route misses."""
+    instance = OPTWInstance(
+        distances=Distances.from_matrix(np.ones((4, 4)) - np.eye(4)), opens=np.zeros(4), closes=np.full(4, 10.0),
+        horizon=7 - 2.5e-6, prize=np.array([0.0, 1, 1, 1]), min_service=np.array([0.0, 1, 1, 1]),
+    )  # fmt: skip
+    short = np.full(3, 1 - 9e-7)
+    route = OPTWRoute(customers=[1, 2, 3], start=1 + np.arange(3) * (2 - 9e-7), duration=short)
+    assert "returns after the horizon" in [violation.what for violation in judge(instance, route).violations]

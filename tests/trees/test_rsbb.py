@@ -133,6 +133,27 @@ def test_limits_stop_the_search_with_a_valid_bound():
     assert fit_rsbb(data, max_depth=2, gap_tol=0.5).n_evals < whole.n_evals
 
 
+def small_data(seed: int) -> TrainingData:
+    rng = np.random.default_rng(seed)
+    return prepare(rng.random((10, 2)), rng.normal(size=10))
+
+
+def test_a_gap_that_is_allowed_is_left_open_below_the_optimum():
+    """Boxes dropped within the gap may hold the optimum: their bounds are part of the lower bound."""
+    data = small_data(15)
+    outcome = fit_rsbb(data, max_depth=2, gap_tol=0.1)
+    assert outcome.lower_bound <= all_trees(data, np.arange(10), 2, 3, 1, 0.0) * (1 + CLOSE)
+
+
+@pytest.mark.parametrize("asked", range(6))
+def test_boxes_of_a_batch_cut_short_keep_the_bound_of_their_parent(asked):
+    """Stopped between two boxes of one batch, the second must not count as empty."""
+    data, calls = small_data(8), itertools.count()
+    outcome = fit_rsbb(data, max_depth=2, gap_tol=0.0, should_stop=lambda: next(calls) > asked)
+    assert outcome.limit is Limit.INTERRUPTED
+    assert outcome.lower_bound <= all_trees(data, np.arange(10), 2, 3, 1, 0.0) * (1 + CLOSE)
+
+
 def test_threads_find_the_same_optimum():
     """They take boxes in another order."""
     rng = np.random.default_rng(5)
