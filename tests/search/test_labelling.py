@@ -51,6 +51,18 @@ def test_search_finds_and_proves_the_best_of_all_orders(phase, instance):
     assert min(log.bounds) >= best - 1e-6
 
 
+@pytest.mark.parametrize("size", [6, 7])
+def test_search_finds_the_best_of_all_orders_where_many_labels_compete(size):
+    """A label that dominates another although it forbids more loses many of these optima."""
+    for seed in range(23, 31):
+        instance = cosolve.generate("optwvp", "hard", size=size, width=4.0, horizon=5.0, cap=0.6, seed=seed)
+        log = Log(instance)
+        assert log.search().run()
+        best = optimum(instance)
+        assert log.best == pytest.approx(best, abs=1e-6)
+        assert min(log.bounds) == pytest.approx(best, abs=1e-6)
+
+
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("seed", range(3))
 def test_all_phases_agree_on_larger_instances(phase, seed):
