@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cosolve
+from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
+from cosolve.core.solver import solvers
 from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.instances.formats import cflp as files
 from cosolve.instances.formats.source import Source
@@ -185,3 +187,48 @@ def test_without_demand_nothing_is_open_whatever_is_given(name):
     nothing = np.empty(0)
     both = Supply(is_open=[1, 1], facility=nothing.astype(int), customer=nothing.astype(int), amount=nothing)
     assert cosolve.solve(instance, name, time_limit=5, initial=both).objective == 0.0
+
+
+class StopsAt(Monitor):
+    """Says stop from some look at the clock on."""
+
+    def __init__(self, instance: CFLPInstance, looks: float) -> None:
+        super().__init__(instance, cosolve.Stop(time_limit=60))
+        self.looks, self.num_looks = looks, 0
+
+    def should_stop(self) -> bool:
+        self.num_looks += 1
+        return self.num_looks > self.looks or super().should_stop()
+
+
+def solved(instance: CFLPInstance, looks: float = np.inf) -> tuple[Status, StopsAt]:
+    monitor, solver = StopsAt(instance, looks), solvers.get("lagrangian")()
+    outcome = solver.solve(instance, monitor, seed=0, threads=1, initial=None, options=solver.options_type())
+    return outcome.status, monitor
+
+
+def random_instance(seed: int, size: tuple[int, int]) -> CFLPInstance:
+    rng, (m, n) = np.random.default_rng(seed), size
+    demand, capacity, fixed = (rng.integers(*limits).astype(float) for limits in ((1, 10, n), (4, 20, m), (5, 30, m)))
+    return CFLPInstance(demand=demand, capacity=capacity, fixed_cost=fixed, cost=rng.integers(0, 40, (m, n)))
+
+
+@pytest.mark.parametrize("seed", [1, 8, 13])
+def test_a_run_cut_short_at_any_look_proves_nothing(seed):
+    """A node under way when time is up is as open as before; what is pruned is open up to the cutoff."""
+    instance = random_instance(seed, (6, 9))
+    status, whole = solved(instance)
+    assert status is Status.OPTIMAL
+    assert whole.bound <= whole.best.objective * (1 - 0.99e-8)
+    for looks in range(whole.num_looks):
+        status, monitor = solved(instance, looks)
+        assert status is not Status.OPTIMAL, looks
+        assert monitor.bound is None or monitor.bound <= whole.best.objective, looks
+
+
+@pytest.mark.parametrize(("seed", "optimum"), [(594, 54.0), (621, 47.5)])
+def test_facilities_are_fixed_by_no_more_than_their_reduced_costs(seed, optimum):
+    """Some in the optimum have a reduced cost of two thirds of the room between bound and start."""
+    instance = random_instance(seed, (3, 3))
+    assert brute_force(instance) == pytest.approx(optimum)
+    assert solved(instance)[1].best.objective == pytest.approx(optimum)
