@@ -22,7 +22,7 @@ from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.data import Dataset, batch_of_step, dataset
 from cosolve.models.ctc.families import MEASUREMENTS, Family, choose, families_text, survey
 from cosolve.models.ctc.graph import facts
-from cosolve.models.ctc.labels import Label, label, unlabelled
+from cosolve.models.ctc.labels import Label, instance_files, label, unlabelled
 from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
 from cosolve.models.ctc.network import Network
 from cosolve.models.devices import cpu_threads, device_of
@@ -91,6 +91,7 @@ def train(
     begin, settings, where = perf_counter(), config.training, device_of(device)
     tell = on_metrics or (lambda line: None)
     folder = Path(config.data.instances)
+    instance_files(folder)  # an empty one is refused before there is a run
 
     def time_left() -> float:
         return time_limit - (perf_counter() - begin)
