@@ -201,15 +201,15 @@ class _Engine:
     def solve_once(self) -> Outcome:
         """Solve the model as it stands."""
         model = self._formulation.model
-        answer = self._run(self._load(model), is_milp=bool(model.is_integer.any()))
+        is_milp = bool(model.is_integer.any())
+        answer = self._run(self._load(model), is_milp=is_milp)
         if answer.status is Status.ERROR and self._options.presolve and not self._monitor.should_stop():
             # HiGHS 1.13's presolve leaves an error of some small models that have no solution.
             self._options = replace(self._options, presolve=False)
-            answer = self._run(self._load(model), is_milp=bool(model.is_integer.any()))
+            answer = self._run(self._load(model), is_milp=is_milp)
         if answer.bound is not None:
             self._monitor.report_bound(answer.bound)
-        is_open = answer.status is Status.UNBOUNDED and model.is_integer.any()
-        if is_open or answer.status is Status.INFEASIBLE_OR_UNBOUNDED:
+        if (is_milp and answer.status is Status.UNBOUNDED) or answer.status is Status.INFEASIBLE_OR_UNBOUNDED:
 
             def solve(feasibility: MILPInstance) -> Answer:
                 return self._run(self._load(feasibility), is_milp=True, has_bound=False)

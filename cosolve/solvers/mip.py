@@ -63,7 +63,7 @@ class FormulationSolver(Solver):
         start = start_values(formulation, initial)
         outcome = self.solve_formulation(formulation, monitor, seed=seed, threads=threads, start=start, options=options)
         if outcome.status is Status.UNBOUNDED and _has_huge_limits(formulation.model):
-            message = f"unbounded where limits from {_HUGE:g} on count as infinite."
+            message = f"unbounded where limits from {INFINITY:g} on count as infinite."
             outcome = replace(outcome, status=Status.UNKNOWN, message=message)
         return replace(outcome, build_time=formulated + outcome.build_time)
 
@@ -231,13 +231,13 @@ def pulls_to_infinity(model: MILPInstance) -> np.ndarray:
     return pulls
 
 
-#: Limits of this size are infinite to backends.
-_HUGE = 1e20
+#: What backends take for infinite.
+INFINITY = 1e20
 
 
 def _has_huge_limits(model: MILPInstance) -> bool:
     limits = np.concatenate((model.col_lower, model.col_upper, model.row_lower, model.row_upper))
-    return bool((np.isfinite(limits) & (np.abs(limits) >= _HUGE)).any())
+    return bool((np.isfinite(limits) & (np.abs(limits) >= INFINITY)).any())
 
 
 def has_side(model: MILPInstance) -> np.ndarray:

@@ -217,7 +217,7 @@ class _Engine:
         # CBC leaves no answer behind where it sees at once that there is no solution.
         is_cbc = is_milp and self._options.solver in _CBC
         for extra in (["preprocess off"], []) if is_cbc else ([],):
-            if extra or is_cbc:
+            if is_cbc:
                 own["options"] = [*extra, *self._options.arguments.get("options", ())]
             with tempfile.TemporaryDirectory(prefix="cosolve-pulp-", ignore_cleanup_errors=True) as folder:
                 solver = pulp.getSolver(self._options.solver, **(arguments | own))

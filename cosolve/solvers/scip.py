@@ -18,7 +18,7 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.formulations import PROBLEMS, Formulation
-from cosolve.solvers.mip import Answer, FormulationSolver, Incumbents, csr, is_unbounded
+from cosolve.solvers.mip import INFINITY, Answer, FormulationSolver, Incumbents, csr, is_unbounded
 from cosolve.solvers.packages import availability
 
 logger = logging.getLogger(__name__)
@@ -56,9 +56,6 @@ _LIMIT = {
     "sollimit": Limit.SOLUTION,
     "bestsollimit": Limit.SOLUTION,
 }
-
-#: What SCIP takes for infinite.
-_INFINITY = 1e20
 
 #: Parameters of SCIP with which its answers are not about the optimum.
 _OTHER_QUESTION = ("constraints/countsols/", "reoptimization/")
@@ -220,8 +217,8 @@ def _build(model: MILPInstance, monitor: Monitor, seed: int, options: ScipOption
     scip = Model()
     scip.hideOutput()
     _set_parameters(scip, monitor, seed, options)
-    lower = [None if value <= -_INFINITY else value for value in model.col_lower.tolist()]
-    upper = [None if value >= _INFINITY else value for value in model.col_upper.tolist()]
+    lower = [None if value <= -INFINITY else value for value in model.col_lower.tolist()]
+    upper = [None if value >= INFINITY else value for value in model.col_upper.tolist()]
     kinds = ["I" if is_integer else "C" for is_integer in model.is_integer.tolist()]
     variables: list[Any] = []
     for kind, low, high, cost in zip(kinds, lower, upper, model.cost.tolist(), strict=True):
@@ -238,7 +235,7 @@ def _build(model: MILPInstance, monitor: Monitor, seed: int, options: ScipOption
         # An empty row is a row of the first column with coefficient 0; further terms skip the slow expressions.
         start = data[first] if last > first else 0.0
         column = indices[first] if last > first else 0
-        sides = (None if low <= -_INFINITY else low, None if high >= _INFINITY else high)
+        sides = (None if low <= -INFINITY else low, None if high >= INFINITY else high)
         if sides == (None, None):
             continue
         constraint = scip.addCons(ExprCons(Expr({Term(variables[column]): start}), *sides))
@@ -333,7 +330,7 @@ def _report_bound(scip: Any, monitor: Monitor, *, is_final: bool) -> None:
     """
     bound, primal = scip.getDualbound(), scip.getPrimalbound()
     is_open = bound < primal if scip.getObjectiveSense() == "minimize" else bound > primal
-    if abs(bound) < _INFINITY and (is_final or is_open):
+    if abs(bound) < INFINITY and (is_final or is_open):
         monitor.report_bound(bound)
 
 
@@ -401,9 +398,9 @@ def _separate(scip: Any, variables: list[Any], formulation: Formulation, incumbe
                 pairs = zip(data[part].tolist(), indices[part].tolist(), strict=True)
                 activity = quicksum(value * variables[column] for value, column in pairs)
                 low, high = float(lower[row]), float(upper[row])
-                if low > -_INFINITY:
+                if low > -INFINITY:
                     self.model.addCons(activity >= low, removable=True)
-                if high < _INFINITY:
+                if high < INFINITY:
                     self.model.addCons(activity <= high, removable=True)
             return True
 
