@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -17,6 +19,28 @@ D = TypeVar("D")
 _BATCHES = ("imitation_batch", "reinforce_batch")
 
 
+@contextmanager
+def helpers(threads: int) -> Iterator[Executor | None]:
+    """
+    Threads beside the one that trains, for making instances meanwhile; none if that is the only one.
+
+    Threads do: our search kernels run without the interpreter's lock.
+    """
+    if threads == 1:
+        yield None
+        return
+    pool = ThreadPoolExecutor(threads - 1)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def later(pool: Executor | None, make: Callable[[], D]) -> Callable[[], D]:
+    """What gives the result: made by a thread of the pool from now on, or without a pool once it is asked for."""
+    return make if pool is None else pool.submit(make).result
+
+
 class Sampler(Generic[D]):
     """
     Batches by number: which instances a step sees depends on the seed and the step alone.
@@ -24,7 +48,8 @@ class Sampler(Generic[D]):
     Parameters
     ----------
     draw
-        Makes a chunk of instances from a seed.
+        Begins to make a chunk of instances from a seed, and returns what waits for it and gives it. The next chunk is
+        begun before the current one is gone through, so that it can be made meanwhile.
     chunk
         Instances in it.
     passes
@@ -41,7 +66,7 @@ class Sampler(Generic[D]):
 
     def __init__(
         self,
-        draw: Callable[[int], D],
+        draw: Callable[[int], Callable[[], D]],
         *,
         chunk: int,
         passes: int,
@@ -57,13 +82,18 @@ class Sampler(Generic[D]):
         self._length, self._passes = chunk, passes
         self.seed, self.phase, self.batch_size = seed, phase, batch_size
         self._chunk: tuple[int, D] | None = None
+        self._begun: dict[int, Callable[[], D]] = {}
 
     def rows(self, step: int) -> tuple[D, Tensor]:
         """Instances of a step (0-based within the phase): the chunk, and which of it."""
         epoch, position = divmod(step, self._length // self.batch_size)
         number = epoch // self._passes
         if self._chunk is None or self._chunk[0] != number:
-            self._chunk = number, self._draw(derived_seed(self.seed, self.phase, number))
+            self._begun = {
+                k: self._begun.get(k) or self._draw(derived_seed(self.seed, self.phase, k))
+                for k in (number, number + 1)
+            }
+            self._chunk = number, self._begun.pop(number)()
         order = np.random.default_rng([self.seed, self.phase, epoch]).permutation(self._length)
         if self._sizes is not None:
             # Batches of like sizes need less padding: sorted by size within groups of eight batches.

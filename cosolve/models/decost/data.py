@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from cosolve.instances.generators.orienteering import decost
 from cosolve.instances.orienteering import OPTWVPInstance
 from cosolve.models.decost.batch import Batch, arrays_of, coords_of
 from cosolve.models.decost.config import DataConfig
-from cosolve.models.sampler import Sampler
+from cosolve.models.sampler import Sampler, later
 from cosolve.search import label_passes
 from cosolve.search.label_passes import Workspace
 from cosolve.search.orienteering import Arrays
@@ -105,10 +106,12 @@ def exact_route(arrays: Arrays, workspace: Workspace | None = None) -> tuple[np.
     return best[-1], profits[-1]
 
 
-def sampler(config: DataConfig, seed: int, phase: int, batch_size: int, *, labelled: bool) -> Sampler[Dataset]:
-    """Batches of training instances by number; see :class:`Sampler`."""
+def sampler(
+    config: DataConfig, seed: int, phase: int, batch_size: int, *, labelled: bool, pool: Executor | None = None
+) -> Sampler[Dataset]:
+    """Batches of training instances by number, made in the pool; see :class:`Sampler`."""
     return Sampler(
-        lambda chunk_seed: draw(config, chunk_seed, config.chunk, labelled=labelled),
+        lambda chunk_seed: later(pool, lambda: draw(config, chunk_seed, config.chunk, labelled=labelled)),
         chunk=config.chunk,
         passes=config.passes,
         seed=seed,

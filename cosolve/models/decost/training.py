@@ -28,6 +28,7 @@ from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import follow, optimise, starts
 from cosolve.models.devices import autocast, cpu_threads, device_of
 from cosolve.models.run import Run
+from cosolve.models.sampler import helpers
 from cosolve.models.schedule import derived_seed, learning_rate, phase
 
 #: Instances decoded together in a validation.
@@ -63,7 +64,7 @@ def train(
     device
         "cpu", "cuda" or "cuda:N".
     threads
-        CPU threads.
+        CPU threads; all but the first make the next instances meanwhile.
     on_metrics
         Called with each line of ``metrics.jsonl``.
 
@@ -80,7 +81,7 @@ def train(
         If the state is damaged or of another config.
     """
     begin, settings, where = perf_counter(), config.training, device_of(device)
-    with cpu_threads(threads):
+    with cpu_threads(threads), helpers(threads) as pool:
         torch.manual_seed(settings.seed)
         network = Network(config.model).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
@@ -91,9 +92,11 @@ def train(
         validation = draw(config.data, VALIDATION_SEED, settings.validation_size, labelled=True)
         samplers = {}
         if settings.imitation_steps:
-            samplers[True] = sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True)
+            samplers[True] = sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True, pool=pool)
         if settings.reinforce_steps:
-            samplers[False] = sampler(config.data, settings.seed, 1, settings.reinforce_batch, labelled=False)
+            samplers[False] = sampler(
+                config.data, settings.seed, 1, settings.reinforce_batch, labelled=False, pool=pool
+            )
         coverage = ranges(validation)
         last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
         generator = torch.Generator(where)

@@ -81,13 +81,12 @@ class _Pieces(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         piece, x = ctx.saved_tensors
-        # One sum per instance first: a GPU would queue up all pairs of the batch before a few dozen addresses.
-        batch = grad.shape[0]
-        at = (piece.flatten(1) + ctx.count * torch.arange(batch, device=x.device).unsqueeze(1)).flatten()
+        # One sum per row first: a GPU would queue up all pairs of the batch before a few dozen addresses.
+        rows = piece.flatten(0, -2)
         sums = []
         for values in (grad * x, grad):
-            zeros = torch.zeros(batch * ctx.count, dtype=grad.dtype, device=x.device)
-            sums.append(zeros.scatter_add_(0, at, values.flatten()).view(batch, -1).sum(dim=0))
+            zeros = torch.zeros(len(rows), ctx.count, dtype=grad.dtype, device=x.device)
+            sums.append(zeros.scatter_add_(1, rows, values.reshape(rows.shape)).sum(dim=0))
         return sums[0], sums[1], None, None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import chain, pairwise
 
 import numpy as np
 import torch
@@ -21,7 +23,8 @@ from cosolve.models.rrnco import labels
 from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.config import DataConfig
 from cosolve.models.rrnco.instances import arrays_of, solution_of
-from cosolve.models.sampler import Sampler
+from cosolve.models.sampler import Sampler, later
+from cosolve.models.schedule import derived_seed
 
 #: Seed of the validation set, whose instances are of the training cities, as in the paper.
 VALIDATION_SEED = 2024
@@ -61,22 +64,49 @@ class Dataset:
             out.append(verdict.objective)
         return out
 
+    def to(self, device: torch.device) -> Dataset:
+        """With the batch on another device."""
+        return replace(self, batch=self.batch.to(device))
+
+    @cached_property
+    def _stops(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Nodes of the solutions in order, their routes and places there, (N, n) each; lengths of routes, (N, R)."""
+        widest = max(len(solution) for solution in self.solutions)
+        lengths = np.zeros((len(self.solutions), widest), np.int64)
+        for k, solution in enumerate(self.solutions):
+            lengths[k, : len(solution)] = [len(route) for route in solution]
+        nodes = np.stack([np.concatenate(solution) for solution in self.solutions]).astype(np.int64)
+        route = np.stack([np.repeat(np.arange(widest), some) for some in lengths])
+        begin = lengths.cumsum(axis=1) - lengths
+        return nodes, route, np.arange(nodes.shape[1]) - np.take_along_axis(begin, route, axis=1), lengths
+
     def choices(self, rows: Tensor, starts: int, rng: np.random.Generator) -> Tensor:
-        """The solutions of some instances as a network would decode them, from random starts, int64 (B, starts, L)."""
-        is_tour = self.batch.is_tour
-        found = [
-            [labels.as_choices(labels.shuffled(self.solutions[row], is_tour, rng), is_tour) for _ in range(starts)]
-            for row in rows.tolist()
-        ]
-        out = np.zeros((len(found), starts, max(len(several[0]) for several in found)), np.int64)
-        for i, several in enumerate(found):
-            out[i, :, : len(several[0])] = several
+        """
+        The solutions of some instances as a network would decode them, int64 (B, starts, L).
+
+        Tours begin anywhere, and routes come in any order.
+        """
+        nodes, route, place, lengths = (table[rows.numpy()][:, None] for table in self._stops)
+        shape = len(rows), starts
+        if self.batch.is_tour:
+            n = nodes.shape[2]
+            turned = (np.arange(n) + rng.integers(n, size=shape)[:, :, None]) % n
+            return torch.from_numpy(np.take_along_axis(nodes, turned, axis=2))
+        widths = np.where(lengths > 0, lengths + 1, 0)  # with the depot behind
+        order = (rng.random((*shape, lengths.shape[2])) + (widths == 0)).argsort(axis=2)
+        sorted_widths = np.take_along_axis(widths, order, axis=2)
+        begin = np.empty_like(order)
+        np.put_along_axis(begin, order, sorted_widths.cumsum(axis=2) - sorted_widths, axis=2)
+        out = np.zeros((*shape, int(widths.sum(axis=2).max())), np.int64)
+        np.put_along_axis(out, np.take_along_axis(begin, route, axis=2) + place, nodes, axis=2)
         return torch.from_numpy(out)
 
 
-def draw(config: DataConfig, seed: int, count: int, *, effort: int = 0, size: int = 0) -> Dataset:
+def draw(
+    config: DataConfig, seed: int, count: int, *, effort: int = 0, size: int = 0, pool: Executor | None = None
+) -> Dataset:
     """
-    Instances of one size from cities that the seed chooses.
+    Instances of one size from cities that the seed chooses, the same with and without a pool.
 
     Parameters
     ----------
@@ -85,21 +115,43 @@ def draw(config: DataConfig, seed: int, count: int, *, effort: int = 0, size: in
     size
         Customers or cities; 0 for one between the smallest and largest of the config.
     """
+    return _begin_draw(config, seed, count, effort, size, pool)()
+
+
+def _begin_draw(
+    config: DataConfig, seed: int, count: int, effort: int, size: int, pool: Executor | None
+) -> Callable[[], Dataset]:
     rng = np.random.default_rng(seed)
     size = size or int(rng.integers(config.least_size or config.size, config.size + 1))
     known = CITIES["in"][: config.cities]
-    cities = rng.choice(known, min(_CITIES, len(known), count), replace=False)
-    instances: list[Instance] = []
-    for k, city in enumerate(cities.tolist()):
-        coords, distance, duration = road_tables(city, np.arange(config.points), config.points)
-        for _ in range(count * k // len(cities), count * (k + 1) // len(cities)):
-            nodes = draw_places(rng, coords, size + (config.problem != "atsp"))
-            pairs = np.ix_(nodes, nodes)
-            instances.append(_MAKE[config.problem](rng, coords[nodes], distance[pairs], duration[pairs]))
-    arrays = [arrays_of(one) for one in instances]
+    cities = rng.choice(known, min(_CITIES, len(known), count), replace=False).tolist()
+    ends = [count * k // len(cities) for k in range(len(cities) + 1)]
+    parts = [
+        later(pool, partial(_in_city, config, city, size, after - before, effort, derived_seed(seed, k)))
+        for k, (city, (before, after)) in enumerate(zip(cities, pairwise(ends), strict=True))
+    ]
+
+    def collect() -> Dataset:
+        instances, arrays, solutions = (list(chain(*some)) for some in zip(*(part() for part in parts), strict=True))
+        return Dataset(instances, arrays, Batch.of(arrays, is_tour=config.problem == "atsp"), solutions)
+
+    return collect
+
+
+def _in_city(
+    config: DataConfig, city: int, size: int, count: int, effort: int, seed: int
+) -> tuple[list[Instance], list[RoutingArrays], list[list[np.ndarray]]]:
+    """Some instances in a city, also as arrays, and their solutions."""
+    rng = np.random.default_rng(seed)
+    coords, distance, duration = road_tables(city, np.arange(config.points), config.points)
     is_tour = config.problem == "atsp"
-    solutions = [labels.solve(one, is_tour, effort, rng) for one in arrays] if effort else []
-    return Dataset(instances, arrays, Batch.of(arrays, is_tour=is_tour), solutions)
+    instances: list[Instance] = []
+    for _ in range(count):
+        nodes = draw_places(rng, coords, size + (not is_tour))
+        pairs = np.ix_(nodes, nodes)
+        instances.append(_MAKE[config.problem](rng, coords[nodes], distance[pairs], duration[pairs]))
+    arrays = [arrays_of(one) for one in instances]
+    return instances, arrays, [labels.solve(one, is_tour, effort, rng) for one in arrays] if effort else []
 
 
 def _tour_at(rng: np.random.Generator, coords: np.ndarray, distance: np.ndarray, duration: np.ndarray) -> ATSPInstance:
@@ -109,19 +161,26 @@ def _tour_at(rng: np.random.Generator, coords: np.ndarray, distance: np.ndarray,
 _MAKE: dict[str, Callable[..., Instance]] = {"atsp": _tour_at, "acvrp": acvrp_at, "acvrptw": acvrptw_at}
 
 
-def validation(config: DataConfig, count: int) -> Dataset:
+def validation(config: DataConfig, count: int, pool: Executor | None = None) -> Dataset:
     """The fixed set of a config: instances of its largest size, with solutions of a long search."""
-    return draw(config, VALIDATION_SEED, count, effort=_VALIDATION_EFFORT, size=config.size)
+    return draw(config, VALIDATION_SEED, count, effort=_VALIDATION_EFFORT, size=config.size, pool=pool)
 
 
-def sampler(config: DataConfig, seed: int, phase: int, batch_size: int, *, labelled: bool) -> Sampler[Dataset]:
-    """Batches of training instances by number; see :class:`Sampler`."""
+def sampler(
+    config: DataConfig,
+    phase: int,
+    batch_size: int,
+    *,
+    labelled: bool,
+    seed: int,
+    device: torch.device,
+    pool: Executor | None = None,
+) -> Sampler[Dataset]:
+    """Batches of training instances by number, made in the pool and kept on the device; see :class:`Sampler`."""
     effort = config.label_effort if labelled else 0
-    return Sampler(
-        lambda chunk_seed: draw(config, chunk_seed, config.chunk, effort=effort),
-        chunk=config.chunk,
-        passes=config.passes,
-        seed=seed,
-        phase=phase,
-        batch_size=batch_size,
-    )
+
+    def begin(chunk_seed: int) -> Callable[[], Dataset]:
+        collect = _begin_draw(config, chunk_seed, config.chunk, effort, 0, pool)
+        return lambda: collect().to(device)
+
+    return Sampler(begin, chunk=config.chunk, passes=config.passes, seed=seed, phase=phase, batch_size=batch_size)

@@ -77,10 +77,3 @@ def routes(arrays: RoutingArrays, effort: int, rng: np.random.Generator) -> list
 def as_choices(solution: Sequence[np.ndarray], is_tour: bool) -> np.ndarray:
     """A solution as choices of a rollout: routes end with the depot."""
     return solution[0] if is_tour else np.concatenate([np.append(route, 0) for route in solution])
-
-
-def shuffled(solution: Sequence[np.ndarray], is_tour: bool, rng: np.random.Generator) -> list[np.ndarray]:
-    """The same solution from another city on, or with its routes in another order."""
-    if is_tour:
-        return [np.roll(solution[0], -int(rng.integers(len(solution[0]))))]
-    return [solution[r] for r in rng.permutation(len(solution))]

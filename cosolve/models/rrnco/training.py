@@ -26,6 +26,7 @@ from cosolve.models.rrnco.losses import imitation_loss, reinforce_loss
 from cosolve.models.rrnco.network import Network
 from cosolve.models.rrnco.validation import ranges, validate
 from cosolve.models.run import Run
+from cosolve.models.sampler import helpers
 from cosolve.models.schedule import derived_seed, learning_rate, phase
 
 
@@ -58,7 +59,7 @@ def train(
     device
         "cpu", "cuda" or "cuda:N".
     threads
-        CPU threads.
+        CPU threads; all but the first make the next instances meanwhile.
     on_metrics
         Called with each line of ``metrics.jsonl``.
 
@@ -75,7 +76,7 @@ def train(
         If the state is damaged or of another config.
     """
     begin, settings, where = perf_counter(), config.training, device_of(device)
-    with cpu_threads(threads):
+    with cpu_threads(threads), helpers(threads) as pool:
         torch.manual_seed(settings.seed)
         network = Network(config.model, config.data.problem).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
@@ -85,13 +86,14 @@ def train(
         run.restore() if resume else run.begin(settings.begin_from, network.load)
         if settings.compile:
             network.compile_parts()
-        fixed = validation(config.data, settings.validation_size)
+        fixed = validation(config.data, settings.validation_size, pool)
+        place = {"seed": settings.seed, "device": where, "pool": pool}
         samplers = {}
         if settings.imitation_steps:
-            samplers[True] = sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True)
+            samplers[True] = sampler(config.data, 0, settings.imitation_batch, labelled=True, **place)
         if settings.reinforce_steps:
             instances = settings.reinforce_batch // settings.reinforce_copies
-            samplers[False] = sampler(config.data, settings.seed, 1, instances, labelled=False)
+            samplers[False] = sampler(config.data, 1, instances, labelled=False, **place)
         coverage = ranges(fixed, config.data)
         last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
         generator = torch.Generator(where)
@@ -109,9 +111,8 @@ def train(
             data, rows = samplers[imitating].rows(step)
             rng = np.random.default_rng([settings.seed, run.step])
             copies = 1 if imitating else settings.reinforce_copies
-            symmetry = torch.from_numpy(_symmetries(rng, len(rows), copies))
-            rows = rows.repeat_interleave(copies)
-            batch = data.batch.take(rows).reflect(symmetry).to(where)
+            symmetry = torch.from_numpy(_symmetries(rng, len(rows), copies)).to(where)
+            batch = data.batch.take(rows.repeat_interleave(copies).to(where)).reflect(symmetry)
             with autocast(where, settings.precision):
                 if imitating:
                     solutions = data.choices(rows, settings.imitation_starts, rng)

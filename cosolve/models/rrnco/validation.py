@@ -14,7 +14,7 @@ from cosolve.models.rrnco.instances import facts, solution_of
 from cosolve.models.rrnco.network import Network
 
 #: Solutions times pairs of nodes that are decoded together.
-_PAIRS = 2_000_000
+_PAIRS = {"cpu": 2_000_000, "cuda": 200_000_000}
 
 
 def validate(network: Network, data: Dataset, precision: str = "float32") -> dict[str, float]:
@@ -28,7 +28,7 @@ def validate(network: Network, data: Dataset, precision: str = "float32") -> dic
     """
     where = next(network.parameters()).device
     n = data.batch.num_nodes
-    together = max(1, _PAIRS // (8 * n * n * n))
+    together = max(1, _PAIRS[where.type] // (8 * n * n * n))
     gaps, costs, refused = [], [], 0
     for rows in torch.arange(len(data.arrays)).split(together):
         batch = data.batch.take(rows).to(where)
