@@ -134,7 +134,9 @@ class Run:
             for key, tensor in found.items():
                 if tensor is None:
                     raise InvalidFileError(f"not the state of a run: lacks '{key}.{name}'.", path)
-                like = torch.ones(()) if key == "step" else parameter
+                like = parameter
+                if key == "step":  # beside the parameters only where one kernel updates them all
+                    like = torch.ones((), device=parameter.device if self.optimiser.defaults["fused"] else "cpu")
                 moments[key] = checkpoints.fit(tensor, like, f"{key}.{name}", path).to(like.device)
             if moments["step"] < 1 or bool((moments["exp_avg_sq"] < 0).any()):
                 raise InvalidFileError(f"not the state of a run: Adam can't have got to that of {name!r}.", path)

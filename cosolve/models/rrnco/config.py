@@ -145,7 +145,7 @@ class TrainingConfig:
     precision
         "float32" or "bfloat16".
     compile
-        Whether PyTorch compiles the network, which pays off on a GPU.
+        Whether PyTorch compiles the blocks of the encoder, which takes a minute or two and pays off on a GPU.
     """
 
     seed: int = 1234

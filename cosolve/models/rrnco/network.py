@@ -13,7 +13,7 @@ from cosolve.models.rrnco.baselines import MatNetEncoder, PomoEncoder
 from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.config import ModelConfig, RrncoConfig
 from cosolve.models.rrnco.decoder import Decoder, Embedding
-from cosolve.models.rrnco.encoder import Encoder
+from cosolve.models.rrnco.encoder import Block, Encoder
 from cosolve.models.rrnco.environment import State
 
 #: The published bound on scores.
@@ -71,8 +71,13 @@ class Network(nn.Module):
         bounded = SCORE * torch.tanh(self.score(batch, embedding, state, mask))
         return bounded.masked_fill(~mask, -torch.inf).log_softmax(dim=2)
 
+    def compile_encoder(self) -> None:
+        """Let PyTorch compile the blocks of the encoder, which share what is compiled, for any shape."""
+        self.is_compiled = True
+        for part in [part for part in self.encoder.modules() if isinstance(part, Block)] or [self.encoder]:
+            part.compile(dynamic=True)
+
     def compile_parts(self) -> None:
         """Let PyTorch compile encoder and decoder, for any shape."""
-        self.is_compiled = True
-        self.encode = torch.compile(self.encode, dynamic=True)  # type: ignore[method-assign]
-        self.score = torch.compile(self.score, dynamic=True)  # type: ignore[method-assign]
+        self.compile_encoder()
+        self.decoder.compile(dynamic=True)

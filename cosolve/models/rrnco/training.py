@@ -79,13 +79,15 @@ def train(
     with cpu_threads(threads), helpers(threads) as pool:
         torch.manual_seed(settings.seed)
         network = Network(config.model, config.data.problem).to(where)
-        optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
+        optimiser = torch.optim.Adam(
+            network.parameters(), lr=1e-4, weight_decay=settings.weight_decay, fused=where.type == "cuda"
+        )
         run = Run(
             out, config, network, optimiser, family="rrnco", problem=config.data.problem, score="gap_x8", card=card
         )
         run.restore() if resume else run.begin(settings.begin_from, network.load)
         if settings.compile:
-            network.compile_parts()
+            network.compile_encoder()
         fixed = validation(config.data, settings.validation_size, pool)
         place = {"seed": settings.seed, "device": where, "pool": pool}
         samplers = {}
@@ -99,7 +101,8 @@ def train(
         generator = torch.Generator(where)
 
         def measure(line: dict[str, Any]) -> None:
-            scores = validate(network, fixed, settings.precision)
+            with torch.compiler.set_stance("force_eager"):  # other shapes, which are not worth compiling for
+                scores = validate(network, fixed, settings.precision)
             run.save({"step": run.step, **line, **scores}, perf_counter() - begin, where, coverage)
             if on_metrics is not None:
                 on_metrics(run.lines[-1])
