@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -19,24 +19,46 @@ D = TypeVar("D")
 _BATCHES = ("imitation_batch", "reinforce_batch")
 
 
-@contextmanager
-def helpers(threads: int) -> Iterator[Executor | None]:
+class Helpers(ThreadPoolExecutor):
     """
-    Threads beside the one that trains, for making instances meanwhile; none if that is the only one.
+    Threads that make instances while another one trains: our search kernels run without the interpreter's lock.
 
-    Threads do: our search kernels run without the interpreter's lock.
+    Work in progress ends at the next item of :func:`wanted` once nobody waits for it any more.
     """
+
+    is_closing = False
+
+
+@contextmanager
+def helpers(threads: int) -> Iterator[Helpers | None]:
+    """So many threads less the one that trains; ``None`` if that is the only one."""
     if threads == 1:
         yield None
         return
-    pool = ThreadPoolExecutor(threads - 1)
+    pool = Helpers(threads - 1)
     try:
         yield pool
     finally:
+        pool.is_closing = True
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def later(pool: Executor | None, make: Callable[[], D]) -> Callable[[], D]:
+def wanted(pool: Helpers | None, items: Iterable[D]) -> Iterator[D]:
+    """
+    Items one by one, as long as what is made of them is still wanted.
+
+    Raises
+    ------
+    CancelledError
+        Once the pool is closing.
+    """
+    for item in items:
+        if pool is not None and pool.is_closing:
+            raise CancelledError
+        yield item
+
+
+def later(pool: Helpers | None, make: Callable[[], D]) -> Callable[[], D]:
     """What gives the result: made by a thread of the pool from now on, or without a pool once it is asked for."""
     return make if pool is None else pool.submit(make).result
 

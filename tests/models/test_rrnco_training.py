@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
 from dataclasses import replace
 
 import numpy as np
@@ -15,12 +16,14 @@ from cosolve.instances.generators.roads import road_tables
 from cosolve.models import checkpoints
 from cosolve.models.rrnco import labels, losses
 from cosolve.models.rrnco.config import DataConfig, ModelConfig, RrncoConfig, TrainingConfig
-from cosolve.models.rrnco.data import draw
+from cosolve.models.rrnco.data import draw, sampler
 from cosolve.models.rrnco.instances import solution_of
+from cosolve.models.rrnco.labels import solve
 from cosolve.models.rrnco.losses import reinforce_loss
 from cosolve.models.rrnco.network import Network
 from cosolve.models.rrnco.training import train
 from cosolve.models.rrnco.validation import validate
+from cosolve.models.sampler import helpers, wanted
 from cosolve.search.tours import shortest_tour
 
 CONFIG = RrncoConfig(
@@ -175,6 +178,36 @@ def test_labels_are_optimal_tours_and_begin_anywhere():
         assert lengths == pytest.approx([data.reference[k]] * 6)
 
 
+def test_helpers_make_the_same_instances_ahead_of_the_steps(monkeypatch):
+    """What is learned must not depend on the number of threads; the next chunk is begun before it is asked for."""
+    config = replace(CONFIG.data, problem="acvrptw", chunk=4)
+    begun = []
+    monkeypatch.setattr("cosolve.models.rrnco.data.labels.solve", lambda *given: begun.append(given) or solve(*given))
+    rest = {"labelled": True, "seed": 3, "device": torch.device("cpu")}
+    alone = sampler(config, 0, 4, **rest)
+    alone_chunks = [alone.rows(step)[0] for step in (0, 1)]
+    assert len(begun) == 8
+    with helpers(3) as pool:
+        helped = sampler(config, 0, 4, **rest, pool=pool)
+        chunks = [helped.rows(step)[0] for step in (0, 1)]
+        pool.submit(int).result()
+    assert len(begun) > 16
+    for one, other in zip(alone_chunks, chunks, strict=True):
+        assert torch.equal(one.batch.distance, other.batch.distance)
+        assert one.reference == other.reference
+    assert not torch.equal(chunks[0].batch.distance, chunks[1].batch.distance)
+
+
+def test_work_that_nobody_waits_for_any_more_ends_early():
+    """The end of a slice would wait for labels that take half a minute."""
+    with helpers(2) as pool:
+        items = wanted(pool, range(3))
+        assert next(items) == 0
+    with pytest.raises(CancelledError):
+        next(items)
+    assert list(wanted(None, range(3))) == [0, 1, 2]
+
+
 def test_cities_for_tests_are_none_for_training():
     """They had been left out without a word, while the card counted them."""
     with pytest.raises(ValueError, match="cities must be at most 80"):
@@ -213,3 +246,15 @@ def test_a_deeper_network_begins_where_the_shallow_one_ended(tmp_path):
     assert train(config, tmp_path / "deep")["step"] == 1
     with pytest.raises(InvalidFileError, match="has an unknown parameter 'encoder"):
         Network(CONFIG.model, "atsp").load(checkpoints.read(tmp_path / "deep"))
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_compiled_in_slices(tmp_path):
+    """Mixed precision, blocks that share compiled code, Adam in one kernel and its state on resume."""
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    config = replace(CONFIG, training=replace(CONFIG.training, precision="bfloat16", compile=True))
+    train(config, tmp_path, max_steps=2, device="cuda", threads=2)
+    last = train(config, tmp_path, resume=True, device="cuda", threads=2)
+    assert last["step"] == 5
+    assert last["infeasible"] == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from cosolve.instances.generators.orienteering import decost
 from cosolve.instances.orienteering import OPTWVPInstance
 from cosolve.models.decost.batch import Batch, arrays_of, coords_of
 from cosolve.models.decost.config import DataConfig
-from cosolve.models.sampler import Sampler, later
+from cosolve.models.sampler import Helpers, Sampler, later, wanted
 from cosolve.search import label_passes
 from cosolve.search.label_passes import Workspace
 from cosolve.search.orienteering import Arrays
@@ -43,7 +42,9 @@ class Dataset:
     optimum: Tensor | None = None
 
 
-def draw(config: DataConfig, seed: int, count: int, *, labelled: bool, stream: int = 0) -> Dataset:
+def draw(
+    config: DataConfig, seed: int, count: int, *, labelled: bool, stream: int = 0, pool: Helpers | None = None
+) -> Dataset:
     """
     The first ``count`` instances of one stream of the generator.
 
@@ -53,6 +54,8 @@ def draw(config: DataConfig, seed: int, count: int, *, labelled: bool, stream: i
         Instances drawn together, which changes all of them: 10,000 in the published sets; 0 for ``count``.
     labelled
         Whether exact routes are wanted.
+    pool
+        Whose thread this may run in.
     """
     instances = [
         decost(
@@ -64,14 +67,14 @@ def draw(config: DataConfig, seed: int, count: int, *, labelled: bool, stream: i
             index=index,
             batch=stream or count,
         )
-        for index in range(count)
+        for index in wanted(pool, range(count))
     ]
     arrays = [arrays_of(instance) for instance in instances]
     batch = Batch.of(arrays, [coords_of(i, a) for i, a in zip(instances, arrays, strict=True)])
     if not labelled:
         return Dataset(instances, arrays, batch)
     workspace = Workspace()
-    found = [exact_route(a, workspace) for a in arrays]
+    found = [exact_route(a, workspace) for a in wanted(pool, arrays)]
     routes = np.zeros((count, 1 + max(len(route) for route, _ in found)), np.int64)
     for row, (route, _) in zip(routes, found, strict=True):
         row[: len(route)] = route
@@ -107,11 +110,11 @@ def exact_route(arrays: Arrays, workspace: Workspace | None = None) -> tuple[np.
 
 
 def sampler(
-    config: DataConfig, seed: int, phase: int, batch_size: int, *, labelled: bool, pool: Executor | None = None
+    config: DataConfig, seed: int, phase: int, batch_size: int, *, labelled: bool, pool: Helpers | None = None
 ) -> Sampler[Dataset]:
     """Batches of training instances by number, made in the pool; see :class:`Sampler`."""
     return Sampler(
-        lambda chunk_seed: later(pool, lambda: draw(config, chunk_seed, config.chunk, labelled=labelled)),
+        lambda chunk_seed: later(pool, lambda: draw(config, chunk_seed, config.chunk, labelled=labelled, pool=pool)),
         chunk=config.chunk,
         passes=config.passes,
         seed=seed,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, pairwise
@@ -23,7 +22,7 @@ from cosolve.models.rrnco import labels
 from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.config import DataConfig
 from cosolve.models.rrnco.instances import arrays_of, solution_of
-from cosolve.models.sampler import Sampler, later
+from cosolve.models.sampler import Helpers, Sampler, later, wanted
 from cosolve.models.schedule import derived_seed
 
 #: Seed of the validation set, whose instances are of the training cities, as in the paper.
@@ -103,7 +102,7 @@ class Dataset:
 
 
 def draw(
-    config: DataConfig, seed: int, count: int, *, effort: int = 0, size: int = 0, pool: Executor | None = None
+    config: DataConfig, seed: int, count: int, *, effort: int = 0, size: int = 0, pool: Helpers | None = None
 ) -> Dataset:
     """
     Instances of one size from cities that the seed chooses, the same with and without a pool.
@@ -119,7 +118,7 @@ def draw(
 
 
 def _begin_draw(
-    config: DataConfig, seed: int, count: int, effort: int, size: int, pool: Executor | None
+    config: DataConfig, seed: int, count: int, effort: int, size: int, pool: Helpers | None
 ) -> Callable[[], Dataset]:
     rng = np.random.default_rng(seed)
     size = size or int(rng.integers(config.least_size or config.size, config.size + 1))
@@ -127,7 +126,7 @@ def _begin_draw(
     cities = rng.choice(known, min(_CITIES, len(known), count), replace=False).tolist()
     ends = [count * k // len(cities) for k in range(len(cities) + 1)]
     parts = [
-        later(pool, partial(_in_city, config, city, size, after - before, effort, derived_seed(seed, k)))
+        later(pool, partial(_in_city, config, city, size, after - before, effort, derived_seed(seed, k), pool))
         for k, (city, (before, after)) in enumerate(zip(cities, pairwise(ends), strict=True))
     ]
 
@@ -139,19 +138,23 @@ def _begin_draw(
 
 
 def _in_city(
-    config: DataConfig, city: int, size: int, count: int, effort: int, seed: int
+    config: DataConfig, city: int, size: int, count: int, effort: int, seed: int, pool: Helpers | None
 ) -> tuple[list[Instance], list[RoutingArrays], list[list[np.ndarray]]]:
     """Some instances in a city, also as arrays, and their solutions."""
     rng = np.random.default_rng(seed)
     coords, distance, duration = road_tables(city, np.arange(config.points), config.points)
     is_tour = config.problem == "atsp"
     instances: list[Instance] = []
-    for _ in range(count):
+    for _ in wanted(pool, range(count)):
         nodes = draw_places(rng, coords, size + (not is_tour))
         pairs = np.ix_(nodes, nodes)
         instances.append(_MAKE[config.problem](rng, coords[nodes], distance[pairs], duration[pairs]))
     arrays = [arrays_of(one) for one in instances]
-    return instances, arrays, [labels.solve(one, is_tour, effort, rng) for one in arrays] if effort else []
+    return (
+        instances,
+        arrays,
+        [labels.solve(one, is_tour, effort, rng) for one in wanted(pool, arrays)] if effort else [],
+    )
 
 
 def _tour_at(rng: np.random.Generator, coords: np.ndarray, distance: np.ndarray, duration: np.ndarray) -> ATSPInstance:
@@ -161,7 +164,7 @@ def _tour_at(rng: np.random.Generator, coords: np.ndarray, distance: np.ndarray,
 _MAKE: dict[str, Callable[..., Instance]] = {"atsp": _tour_at, "acvrp": acvrp_at, "acvrptw": acvrptw_at}
 
 
-def validation(config: DataConfig, count: int, pool: Executor | None = None) -> Dataset:
+def validation(config: DataConfig, count: int, pool: Helpers | None = None) -> Dataset:
     """The fixed set of a config: instances of its largest size, with solutions of a long search."""
     return draw(config, VALIDATION_SEED, count, effort=_VALIDATION_EFFORT, size=config.size, pool=pool)
 
@@ -174,7 +177,7 @@ def sampler(
     labelled: bool,
     seed: int,
     device: torch.device,
-    pool: Executor | None = None,
+    pool: Helpers | None = None,
 ) -> Sampler[Dataset]:
     """Batches of training instances by number, made in the pool and kept on the device; see :class:`Sampler`."""
     effort = config.label_effort if labelled else 0
