@@ -87,7 +87,7 @@ def train(
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
         run = Run(out, config, network, optimiser, family="decost", problem="optwvp", score="gap_x8", card=card)
         run.restore() if resume else run.begin(settings.begin_from)
-        if settings.compile:
+        if settings.compile and where.type == "cuda":
             network.compile_parts()
         validation = draw(config.data, VALIDATION_SEED, settings.validation_size, labelled=True)
         samplers = {}

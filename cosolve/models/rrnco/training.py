@@ -86,7 +86,7 @@ def train(
             out, config, network, optimiser, family="rrnco", problem=config.data.problem, score="gap_x8", card=card
         )
         run.restore() if resume else run.begin(settings.begin_from, network.load)
-        if settings.compile:
+        if settings.compile and where.type == "cuda":
             network.compile_encoder()
         fixed = validation(config.data, settings.validation_size, pool)
         place = {"seed": settings.seed, "device": where, "pool": pool}
