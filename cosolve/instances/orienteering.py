@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from cosolve.core.instance import Instance, Sense, Solution, frozen_array, largest, plain_zeros
+from cosolve.core.metric import Metric
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 from cosolve.instances.distances import Distances
@@ -181,6 +182,16 @@ class OPTWVPInstance(Instance):
             self.segment_length,
             self.segment_rate,
         )
+
+    @property
+    def kernel_facts(self) -> dict[str, Any]:
+        """What searches take beside :attr:`kernel_args`: prizes, whether profits are integers, times a metric."""
+        return {
+            "prize": self.prize,
+            "is_integral": self.is_integral,
+            "is_metric": self.distances.metric is Metric.EXACT_2D,
+            "margin": self.time_margin,
+        }
 
     @cached_property
     def caps(self) -> np.ndarray:

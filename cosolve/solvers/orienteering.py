@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from cosolve.core.metric import Metric
 from cosolve.core.monitor import Monitor, ScaledMonitor, unit_factor
 from cosolve.instances.orienteering import OPTWInstance, OPTWRoute, OPTWVPInstance, TimedRoute
 from cosolve.search import orienteering
@@ -15,13 +14,7 @@ from cosolve.search.service_times import best_service_times
 
 def arrays_of(instance: OPTWVPInstance) -> orienteering.Arrays:
     """The instance as the kernels see it."""
-    return orienteering.prepare(
-        *instance.kernel_args,
-        prize=instance.prize,
-        is_integral=instance.is_integral,
-        is_metric=instance.distances.metric is Metric.EXACT_2D,
-        margin=instance.time_margin,
-    )
+    return orienteering.prepare(*instance.kernel_args, **instance.kernel_facts)
 
 
 def in_own_units(instance: OPTWVPInstance, monitor: Monitor) -> tuple[OPTWVPInstance, Monitor]:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosolve.core.metric import Metric
 from cosolve.instances.orienteering import OPTWVPInstance
 from cosolve.search.orienteering import Arrays, prepare
 
@@ -19,13 +18,7 @@ SYMMETRIES = [(swap, x, y) for swap in (False, True) for x in (1.0, -1.0) for y 
 
 def arrays_of(instance: OPTWVPInstance) -> Arrays:
     """The instance with times from its start on, without customers that nobody can visit or that earn nothing."""
-    return prepare(
-        *instance.kernel_args,
-        prize=instance.prize,
-        is_integral=instance.is_integral,
-        is_metric=instance.distances.metric is Metric.EXACT_2D,
-        margin=instance.time_margin,
-    )
+    return prepare(*instance.kernel_args, **instance.kernel_facts)
 
 
 def coords_of(instance: OPTWVPInstance, arrays: Arrays) -> np.ndarray:
