@@ -150,11 +150,8 @@ def _in_city(
         pairs = np.ix_(nodes, nodes)
         instances.append(_MAKE[config.problem](rng, coords[nodes], distance[pairs], duration[pairs]))
     arrays = [arrays_of(one) for one in instances]
-    return (
-        instances,
-        arrays,
-        [labels.solve(one, is_tour, effort, rng) for one in wanted(pool, arrays)] if effort else [],
-    )
+    solutions = [labels.solve(one, is_tour, effort, rng) for one in wanted(pool, arrays)] if effort else []
+    return instances, arrays, solutions
 
 
 def _tour_at(rng: np.random.Generator, coords: np.ndarray, distance: np.ndarray, duration: np.ndarray) -> ATSPInstance:
