@@ -124,12 +124,15 @@ class VRPTWInstance(VehicleRoutingInstance):
         """
         What sums of fractional times may be late by at each node, (n,) float64; 0 if all times are whole numbers.
 
-        A share of the node's own closing time: another may close at a number that stands for "never".
+        A share of the time from the depot's opening to the node's own closing, for another may close at a number that
+        stands for "never"; and what the numbers themselves leave open, as of seconds since 1970.
         """
         times = (self.opens, self.closes, self.service)
         if self.durations.is_integral and all((t == np.rint(t)).all() for t in times):
             return frozen_array(np.zeros(len(self.closes)))
-        return frozen_array(TOLERANCE * np.maximum(1.0, np.abs(self.closes)))
+        start = self.opens[self.depot]
+        digits = np.spacing(np.maximum(np.abs(self.closes), abs(start)))
+        return frozen_array(TOLERANCE * np.maximum(1.0, np.abs(self.closes - start)) + 4.0 * digits)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

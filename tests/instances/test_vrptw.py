@@ -88,6 +88,24 @@ def test_a_window_that_never_closes_excuses_nobody_else():
         replace(instance, closes=[1e9, 1, 2.5])
 
 
+@pytest.mark.parametrize("origin", [0.0, 1.7e9, -1.7e9])
+def test_the_origin_of_times_changes_nothing(origin):
+    """In seconds since 1970 every customer could be 1.7 s late, and the optimum was one that keeps the windows."""
+    matrix = np.array([[0.0, 10, 10], [10, 0, 3], [10, 3, 0]])
+    instance = VRPTWInstance(
+        distances=Distances.from_matrix(matrix), demand=[0, 1, 1], capacity=2,
+        opens=[origin] * 3, closes=origin + np.array([1000, 10, 14.0]), service=[0, 2.5, 2.5],
+    )  # fmt: skip
+    late = Routes(routes=([1, 2],))
+    (violation,) = judge(instance, late).violations
+    assert violation.amount == pytest.approx(1.5, abs=1e-5)
+    assert routing_arrays(instance).closes[2] < origin + 14.001
+    just = replace(instance, closes=origin + np.array([1000, 10, 15.5]))
+    assert judge(just, late).feasible
+    result = cosolve.solve(instance, "cpsat", time_limit=20)
+    assert (result.status, result.objective) == ("optimal", 40)
+
+
 @pytest.mark.parametrize(
     ("routes", "what"),
     [
