@@ -70,7 +70,7 @@ def test_the_latest_of_two_settings_in_one_file_stands_and_a_note_says_so():
     assert "1 runs are left out" in collection.notes[0]
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_runs_under_the_settings_that_stand_are_not_left_out_for_other_settings(order):
     """Settings that were changed and changed back: the first run was said to be under other settings."""
     starts = [("k1", "1"), ("k2", "2"), ("k2", "3"), ("k1", "4")]
