@@ -41,17 +41,16 @@ def latest_runs(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
     list of Record
         Those that stand.
     list of Record
-        Those left out that were run under other settings; a run that was repeated replaces itself.
+        Of those left out the latest under each of the other settings; a run that was repeated replaces itself.
     """
     latest: dict[tuple, Record] = {}
-    replaced: list[Record] = []
+    of_settings: dict[tuple, Record] = {}
     for record in records:
-        known = latest.get(run_key(record))
-        is_later = known is None or record.started >= known.started
-        if is_later:
-            latest[run_key(record)] = record
-        if known is not None and known.key != record.key:
-            replaced.append(known if is_later else record)
+        run = run_key(record)
+        for known, key in ((latest, run), (of_settings, (run, record.key))):
+            if key not in known or record.started >= known[key].started:
+                known[key] = record
+    replaced = [record for (run, key), record in of_settings.items() if key != latest[run].key]
     return list(latest.values()), replaced
 
 

@@ -63,8 +63,12 @@ _LIMIT = {
 #: Options of HiGHS with which its answers are not about the model.
 _OTHER_MODEL = ("solve_relaxation", "user_objective_scale", "user_bound_scale")
 
-#: Largest coefficient that HiGHS may be told to drop.
-_SMALL = 1e-9
+#: Options of HiGHS whose defaults are the largest values with which its claims hold, and what larger ones do.
+_LARGEST = {
+    "small_matrix_value": (1e-9, "HiGHS would drop coefficients"),
+    "dual_feasibility_tolerance": (1e-7, "HiGHS would call worse solutions optimal"),
+    "kkt_tolerance": (1e-7, "HiGHS would call worse solutions optimal"),
+}
 
 #: Integrality and rows: below the judge's 1e-6, so that rounded values still pass.
 _FEASIBILITY = 1e-7
@@ -86,7 +90,7 @@ class HighsOptions:
         default of HiGHS (0.05).
     native
         Further options of HiGHS by their own names; they win over everything set here. With ``objective_bound``
-        nothing counts as proven.
+        nothing counts as proven; tolerances that its proofs rest on are not taken above their defaults.
     """
 
     presolve: bool = True
@@ -173,10 +177,12 @@ def _set_options(highs: Any, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if name in _OTHER_MODEL:
             raise ValueError(f"option {name!r} makes HiGHS solve another model, or in other units.")
-        if name == "small_matrix_value" and isinstance(value, float) and value > _SMALL:
-            raise ValueError(f"small_matrix_value must be <= {_SMALL:g}, got {value}: HiGHS would drop coefficients.")
         if highs.setOptionValue(name, value) == HighsStatus.kError:
             raise ValueError(f"HiGHS has no option {name!r} or refuses {value!r} for it.")
+        if name in _LARGEST:
+            largest, reason = _LARGEST[name]
+            if not highs.getOptionValue(name)[1] <= largest:  # as HiGHS took it: text and NaN too
+                raise ValueError(f"{name} must be <= {largest:g}, got {value!r}: {reason}.")
 
 
 class _Engine:

@@ -277,7 +277,7 @@ def _set_all(scip: Any, settings: Mapping[str, Any]) -> None:
             if is_whole and value != int(value):
                 raise ValueError("not an integer")
             scip.setParam(name, value)
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
             raise ValueError(f"SCIP has no parameter {name!r} or refuses {value!r} for it.") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from synthetic import synthetic_records
 
 from cosolve.core.result import Status
-from cosolve.evaluation.derived import with_one_reference
+from cosolve.evaluation.derived import latest_runs, with_one_reference
 from cosolve.evaluation.records import Failure, Record, Times
 from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.report import words
@@ -67,6 +68,15 @@ def test_the_latest_of_two_settings_in_one_file_stands_and_a_note_says_so():
     collection = collect({Path("a.jsonl"): [new, old]})
     assert [r.objective for r in collection.records] == [101.0]
     assert "1 runs are left out" in collection.notes[0]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_runs_under_the_settings_that_stand_are_not_left_out_for_other_settings(order):
+    """Settings that were changed and changed back: the first run was said to be under other settings."""
+    starts = [("k1", "1"), ("k2", "2"), ("k2", "3"), ("k1", "4")]
+    runs = [replace(BASE, key=key, started=started) for key, started in starts]
+    latest, replaced = latest_runs([runs[k] for k in order])
+    assert (latest, replaced) == ([runs[3]], [runs[2]])
 
 
 def test_instances_without_a_reference_are_compared_with_the_best_run():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
 import weakref
 from dataclasses import replace
@@ -278,16 +279,33 @@ def test_failing_decoder_is_an_error_not_a_crash(solver, monkeypatch):
         ("scip", {"native": {"no_such_option": 1}}, "no_such_option"),
         ("scip", {"native": {"limits/gap": "none"}}, "limits/gap"),
         ("scip", {"native": {"limits/nodes": 1.9}}, "limits/nodes"),
+        ("scip", {"native": {"limits/nodes": math.inf}}, "limits/nodes"),
+        ("scip", {"native": {"limits/nodes": 2**70}}, "limits/nodes"),
+        ("scip", {"native": {"limits/time": 10**400}}, "limits/time"),
         ("scip", {"native": {"constraints/countsols/active": True}}, "another question"),
         ("highs", {"native": {"solve_relaxation": True}}, "another model"),
         ("highs", {"native": {"user_objective_scale": -3}}, "another model"),
         ("highs", {"native": {"small_matrix_value": 1.5}}, "drop coefficients"),
+        ("highs", {"native": {"small_matrix_value": 1}}, "drop coefficients"),
+        ("highs", {"native": {"small_matrix_value": "0.5"}}, "drop coefficients"),
+        ("highs", {"native": {"dual_feasibility_tolerance": 10.0}}, "must be <= 1e-07"),
+        ("highs", {"native": {"dual_feasibility_tolerance": 1}}, "must be <= 1e-07"),
+        ("highs", {"native": {"dual_feasibility_tolerance": "1e-3"}}, "must be <= 1e-07"),
+        ("highs", {"native": {"dual_feasibility_tolerance": math.nan}}, "dual_feasibility_tolerance"),
+        ("highs", {"native": {"kkt_tolerance": 10.0}}, "must be <= 1e-07"),
         ("pulp", {"arguments": {"no_such_option": 1}}, "no_such_option"),
     ],
 )
 def test_options_that_a_backend_does_not_take_are_named_before_it_begins(solver, options, message):
     with pytest.raises(ValueError, match=message):
         cosolve.solve(hard_cover(), solver, options=options, time_limit=5)
+
+
+def test_tolerances_of_highs_may_be_tightened():
+    native = {"small_matrix_value": 1e-9, "dual_feasibility_tolerance": 1e-9, "kkt_tolerance": 1e-7}
+    instance = MILPInstance.from_scipy([[1, 1], [1, 3]], cost=[-1.05, -1.0], row_upper=[4.0, 6.0])
+    result = cosolve.solve(instance, "highs", options={"native": native}, time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, pytest.approx(-4.2))
 
 
 def test_highs_runs_with_other_threads_in_the_same_thread():

@@ -12,7 +12,7 @@ from cosolve.instances.formats.base import SolutionFormat
 from cosolve.instances.formats.source import Source, is_number
 from cosolve.instances.milp import MILPInstance, Values
 
-#: How lines begin that are about the run, in lower case; the first two only where no column is called so.
+#: How lines begin that are about the run, in lower case, unless a column is called so.
 _REMARKS = ("#", "=obj=")
 _SENTENCES = ("solution status:", "objective value:", "no solution available")
 
@@ -41,11 +41,14 @@ def read(source: Source, instance: MILPInstance) -> Values:
     seen = np.zeros(instance.size, dtype=np.bool_)
     for number, line in lines:
         words = line.split()
-        if not words or line.lower().startswith(_SENTENCES):
+        if not words:
             continue
         name, value = _split(line.strip(" \t\r"), columns, num_blanks) if num_blanks else (words[0], words[1:2])
         column = columns.get(name)
         if column is None and line.lower().startswith(_REMARKS):
+            continue
+        # A column "solution" is no value in "solution status: optimal".
+        if line.lower().startswith(_SENTENCES) and not name.lower().startswith(_SENTENCES):
             continue
         if column is None:
             source.fail(f"the instance has no column {name[:80]!r}.", line=number)
@@ -72,8 +75,12 @@ def _split(line: str, columns: dict[str, int], num_blanks: int) -> tuple[str, li
 
 def write(instance: MILPInstance, solution: Values, objective: float | None, path: Path) -> None:
     """Write the form of MIPLIB, which SCIP reads too, with every column."""
+    names = _names(instance)
+    refused = next((name for name in names if name.splitlines() != [name] or name[0] in " \t"), None)
+    if refused is not None:  # blanks before a name are none of its own
+        raise ValueError(f"the name {refused[:80]!r} of a column can't stand in this format; try another one.")
     lines = ["# values of columns"] if objective is None else [f"=obj= {objective!r}"]  # a file is never empty
-    lines += [f"{name} {value!r}" for name, value in zip(_names(instance), solution.values.tolist(), strict=True)]
+    lines += [f"{name} {value!r}" for name, value in zip(names, solution.values.tolist(), strict=True)]
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 

@@ -653,6 +653,28 @@ def test_columns_may_be_called_as_remarks_begin(tmp_path, named):
     assert cosolve.read_solution(path, instance) == solution
 
 
+def test_columns_may_be_called_as_sentences_begin(tmp_path, named):
+    """Names with blanks, as fixed MPS has them: their values were taken for sentences, and became 0."""
+    solution = Values(values=np.array([3.0, 1.0, 2.5]))
+    path = tmp_path / "x.sol"
+    for name in ("Objective value: a", "solution status:", "no solution available"):
+        instance = replace(named, col_names=("objective", name, "solution"))
+        cosolve.write_solution(instance, solution, path, objective=3.5)
+        path.write_text("solution status: optimal\nobjective value:   3.5\nno solution available\n" + path.read_text())
+        assert cosolve.read_solution(path, instance) == solution
+
+
+@pytest.mark.parametrize("name", [" a", "\ta", " ", "\t ", "a\u2028b", "a\x85"])
+def test_solutions_of_columns_that_would_not_be_read_back_are_refused(tmp_path, named, name):
+    """Blanks before a name are stripped, and some characters end a line to Python alone."""
+    solution = Values(values=np.array([3.0, 1.0, 2.5]))
+    instance = replace(named, col_names=("x", name, "total"))
+    with pytest.raises(ValueError, match="of a column can't stand in this format"):
+        cosolve.write_solution(instance, solution, tmp_path / "x.sol", objective=None)
+    cosolve.write_solution(instance, solution, tmp_path / "x.json", objective=None)
+    assert cosolve.read_solution(tmp_path / "x.json", instance) == solution
+
+
 def test_solutions_survive_to_the_last_bit(tmp_path, named):
     for instance in (named, replace(named, col_names=())):
         solution = Values(values=np.array([0.1 + 0.2, -1e-300, 5.0]))
@@ -678,7 +700,7 @@ def test_names_with_blanks_are_read_back(tmp_path, named):
     """Fixed MPS has them: what solve wrote could not be validated."""
     path = tmp_path / "x.sol"
     solution = Values(values=np.array([3.0, 1.0, 2.5]))
-    for name in ("a\u3000", "\u3000a", "a\u3000b"):  # blanks to str.split alone
+    for name in ("a\u3000", "\u3000a", "a\u3000b", "\u3000", "a "):  # blanks to str.split alone
         instance = replace(named, col_names=("X", "a", name))
         cosolve.write_solution(instance, solution, path, objective=None)
         assert cosolve.read_solution(path, instance) == solution
