@@ -36,6 +36,10 @@ def proves(instance: Instance, bound: float, objective: float) -> bool:
     return abs(bound - objective) < 0.5 if instance.is_integral else is_close(instance, bound, objective)
 
 
+class OutOfTime(Exception):
+    """A model was not built to its end."""
+
+
 class Monitor:
     """
     One run's view of time, incumbents and bounds; safe to call from any thread.

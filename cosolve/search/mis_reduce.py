@@ -2,52 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cosolve.core.jit import jit
+from cosolve.core.monitor import OutOfTime
 
 #: Neighbour visits that one domination test may take; dense graphs have nothing to find and would pay n^3.
 _MAX_WORK = 20_000
 
+#: Neighbour visits between two looks at the clock: some hundredths of a second.
+_AT_ONCE = 2_000_000
+
 
 @jit
-def reduce(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _work_off(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    alive: np.ndarray,
+    degree: np.ndarray,
+    queue: np.ndarray,
+    queued: np.ndarray,
+    common: np.ndarray,
+    taken: np.ndarray,
+    counts: np.ndarray,
+    visits: int,
+) -> None:
     """
-    Exhaustive domination and isolated-vertex rules: some maximum independent set contains all that is taken.
+    Work off the queue until so many neighbour visits are spent.
 
-    If N[v] is within N[u] for adjacent u and v, u can go: any set with u may take v instead. A node without
-    neighbours is taken. Together they cover nodes of degree 1 and every node whose neighbourhood is a clique
-    ([1]_, section 3). A node is looked at again only when its neighbourhood has shrunk.
-
-    Returns
-    -------
-    kept
-        Nodes of the kernel, ascending.
-    taken
-        Nodes to add to any maximum independent set of the kernel.
-
-    References
-    ----------
-    .. [1] Akiba, T., Iwata, Y. (2016). Branch-and-reduce exponential/FPT algorithms in practice: a case study of
-           vertex cover. *Theoretical Computer Science* 609: 211-225.
+    ``counts`` hold where it begins, its length, and how many are taken; ``common`` is 0 between two nodes.
     """
     n = len(indptr) - 1
-    alive = np.ones(n, np.bool_)
-    degree = np.empty(n, np.int64)
-    for v in range(n):
-        degree[v] = indptr[v + 1] - indptr[v]
-    queue = np.argsort(degree, kind="mergesort").astype(np.int32)
-    queued = np.ones(n, np.bool_)
-    head = 0
-    waiting = n
-    common = np.zeros(n, np.int32)
-    taken = np.empty(n, np.int32)
-    num_taken = 0
     gone = np.empty(n, np.int32)
-    while waiting > 0:
+    head, waiting, num_taken = counts[0], counts[1], counts[2]
+    while waiting > 0 and visits > 0:
         v = queue[head]
         head = head + 1 if head + 1 < n else 0
         waiting -= 1
+        visits -= indptr[v + 1] - indptr[v] + 1
         queued[v] = False
         if not alive[v]:
             continue
@@ -70,6 +64,7 @@ def reduce(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndar
                     work += indptr[w + 1] - indptr[w]
             if work > _MAX_WORK:
                 continue
+            visits -= work
             # common[u]: how many of N(v) are neighbours of u.
             for k in range(indptr[v], indptr[v + 1]):
                 w = indices[k]
@@ -90,6 +85,7 @@ def reduce(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndar
         for i in range(num_gone):
             u = gone[i]
             alive[u] = False
+            visits -= indptr[u + 1] - indptr[u]
             for k in range(indptr[u], indptr[u + 1]):
                 w = indices[k]
                 if alive[w]:
@@ -99,8 +95,42 @@ def reduce(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndar
                         tail = head + waiting
                         queue[tail if tail < n else tail - n] = w
                         waiting += 1
-    kept = np.flatnonzero(alive)
-    return kept, taken[:num_taken].copy()
+    counts[0], counts[1], counts[2] = head, waiting, num_taken
+
+
+def reduce(
+    indptr: np.ndarray, indices: np.ndarray, should_stop: Callable[[], bool] = lambda: False
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Domination and isolated-vertex rules until neither has more to do, or until it is told to stop.
+
+    Some maximum independent set contains all that is taken, whenever that is. If N[v] is within N[u] for adjacent u
+    and v, u can go: any set with u may take v instead. A node without neighbours is taken. Together they cover nodes
+    of degree 1 and every node whose neighbourhood is a clique ([1]_, section 3). A node is looked at again only when
+    its neighbourhood has shrunk.
+
+    Returns
+    -------
+    kept
+        Nodes of the kernel, ascending.
+    taken
+        Nodes to add to any maximum independent set of the kernel.
+
+    References
+    ----------
+    .. [1] Akiba, T., Iwata, Y. (2016). Branch-and-reduce exponential/FPT algorithms in practice: a case study of
+           vertex cover. *Theoretical Computer Science* 609: 211-225.
+    """
+    n = len(indptr) - 1
+    degree = np.diff(indptr).astype(np.int64)
+    queue = np.argsort(degree, kind="stable").astype(np.int32)
+    alive, queued = np.ones(n, np.bool_), np.ones(n, np.bool_)
+    common, taken = np.zeros(n, np.int32), np.empty(n, np.int32)
+    counts = np.array([0, n, 0])
+    state = (alive, degree, queue, queued, common, taken, counts)
+    while counts[1] > 0 and not should_stop():
+        _work_off(indptr, indices, *state, _AT_ONCE)
+    return np.flatnonzero(alive), taken[: counts[2]].copy()
 
 
 @jit
@@ -268,64 +298,99 @@ def regroup(clique: np.ndarray, count: int, keys: np.ndarray) -> np.ndarray:
 
 
 @jit
-def edge_clique_cover(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _grow_cliques(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    covered: np.ndarray,
+    common: np.ndarray,
+    place: np.ndarray,
+    clique_ptr: np.ndarray,
+    members: np.ndarray,
+    counts: np.ndarray,
+    visits: int,
+) -> np.ndarray:
+    """
+    Grow cliques until so many neighbour visits are spent; gives back ``members``, a larger array where it had to be.
+
+    ``counts`` hold the entry of ``indices`` to go on from, its node, and the numbers of cliques and of members.
+    """
+    n = len(indptr) - 1
+    start, u, count, filled = counts[0], counts[1], counts[2], counts[3]
+    while start < len(indices) and visits > 0:
+        while start == indptr[u + 1]:
+            u += 1
+        if covered[start] or indices[start] < u:
+            start += 1
+            visits -= 1
+            continue
+        if filled + n + 1 > len(members):
+            larger = np.empty(2 * len(members) + n + 1, np.int32)
+            larger[:filled] = members[:filled]
+            members = larger
+        first = filled
+        members[filled] = u
+        filled += 1
+        size = 1
+        added = indices[start]
+        # common[w]: how many members w is adjacent to; candidates are neighbours of u.
+        while added >= 0:
+            members[filled] = added
+            filled += 1
+            size += 1
+            visits -= indptr[u + 1] - indptr[u] + indptr[added + 1] - indptr[added]
+            for k in range(indptr[added], indptr[added + 1]):
+                common[indices[k]] += 1
+            added = -1
+            spare = -1
+            for k in range(indptr[u], indptr[u + 1]):
+                w = indices[k]
+                if common[w] == size - 1:
+                    if not covered[k]:
+                        added = w
+                        break
+                    if spare < 0:
+                        spare = w
+            if added < 0:
+                added = spare
+        for i in range(first + 1, filled):
+            v = members[i]
+            for k in range(indptr[v], indptr[v + 1]):
+                common[indices[k]] = 0
+        for i in range(first, filled):
+            place[members[i]] = i
+        for i in range(first, filled):
+            v = members[i]
+            for k in range(indptr[v], indptr[v + 1]):
+                if place[indices[k]] >= first:
+                    covered[k] = True
+        count += 1
+        clique_ptr[count] = filled
+    counts[0], counts[1], counts[2], counts[3] = start, u, count, filled
+    return members
+
+
+def edge_clique_cover(
+    indptr: np.ndarray, indices: np.ndarray, should_stop: Callable[[], bool] = lambda: False
+) -> tuple[np.ndarray, np.ndarray]:
     """
     Cliques that together hold every edge, as CSR over nodes: greedily grown from each edge not yet covered.
 
     From an uncovered edge (u, v) the clique takes every common neighbour that fits, those first whose edge to u
     is uncovered. Cost is O(degree of u) for each member.
+
+    Raises
+    ------
+    OutOfTime
+        Once ``should_stop`` says so: cliques that miss edges are no model.
     """
     n = len(indptr) - 1
     covered = np.zeros(len(indices), np.bool_)
-    common = np.zeros(n, np.int32)
+    common, place = np.zeros(n, np.int32), np.full(n, -1, np.int64)
     clique_ptr = np.zeros(len(indices) // 2 + 1, np.int64)
     members = np.empty(max(16, len(indices)), np.int32)
-    count = 0
-    filled = 0
-    place = np.full(n, -1, np.int64)
-    for u in range(n):
-        for start in range(indptr[u], indptr[u + 1]):
-            if covered[start] or indices[start] < u:
-                continue
-            if filled + n + 1 > len(members):
-                larger = np.empty(2 * len(members) + n + 1, np.int32)
-                larger[:filled] = members[:filled]
-                members = larger
-            first = filled
-            members[filled] = u
-            filled += 1
-            size = 1
-            added = indices[start]
-            # common[w]: how many members w is adjacent to; candidates are neighbours of u.
-            while added >= 0:
-                members[filled] = added
-                filled += 1
-                size += 1
-                for k in range(indptr[added], indptr[added + 1]):
-                    common[indices[k]] += 1
-                added = -1
-                spare = -1
-                for k in range(indptr[u], indptr[u + 1]):
-                    w = indices[k]
-                    if common[w] == size - 1:
-                        if not covered[k]:
-                            added = w
-                            break
-                        if spare < 0:
-                            spare = w
-                if added < 0:
-                    added = spare
-            for i in range(first + 1, filled):
-                v = members[i]
-                for k in range(indptr[v], indptr[v + 1]):
-                    common[indices[k]] = 0
-            for i in range(first, filled):
-                place[members[i]] = i
-            for i in range(first, filled):
-                v = members[i]
-                for k in range(indptr[v], indptr[v + 1]):
-                    if place[indices[k]] >= first:
-                        covered[k] = True
-            count += 1
-            clique_ptr[count] = filled
-    return clique_ptr[: count + 1].copy(), members[:filled].copy()
+    counts = np.zeros(4, np.int64)
+    while counts[0] < len(indices):
+        if should_stop():
+            raise OutOfTime
+        members = _grow_cliques(indptr, indices, covered, common, place, clique_ptr, members, counts, _AT_ONCE)
+    return clique_ptr[: counts[2] + 1].copy(), members[: counts[3]].copy()

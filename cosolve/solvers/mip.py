@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor, ScaledMonitor, unit_factor
+from cosolve.core.monitor import Monitor, OutOfTime, ScaledMonitor, unit_factor
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome, Solver
@@ -54,7 +54,10 @@ class FormulationSolver(Solver):
         if monitor.should_stop():
             return Outcome()
         started = perf_counter()
-        formulation = formulate(instance, monitor)
+        try:
+            formulation = formulate(instance, monitor)
+        except OutOfTime:
+            return Outcome(build_time=perf_counter() - started)
         formulated = perf_counter() - started
         trivial = solve_trivial(formulation, monitor)
         if trivial is not None:

@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 
 import cosolve
-from cosolve.core.monitor import Monitor
+from cosolve.core.monitor import Monitor, OutOfTime
 from cosolve.instances.milp import MILPInstance, Values
 from cosolve.solvers.cpsat import CpSat, CpSatOptions, Model, run
 from cosolve.solvers.cpsat.milp import build as milp_model
-from cosolve.solvers.cpsat.until import OutOfTime
 from tests.solvers.milps import INF, brute_force, hard_cover, milp, random_milp
 
 

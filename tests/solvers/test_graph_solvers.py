@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 import cosolve
-from cosolve.core.monitor import Monitor
+from cosolve.core.monitor import Monitor, OutOfTime
 from cosolve.core.result import Status
 from cosolve.core.solver import solvers
 from cosolve.core.stop import Stop
 from cosolve.instances.generators import generate
 from cosolve.instances.graphs import Graph, MDSInstance, MISInstance, NodeSet
+from cosolve.search import mis_reduce
 from cosolve.solvers import kamis
-from cosolve.solvers.cpsat.until import OutOfTime
+from cosolve.solvers.formulations import formulate
 from cosolve.solvers.local_search import mis as local_search
 from cosolve.solvers.local_search.mis import cover_cliques
 
@@ -179,6 +180,36 @@ def test_cpsat_looks_at_the_clock_while_it_builds_its_model(problem, family, par
     with pytest.raises(OutOfTime):
         build(instance, monitor)
     assert monitor.looks == looks  # reductions that are cut off leave a model to build, which ends at its first look
+
+
+@pytest.mark.parametrize("name", ["highs", "scip", "ctc"])
+def test_a_model_of_independent_sets_that_time_cuts_off_is_no_error(name):
+    """Kernel and cliques were made to their end, seconds after the limit."""
+    solver = solvers.get(name)()
+    if not solver.available().ok:
+        pytest.skip(f"{name} is not installed")
+    instance = generate("mis", "er", nodes=200, probability=0.1, seed=1)
+    with pytest.raises(OutOfTime):
+        formulate(instance, StopsAtOnce(instance, Stop()))
+    monitor = StopsAtOnce(instance, Stop())
+    options = solver.options_type()
+    outcome = solver.solve(instance, monitor, seed=0, threads=1, initial=None, options=options)
+    assert monitor.looks <= 3  # before all, at the kernel, at the cliques
+    assert outcome.status is not Status.ERROR
+    assert outcome.build_time > 0
+
+
+def test_local_search_of_independent_sets_looks_at_the_clock_while_it_kernelises():
+    """It was 1.5 s late at a limit of 0.1 s; this many nodes of degree 60 are more than one slice."""
+    instance = generate("mis", "er", nodes=3_000, probability=0.02, seed=1)
+    looks = []
+    mis_reduce.reduce(instance.graph.indptr, instance.graph.indices, lambda: bool(looks.append(1)))
+    assert len(looks) > 3
+    monitor = StopsAtOnce(instance, Stop())
+    outcome = local_search.search(instance, NodeSet(nodes=[0]), monitor, np.random.default_rng(1))
+    assert monitor.looks <= 4
+    assert monitor.best is not None
+    assert outcome.stats["kernel_nodes"] == 3_000
 
 
 def test_local_search_of_independent_sets_looks_at_the_clock_while_it_covers():

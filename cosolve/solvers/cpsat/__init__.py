@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor
+from cosolve.core.monitor import Monitor, OutOfTime
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.core.stop import Stop
 from cosolve.solvers.compiled import WARM_UP_TIME, small_instances, solve_tiny
-from cosolve.solvers.cpsat.until import OutOfTime
 from cosolve.solvers.packages import availability
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class CpSat(Solver):
     CP-SAT on the model that ``build(instance, monitor)`` of the problem's module makes.
 
     Each module here has ``build(instance, monitor=None) -> Model``, which may raise
-    :class:`cosolve.solvers.cpsat.until.OutOfTime`. A rounded model (``bound_is_valid=False``) passes up its solutions,
+    :class:`cosolve.core.monitor.OutOfTime`. A rounded model (``bound_is_valid=False``) passes up its solutions,
     never its bound, its OPTIMAL or its INFEASIBLE.
     """
 

@@ -23,16 +23,16 @@ def build(instance: MISInstance, monitor: Monitor | None = None) -> Model:
     """
     from ortools.sat.python import cp_model
 
-    kernel = make_kernel(instance.graph)
+    kernel = make_kernel(instance.graph, monitor)
     n = len(kernel.kept)
     model = cp_model.CpModel()
     literals = [model.new_bool_var("") for _ in until(monitor, range(n))]
-    ptr, members = edge_clique_cover(kernel.indptr, kernel.indices)
+    stop = {} if monitor is None else {"should_stop": monitor.should_stop}
+    ptr, members = edge_clique_cover(kernel.indptr, kernel.indices, **stop)
     bounds, nodes = ptr.tolist(), members.tolist()
     for row in until(monitor, range(len(bounds) - 1)):
         model.add_at_most_one(literals[v] for v in nodes[bounds[row] : bounds[row + 1]])
-    should_stop = None if monitor is None else monitor.should_stop
-    clique, count = cover_cliques(kernel.indptr, kernel.indices, np.random.default_rng(0), should_stop)
+    clique, count = cover_cliques(kernel.indptr, kernel.indices, np.random.default_rng(0), **stop)
     groups: list[list[int]] = [[] for _ in range(count)]
     for v, c in enumerate(clique.tolist()):
         groups[c].append(v)

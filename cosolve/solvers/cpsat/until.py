@@ -6,16 +6,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-from cosolve.core.monitor import Monitor
+from cosolve.core.monitor import Monitor, OutOfTime
 
 T = TypeVar("T")
 
 #: Items between two looks at the clock: some 20 ms of calls to CP-SAT.
 _SLICE = 1_000
-
-
-class OutOfTime(Exception):
-    """A model was not built to its end."""
 
 
 def until(monitor: Monitor | None, items: Iterable[T]) -> Iterator[T]:

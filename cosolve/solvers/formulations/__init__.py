@@ -46,6 +46,13 @@ PROBLEMS = frozenset({"milp", "tsp", "cvrp", "mis", "mds", "cflp", "cpmp", "stp"
 
 
 def formulate(instance: Any, monitor: Monitor | None = None) -> Formulation:
-    """Formulation of an instance of one of :data:`PROBLEMS`; ``monitor`` lets a long set-up heed the clock."""
+    """
+    Formulation of an instance of one of :data:`PROBLEMS`; ``monitor`` lets a long set-up heed the clock.
+
+    Raises
+    ------
+    cosolve.core.monitor.OutOfTime
+        Once ``monitor.should_stop()``, where the set-up has no model to show by then.
+    """
     module = importlib.import_module(f"cosolve.solvers.formulations.{instance.problem}")
     return module.formulate(instance, monitor)

@@ -18,10 +18,16 @@ def formulate(instance: MISInstance, monitor: Monitor | None = None) -> Formulat
 
     One row for each edge would allow 1/2 everywhere, which makes a bound of n / 2; cliques cut that off. The graph is
     kernelised before: the rules keep some optimum, and a start outside the kernel is cut down to it.
+
+    Raises
+    ------
+    OutOfTime
+        Once ``monitor.should_stop()``.
     """
-    kernel = make_kernel(instance.graph)
+    kernel = make_kernel(instance.graph, monitor)
     n = len(kernel.kept)
-    ptr, members = edge_clique_cover(kernel.indptr, kernel.indices)
+    stop = {} if monitor is None else {"should_stop": monitor.should_stop}
+    ptr, members = edge_clique_cover(kernel.indptr, kernel.indices, **stop)
     rows = len(ptr) - 1
     model = MILPInstance(
         name=instance.name,

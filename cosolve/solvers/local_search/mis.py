@@ -47,9 +47,10 @@ class Kernel:
         return np.flatnonzero(np.isin(self.kept, solution.nodes)).astype(np.int32)
 
 
-def make_kernel(graph: Graph) -> Kernel:
-    """Kernelise."""
-    kept, taken = mis_reduce.reduce(graph.indptr, graph.indices)
+def make_kernel(graph: Graph, monitor: Monitor | None = None) -> Kernel:
+    """Kernelise, as far as there is time."""
+    stop = {} if monitor is None else {"should_stop": monitor.should_stop}
+    kept, taken = mis_reduce.reduce(graph.indptr, graph.indices, **stop)
     indptr, indices = mis_reduce.induced(graph.indptr, graph.indices, kept)
     return Kernel(indptr, indices, kept, taken)
 
@@ -105,7 +106,7 @@ class _ARW:
 
 def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.random.Generator) -> Outcome:
     """Improve an independent set until the limit, or until it meets the clique cover bound of the kernel."""
-    kernel = make_kernel(instance.graph)
+    kernel = make_kernel(instance.graph, monitor)
     n, forced = len(kernel.kept), len(kernel.taken)
     stats: dict[str, object] = {"kernel_nodes": n, "kernel_edges": len(kernel.indices) // 2, "taken": forced}
     seed, cover_seed = (int(s) for s in rng.integers(2**62, size=2))

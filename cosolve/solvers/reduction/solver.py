@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.monitor import Monitor, OutOfTime, StageMonitor
 from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver, solvers
 from cosolve.instances.files import read_solution
@@ -184,7 +184,10 @@ class ReductionSolver(Solver):
         if monitor.should_stop():
             return Outcome()
         started = perf_counter()
-        formulation = formulate(instance, monitor)
+        try:
+            formulation = formulate(instance, monitor)
+        except OutOfTime:
+            return Outcome(build_time=perf_counter() - started)
         build_time = perf_counter() - started
         trivial = solve_trivial(formulation, monitor)
         if trivial is not None:
