@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from cosolve.core.jit import jit
-from cosolve.core.monitor import OutOfTime
 
 #: Neighbour visits that one domination test may take; dense graphs have nothing to find and would pay n^3.
 _MAX_WORK = 20_000
@@ -371,17 +370,14 @@ def _grow_cliques(
 
 def edge_clique_cover(
     indptr: np.ndarray, indices: np.ndarray, should_stop: Callable[[], bool] = lambda: False
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray] | None:
     """
     Cliques that together hold every edge, as CSR over nodes: greedily grown from each edge not yet covered.
 
     From an uncovered edge (u, v) the clique takes every common neighbour that fits, those first whose edge to u
     is uncovered. Cost is O(degree of u) for each member.
 
-    Raises
-    ------
-    OutOfTime
-        Once ``should_stop`` says so: cliques that miss edges are no model.
+    ``None`` once ``should_stop`` says so: cliques that miss edges are no model.
     """
     n = len(indptr) - 1
     covered = np.zeros(len(indices), np.bool_)
@@ -391,6 +387,6 @@ def edge_clique_cover(
     counts = np.zeros(4, np.int64)
     while counts[0] < len(indices):
         if should_stop():
-            raise OutOfTime
+            return None
         members = _grow_cliques(indptr, indices, covered, common, place, clique_ptr, members, counts, _AT_ONCE)
     return clique_ptr[: counts[2] + 1].copy(), members[: counts[3]].copy()

@@ -8,7 +8,7 @@ import numpy as np
 
 from cosolve.core.monitor import Monitor
 from cosolve.instances.graphs import MISInstance, NodeSet
-from cosolve.search.mis_reduce import edge_clique_cover, greedy
+from cosolve.search.mis_reduce import greedy
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.local_search.mis import cover_cliques, make_kernel
@@ -27,12 +27,12 @@ def build(instance: MISInstance, monitor: Monitor | None = None) -> Model:
     n = len(kernel.kept)
     model = cp_model.CpModel()
     literals = [model.new_bool_var("") for _ in until(monitor, range(n))]
-    stop = {} if monitor is None else {"should_stop": monitor.should_stop}
-    ptr, members = edge_clique_cover(kernel.indptr, kernel.indices, **stop)
+    ptr, members = kernel.edge_cliques(monitor)
     bounds, nodes = ptr.tolist(), members.tolist()
     for row in until(monitor, range(len(bounds) - 1)):
         model.add_at_most_one(literals[v] for v in nodes[bounds[row] : bounds[row + 1]])
-    clique, count = cover_cliques(kernel.indptr, kernel.indices, np.random.default_rng(0), **stop)
+    should_stop = None if monitor is None else monitor.should_stop
+    clique, count = cover_cliques(kernel.indptr, kernel.indices, np.random.default_rng(0), should_stop)
     groups: list[list[int]] = [[] for _ in range(count)]
     for v, c in enumerate(clique.tolist()):
         groups[c].append(v)

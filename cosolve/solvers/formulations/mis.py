@@ -7,7 +7,6 @@ import numpy as np
 from cosolve.core.monitor import Monitor
 from cosolve.instances.graphs import MISInstance, NodeSet
 from cosolve.instances.milp import MILPInstance
-from cosolve.search.mis_reduce import edge_clique_cover
 from cosolve.solvers.formulations import Formulation
 from cosolve.solvers.local_search.mis import make_kernel
 
@@ -26,8 +25,7 @@ def formulate(instance: MISInstance, monitor: Monitor | None = None) -> Formulat
     """
     kernel = make_kernel(instance.graph, monitor)
     n = len(kernel.kept)
-    stop = {} if monitor is None else {"should_stop": monitor.should_stop}
-    ptr, members = edge_clique_cover(kernel.indptr, kernel.indices, **stop)
+    ptr, members = kernel.edge_cliques(monitor)
     rows = len(ptr) - 1
     model = MILPInstance(
         name=instance.name,

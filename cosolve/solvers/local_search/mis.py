@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cosolve.core.monitor import Monitor
+from cosolve.core.monitor import Monitor, OutOfTime
 from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.graphs import Graph, MISInstance, NodeSet
@@ -42,15 +42,33 @@ class Kernel:
         """Independent set of the whole graph from one of the kernel."""
         return NodeSet(nodes=np.sort(np.concatenate((self.taken, self.kept[nodes]))))
 
+    def edge_cliques(self, monitor: Monitor | None) -> tuple[np.ndarray, np.ndarray]:
+        """
+        Cliques that together hold every edge, see :func:`mis_reduce.edge_clique_cover`.
+
+        Raises
+        ------
+        OutOfTime
+            Once ``monitor.should_stop()``.
+        """
+        found = mis_reduce.edge_clique_cover(self.indptr, self.indices, *_stop(monitor))
+        if found is None:
+            raise OutOfTime
+        return found
+
     def restrict(self, solution: NodeSet) -> np.ndarray:
         """Kernel nodes of an independent set of the whole graph."""
         return np.flatnonzero(np.isin(self.kept, solution.nodes)).astype(np.int32)
 
 
+def _stop(monitor: Monitor | None) -> tuple[Callable[[], bool], ...]:
+    """The argument that makes kernels look at the clock, if there is one."""
+    return () if monitor is None else (monitor.should_stop,)
+
+
 def make_kernel(graph: Graph, monitor: Monitor | None = None) -> Kernel:
     """Kernelise, as far as there is time."""
-    stop = {} if monitor is None else {"should_stop": monitor.should_stop}
-    kept, taken = mis_reduce.reduce(graph.indptr, graph.indices, **stop)
+    kept, taken = mis_reduce.reduce(graph.indptr, graph.indices, *_stop(monitor))
     indptr, indices = mis_reduce.induced(graph.indptr, graph.indices, kept)
     return Kernel(indptr, indices, kept, taken)
 
