@@ -11,8 +11,8 @@ from cosolve.core.jit import jit
 #: Neighbour visits that one subset test may take.
 _MAX_WORK = 20_000
 
-#: Entries of the queue between two looks at the clock: some hundredths of a second.
-_AT_ONCE = 10_000
+#: Neighbour visits between two looks at the clock: some hundredths of a second.
+_AT_ONCE = 2_000_000
 
 
 @jit
@@ -35,17 +35,22 @@ def _supersets(
     alike: np.ndarray,
     hits: np.ndarray,
     out: np.ndarray,
+    counts: np.ndarray,
 ) -> int:
     """
     Nodes u != v, alive in ``alike``, whose closed neighbourhood among ``across`` contains that of v (``size`` nodes).
+
+    Neighbour visits are added to ``counts[3]``.
     """
     work = 0
     for k in range(indptr[v] - 1, indptr[v + 1]):
         w = v if k < indptr[v] else indices[k]
         if across[w]:
             work += indptr[w + 1] - indptr[w] + 1
+    counts[3] += indptr[v + 1] - indptr[v] + 1
     if work > _MAX_WORK:
         return 0
+    counts[3] += work
     count = 0
     for k in range(indptr[v] - 1, indptr[v + 1]):
         w = v if k < indptr[v] else indices[k]
@@ -78,16 +83,21 @@ def _work_off(
     hits: np.ndarray,
     taken: np.ndarray,
     counts: np.ndarray,
-    entries: int,
+    visits: int,
 ) -> None:
-    """Work off so many entries of the queue; ``counts`` hold where it begins, its length, and how many are taken."""
+    """
+    Work off the queue until so many neighbour visits are spent.
+
+    ``counts`` hold where it begins, its length, how many are taken, and the visits.
+    """
     n = len(indptr) - 1
     found = np.empty(n, np.int32)
     # Removals to be worked off: rows as they are, columns + n.
     stack = np.empty(2 * n, np.int64)
     head, waiting, num_taken = counts[0], counts[1], counts[2]
-    while waiting > 0 and entries > 0:
-        entries -= 1
+    counts[3] = 0
+    while waiting > 0 and counts[3] < visits:
+        counts[3] += 1
         entry = queue[head]
         head = head + 1 if head + 1 < 2 * n else 0
         waiting -= 1
@@ -108,7 +118,7 @@ def _work_off(
                         stack[depth] = r
                         depth += 1
             else:
-                count = _supersets(indptr, indices, entry, row_size[entry], columns, rows, hits, found)
+                count = _supersets(indptr, indices, entry, row_size[entry], columns, rows, hits, found, counts)
                 for i in range(count):
                     rows[found[i]] = False
                     stack[depth] = found[i]
@@ -118,7 +128,7 @@ def _work_off(
             if not columns[column]:
                 continue
             if column_size[column] == 0 or (
-                _supersets(indptr, indices, column, column_size[column], rows, columns, hits, found) > 0
+                _supersets(indptr, indices, column, column_size[column], rows, columns, hits, found, counts) > 0
             ):
                 columns[column] = False
                 stack[depth] = column + n
@@ -127,6 +137,7 @@ def _work_off(
             depth -= 1
             gone = stack[depth]
             v = gone if gone < n else gone - n
+            counts[3] += indptr[v + 1] - indptr[v] + 1
             for k in range(indptr[v] - 1, indptr[v + 1]):
                 w = v if k < indptr[v] else indices[k]
                 if gone < n:
@@ -180,7 +191,7 @@ def reduce(
     queue = np.concatenate((order, order + n))
     queued = np.ones(2 * n, np.bool_)
     hits, taken = np.zeros(n, np.int32), np.empty(n, np.int32)
-    counts = np.array([0, 2 * n, 0])
+    counts = np.array([0, 2 * n, 0, 0])
     state = (rows, columns, row_size, column_size, queue, queued, hits, taken, counts)
     while counts[1] > 0 and not should_stop():
         _work_off(indptr, indices, *state, _AT_ONCE)
