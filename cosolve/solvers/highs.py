@@ -177,7 +177,11 @@ def _set_options(highs: Any, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if name in _OTHER_MODEL:
             raise ValueError(f"option {name!r} makes HiGHS solve another model, or in other units.")
-        if highs.setOptionValue(name, value) == HighsStatus.kError:
+        try:
+            is_refused = highs.setOptionValue(name, value) == HighsStatus.kError
+        except TypeError:  # nothing that an option may be
+            is_refused = True
+        if is_refused:
             raise ValueError(f"HiGHS has no option {name!r} or refuses {value!r} for it.")
         if name in _LARGEST:
             largest, reason = _LARGEST[name]

@@ -276,6 +276,7 @@ def test_failing_decoder_is_an_error_not_a_crash(solver, monkeypatch):
     [
         ("highs", {"native": {"no_such_option": 1}}, "no_such_option"),
         ("highs", {"native": {"mip_rel_gap": "none"}}, "mip_rel_gap"),
+        ("highs", {"native": {"mip_rel_gap": [0.1]}}, "mip_rel_gap"),
         ("scip", {"native": {"no_such_option": 1}}, "no_such_option"),
         ("scip", {"native": {"limits/gap": "none"}}, "limits/gap"),
         ("scip", {"native": {"limits/nodes": 1.9}}, "limits/nodes"),

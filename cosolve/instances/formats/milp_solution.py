@@ -76,12 +76,19 @@ def _split(line: str, columns: dict[str, int], num_blanks: int) -> tuple[str, li
 def write(instance: MILPInstance, solution: Values, objective: float | None, path: Path) -> None:
     """Write the form of MIPLIB, which SCIP reads too, with every column."""
     names = _names(instance)
-    refused = next((name for name in names if name.splitlines() != [name] or name[0] in " \t"), None)
-    if refused is not None:  # blanks before a name are none of its own
+    refused = next((name for name in names if not _can_stand(name)), None)
+    if refused is not None:
         raise ValueError(f"the name {refused[:80]!r} of a column can't stand in this format; try another one.")
     lines = ["# values of columns"] if objective is None else [f"=obj= {objective!r}"]  # a file is never empty
     lines += [f"{name} {value!r}" for name, value in zip(names, solution.values.tolist(), strict=True)]
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _can_stand(name: str) -> bool:
+    """Whether a line may begin with the name: not if it would be another's, a remark or HiGHS's heading."""
+    if name.splitlines() != [name] or name[0] in " \t":  # blanks before a name are none of its own
+        return False
+    return name not in _REMARKS and not name.startswith("# Columns")
 
 
 SOLUTION = SolutionFormat("milp-solution", "lines of name and value (MIPLIB)", ("milp",), (".sol",), read, write)

@@ -664,9 +664,9 @@ def test_columns_may_be_called_as_sentences_begin(tmp_path, named):
         assert cosolve.read_solution(path, instance) == solution
 
 
-@pytest.mark.parametrize("name", [" a", "\ta", " ", "\t ", "a\u2028b", "a\x85"])
+@pytest.mark.parametrize("name", [" a", "\ta", " ", "\t ", "a\u2028b", "a\x85", "#", "=obj=", "# Columns 2"])
 def test_solutions_of_columns_that_would_not_be_read_back_are_refused(tmp_path, named, name):
-    """Blanks before a name are stripped, and some characters end a line to Python alone."""
+    """Blanks before a name are stripped, some characters end a line to Python alone, some lines mean another thing."""
     solution = Values(values=np.array([3.0, 1.0, 2.5]))
     instance = replace(named, col_names=("x", name, "total"))
     with pytest.raises(ValueError, match="of a column can't stand in this format"):
