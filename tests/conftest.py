@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Several tests run at once: threads of PyTorch that wait for each other's turn made some twenty times as slow.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The first example may have to compile a kernel; a loaded machine makes any deadline a lottery.
 settings.register_profile("cosolve", deadline=None)
 settings.load_profile("cosolve")
