@@ -40,6 +40,11 @@ class OutOfTime(Exception):
     """A model was not built to its end."""
 
 
+def stop_of(monitor: Monitor | None) -> Callable[[], bool]:
+    """When to stop, for what takes no monitor; never without one."""
+    return (lambda: False) if monitor is None else monitor.should_stop
+
+
 class Monitor:
     """
     One run's view of time, incumbents and bounds; safe to call from any thread.

@@ -51,18 +51,10 @@ class FormulationSolver(Solver):
         options: Any,
     ) -> Outcome:
         """See :meth:`Solver.solve`."""
-        if monitor.should_stop():
-            return Outcome()
-        started = perf_counter()
-        try:
-            formulation = formulate(instance, monitor)
-        except OutOfTime:
-            return Outcome(build_time=perf_counter() - started)
-        formulated = perf_counter() - started
-        trivial = solve_trivial(formulation, monitor)
-        if trivial is not None:
-            return trivial
-        formulation, monitor = scaled(formulation, monitor)
+        prepared = prepare(instance, monitor)
+        if isinstance(prepared, Outcome):
+            return prepared
+        formulation, monitor, formulated = prepared
         start = start_values(formulation, initial)
         outcome = self.solve_formulation(formulation, monitor, seed=seed, threads=threads, start=start, options=options)
         if outcome.status is Status.UNBOUNDED and _has_huge_limits(formulation.model):
@@ -273,6 +265,29 @@ def is_unbounded(model: MILPInstance, monitor: Monitor, solve: Callable[[MILPIns
     if answer.status is Status.INFEASIBLE:
         return Answer(Status.INFEASIBLE)
     return Answer(Status.INFEASIBLE_OR_UNBOUNDED, limit=answer.limit)
+
+
+def prepare(instance: Instance, monitor: Monitor) -> tuple[Formulation, Monitor, float] | Outcome:
+    """
+    Formulate an instance for backends.
+
+    Returns
+    -------
+    tuple
+        The formulation and the monitor for it, see :func:`scaled`, and the seconds that it took.
+    Outcome
+        Instead, if there is no time for more, or nothing left to solve.
+    """
+    if monitor.should_stop():
+        return Outcome()
+    started = perf_counter()
+    try:
+        formulation = formulate(instance, monitor)
+    except OutOfTime:
+        return Outcome(build_time=perf_counter() - started)
+    formulated = perf_counter() - started
+    trivial = solve_trivial(formulation, monitor)
+    return trivial if trivial is not None else (*scaled(formulation, monitor), formulated)
 
 
 def scaled(formulation: Formulation, monitor: Monitor) -> tuple[Formulation, Monitor]:

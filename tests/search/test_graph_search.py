@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import combinations
 
 import numpy as np
@@ -78,12 +79,19 @@ class Clock:
         return self.left < 0
 
 
+@contextmanager
+def smallest_slices(reductions):
+    """The clock is looked at after each entry of the queue: Hypothesis allows no fixture of a function."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reductions, "_AT_ONCE", 1)
+        yield
+
+
 @settings(deadline=None, max_examples=80)
 @given(graphs, st.integers(0, 15))
 def test_mis_reductions_that_are_cut_off_keep_an_optimum_too(graph, looks):
     """They were one kernel that nobody could stop, 1.2 s at 16,000 nodes of degree 130."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mis_reduce, "_AT_ONCE", 1)
+    with smallest_slices(mis_reduce):
         kernel = make_kernel(graph, Clock(looks))
         whole = make_kernel(graph, Clock(10**6))
     inner = independence_number(Graph(kernel.indptr, kernel.indices)) if len(kernel.kept) else 0
@@ -100,8 +108,7 @@ def test_edge_cliques_in_slices_are_those_at_once_or_none(graph, looks):
     args = (graph.indptr, graph.indices)
     ptr, members = mis_reduce.edge_clique_cover(*args)
     clock = Clock(looks)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mis_reduce, "_AT_ONCE", 1)
+    with smallest_slices(mis_reduce):
         sliced = mis_reduce.edge_clique_cover(*args, clock.should_stop)
     assert (sliced is None) == (clock.left < 0)
     if sliced is not None:
@@ -157,8 +164,7 @@ def cover_number(cover):
 @given(graphs, st.integers(0, 30))
 def test_mds_reductions_that_are_cut_off_keep_an_optimum_too(graph, looks):
     """They were one kernel that nobody could stop, 1.5 s at 300,000 nodes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mds_reduce, "_AT_ONCE", 1)
+    with smallest_slices(mds_reduce):
         cover = make_cover(graph, Clock(looks))
     assert len(cover.taken) + cover_number(cover) == domination_number(graph)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cosolve.core.monitor import Monitor
+from cosolve.core.monitor import Monitor, stop_of
 from cosolve.instances.graphs import MISInstance, NodeSet
 from cosolve.search.mis_reduce import greedy
 from cosolve.solvers.cpsat import Model
@@ -31,8 +31,7 @@ def build(instance: MISInstance, monitor: Monitor | None = None) -> Model:
     bounds, nodes = ptr.tolist(), members.tolist()
     for row in until(monitor, range(len(bounds) - 1)):
         model.add_at_most_one(literals[v] for v in nodes[bounds[row] : bounds[row + 1]])
-    should_stop = None if monitor is None else monitor.should_stop
-    clique, count = cover_cliques(kernel.indptr, kernel.indices, np.random.default_rng(0), should_stop)
+    clique, count = cover_cliques(kernel.indptr, kernel.indices, np.random.default_rng(0), stop_of(monitor))
     groups: list[list[int]] = [[] for _ in range(count)]
     for v, c in enumerate(clique.tolist()):
         groups[c].append(v)

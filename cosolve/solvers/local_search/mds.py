@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from cosolve.core.monitor import Monitor
+from cosolve.core.monitor import Monitor, stop_of
 from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.graphs import Graph, MDSInstance, NodeSet
@@ -62,8 +62,7 @@ class Cover:
 
 def make_cover(graph: Graph, monitor: Monitor | None = None) -> Cover:
     """Reduce a dominating set problem, as far as there is time."""
-    stop = {} if monitor is None else {"should_stop": monitor.should_stop}
-    rows, columns, taken = mds_reduce.reduce(graph.indptr, graph.indices, **stop)
+    rows, columns, taken = mds_reduce.reduce(graph.indptr, graph.indices, stop_of(monitor))
     row_ptr, row_columns, nodes = mds_reduce.extract(graph.indptr, graph.indices, rows, columns)
     column_ptr, column_rows = mds_reduce.transpose(row_ptr, row_columns, len(nodes))
     return Cover(row_ptr, row_columns, column_ptr, column_rows, nodes, taken)

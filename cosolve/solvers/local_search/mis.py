@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cosolve.core.monitor import Monitor, OutOfTime
+from cosolve.core.monitor import Monitor, OutOfTime, stop_of
 from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.graphs import Graph, MISInstance, NodeSet
@@ -51,7 +51,7 @@ class Kernel:
         OutOfTime
             Once ``monitor.should_stop()``.
         """
-        found = mis_reduce.edge_clique_cover(self.indptr, self.indices, *_stop(monitor))
+        found = mis_reduce.edge_clique_cover(self.indptr, self.indices, stop_of(monitor))
         if found is None:
             raise OutOfTime
         return found
@@ -61,14 +61,9 @@ class Kernel:
         return np.flatnonzero(np.isin(self.kept, solution.nodes)).astype(np.int32)
 
 
-def _stop(monitor: Monitor | None) -> tuple[Callable[[], bool], ...]:
-    """The argument that makes kernels look at the clock, if there is one."""
-    return () if monitor is None else (monitor.should_stop,)
-
-
 def make_kernel(graph: Graph, monitor: Monitor | None = None) -> Kernel:
     """Kernelise, as far as there is time."""
-    kept, taken = mis_reduce.reduce(graph.indptr, graph.indices, *_stop(monitor))
+    kept, taken = mis_reduce.reduce(graph.indptr, graph.indices, stop_of(monitor))
     indptr, indices = mis_reduce.induced(graph.indptr, graph.indices, kept)
     return Kernel(indptr, indices, kept, taken)
 

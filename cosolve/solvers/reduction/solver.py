@@ -11,20 +11,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor, OutOfTime, StageMonitor
+from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver, solvers
 from cosolve.instances.files import read_solution
 from cosolve.instances.generators.milp import steiner_triple_cover
 from cosolve.models.ctc.rows import row_types
-from cosolve.solvers.formulations import Formulation, formulate
-from cosolve.solvers.mip import FormulationSolver, scaled, solve_trivial, start_values
+from cosolve.solvers.formulations import Formulation
+from cosolve.solvers.mip import FormulationSolver, prepare, start_values
 from cosolve.solvers.neural import check_network
 from cosolve.solvers.packages import availability
 from cosolve.solvers.reduction.ladder import Backend, Ladder, climb_down
@@ -181,18 +180,10 @@ class ReductionSolver(Solver):
         options: Any,
     ) -> Outcome:
         """See :meth:`Solver.solve`."""
-        if monitor.should_stop():
-            return Outcome()
-        started = perf_counter()
-        try:
-            formulation = formulate(instance, monitor)
-        except OutOfTime:
-            return Outcome(build_time=perf_counter() - started)
-        build_time = perf_counter() - started
-        trivial = solve_trivial(formulation, monitor)
-        if trivial is not None:
-            return trivial
-        formulation, monitor = scaled(formulation, monitor)
+        prepared = prepare(instance, monitor)
+        if isinstance(prepared, Outcome):
+            return prepared
+        formulation, monitor, build_time = prepared
         adapter = solvers.get(options.backend)()
         assert isinstance(adapter, FormulationSolver)
         own = adapter.options_type()
