@@ -33,7 +33,7 @@ class DecodingOptions:
     samples
         With "sampling", solutions sampled in place of each greedy one, >= 1; ``None`` for :attr:`default_samples`.
     augmentation
-        Symmetries of the plane that each instance is decoded under, 1 to 8.
+        Symmetries that each instance is decoded under, 1 to :attr:`symmetries`: the eight of the plane.
     precision
         "float32" or "bfloat16".
     compile
@@ -49,6 +49,7 @@ class DecodingOptions:
     compile: bool = False
 
     default_samples: ClassVar[int] = 16
+    symmetries: ClassVar[int] = 8
 
     @property
     def sampled(self) -> int:
@@ -66,8 +67,8 @@ class DecodingOptions:
             raise ValueError(f"samples must be >= 1, got {self.samples}.")
         if self.samples is not None and self.decode == "greedy":
             raise ValueError("samples are drawn with decode=sampling only; decode is greedy.")
-        if not 1 <= self.augmentation <= 8:
-            raise ValueError(f"augmentation must be in 1..8, got {self.augmentation}.")
+        if not 1 <= self.augmentation <= self.symmetries:
+            raise ValueError(f"augmentation must be in 1..{self.symmetries}, got {self.augmentation}.")
 
 
 class Job(Protocol):

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class RoutesOptions(DecodingOptions):
     """
-    Options of both: those of :class:`DecodingOptions`, where ``samples`` are those of each start, and
+    Options of both: those of :class:`DecodingOptions`, where ``samples`` are those of each start and every other
+    symmetry drives the routes backwards in time, and
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class RoutesOptions(DecodingOptions):
 
     starts: int = 100
     default_samples: ClassVar[int] = 1
+    symmetries: ClassVar[int] = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -104,15 +104,68 @@ def test_units_make_no_difference():
     torch.testing.assert_close(first_choice(net, batch), first_choice(net, other), atol=1e-4, rtol=1e-3)
 
 
-def test_the_eight_symmetries_are_different_and_stay_in_the_square():
+def test_the_eight_symmetries_of_the_plane_are_different_and_stay_in_the_square():
     """A symmetry that stretched the map would decode another instance."""
-    batch = batch_of(instances("atsp", 1, 9)).take(torch.zeros(8, dtype=torch.int64))
-    turned = batch.reflect(torch.arange(8))
-    assert len(SYMMETRIES) == len({turned.coords[i].numpy().tobytes() for i in range(8)}) == 8
+    forwards = torch.tensor([k for k, (*_, backwards) in enumerate(SYMMETRIES) if not backwards])
+    batch = batch_of(instances("atsp", 1, 9)).take(torch.zeros_like(forwards))
+    turned = batch.reflect(forwards)
+    assert torch.equal(turned.distance, batch.distance)
+    assert len({coords.numpy().tobytes() for coords in turned.coords}) == len(forwards) == 8
     gaps = torch.cdist(turned.coords, turned.coords)
     torch.testing.assert_close(gaps, gaps[:1].expand_as(gaps), atol=1e-5, rtol=0)
     assert turned.coords.min() >= 0
     assert turned.coords.max() <= 1
+
+
+@problems
+def test_backwards_in_time_all_solutions_are_those_of_the_instance_turned_round(problem):
+    """What is decoded backwards is driven forwards: by the judge, and by limits and costs of the instance itself."""
+    given = instances(problem, 40, 9)
+    batch = batch_of(given)
+    which = torch.arange(len(given)) % 2 == 0
+    symmetry = torch.where(which, 1, 0)
+    seen = batch.reflect(symmetry)
+    assert torch.equal(seen.is_backwards(symmetry), which)
+    assert torch.equal(seen.reflect(symmetry).distance, batch.distance)
+    choices = random_solutions(seen, 4, torch.Generator().manual_seed(1))
+    back = environment.turned_round(seen, choices, which)
+    assert torch.equal(back[~which], choices[~which])
+    assert torch.equal(environment.turned_round(seen, back, which), choices)
+    torch.testing.assert_close(environment.cost(batch, back), environment.cost(seen, choices))
+    assert environment.keeps_limits(batch, back).all()
+    for instance, several in zip(given, back.numpy(), strict=True):
+        arrays = arrays_of(instance)
+        assert all(judge(instance, solution_of(instance, arrays, one)).feasible for one in several)
+
+
+def test_a_depot_that_never_closes_has_no_other_end():
+    """Windows are mirrored in the depot's, and those of plain instances and length limits are none."""
+    batch = batch_of(instances("acvrptw", 2, 9))
+    open_ended = replace(batch, closes=batch.closes.index_fill(1, torch.tensor([0]), torch.inf))
+    assert not open_ended.is_backwards(torch.ones(2, dtype=torch.int64)).any()
+    assert torch.equal(open_ended.reflect(torch.ones(2, dtype=torch.int64)).opens, batch.opens)
+    late = replace(batch, closes=batch.closes.index_fill(1, torch.arange(1, 10), torch.inf))
+    turned = late.reflect(torch.ones(2, dtype=torch.int64))
+    assert torch.equal(turned.opens, late.opens[:, :1].expand(-1, 10))
+    assert torch.isfinite(turned.closes).all()
+
+
+@pytest.mark.parametrize("limit", ["closes", "capacity"])
+def test_limits_that_are_missed_by_rounding_are_missed(limit):
+    """A sum from the other end may be greater: such a solution counts as none."""
+    batch = batch_of(instances("acvrptw", 1, 9))
+    choices = random_solutions(batch, 4, torch.Generator().manual_seed(1))
+    states = follow(batch, choices)
+    most = states.load.max() if limit == "capacity" else None
+    assert environment.keeps_limits(batch, choices).all()
+    if limit == "capacity":
+        exact, less = (replace(batch, capacity=value.expand(1)) for value in (most, torch.nextafter(most, 0 * most)))
+    else:
+        closes = batch.closes.clone()
+        closes[0, 0] = (states.time + batch.duration[0, states.place, 0]).max()
+        exact, less = replace(batch, closes=closes), replace(batch, closes=torch.nextafter(closes, 0 * closes))
+    assert environment.keeps_limits(exact, choices).all()
+    assert not environment.keeps_limits(less, choices).all()
 
 
 @problems

@@ -1,10 +1,11 @@
-"""Routing instances as tensors, the units that the network sees them in, and the square's symmetries."""
+"""Routing instances as tensors, the units that the network sees them in, and the symmetries they are seen under."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import torch
@@ -12,8 +13,8 @@ from torch import Tensor
 
 from cosolve.instances.routing_arrays import RoutingArrays
 
-#: Reflections and quarter turns of the unit square: whether x and y change places, then which of them are mirrored.
-SYMMETRIES = [(swap, x, y) for swap in (False, True) for x in (False, True) for y in (False, True)]
+#: Whether x and y of the unit square change places, which of them are mirrored, and whether all is driven backwards.
+SYMMETRIES = list(product((False, True), repeat=4))
 
 #: Horizon of the published instances with time windows, in longest durations; times are divided by it.
 HORIZON = 4.6
@@ -101,7 +102,10 @@ class Batch:
 
     def reflect(self, symmetry: Tensor) -> Batch:
         """
-        Turn and mirror the unit square of each instance; distances and times stay what they are.
+        Turn and mirror the unit square of each instance, and let time run backwards where :meth:`is_backwards`.
+
+        Backwards, ways are those in the other direction, and windows are mirrored in the depot's. Routes that keep
+        the limits of the one instance are, the other way round, routes of the other one, but for rounding.
 
         Parameters
         ----------
@@ -110,8 +114,38 @@ class Batch:
         """
         table = torch.tensor(SYMMETRIES, device=self.coords.device)[symmetry]
         swapped = torch.where(table[:, :1, None], self.coords.flip(2), self.coords)
-        coords = torch.where(table[:, None, 1:], 1.0 - swapped, swapped)
-        return replace(self, coords=coords)
+        mirrored = replace(self, coords=torch.where(table[:, None, 1:3], 1.0 - swapped, swapped))
+        which = self.is_backwards(symmetry)
+        return mirrored._turn_round(which) if bool(which.any()) else mirrored
+
+    def is_backwards(self, symmetry: Tensor) -> Tensor:
+        """Which instances a symmetry turns round in time, bool (B,): none whose depot never closes."""
+        which = torch.tensor(SYMMETRIES, device=symmetry.device)[symmetry, 3]
+        return which if self.closes is None else which & torch.isfinite(self.closes[:, 0])
+
+    def _turn_round(self, which: Tensor) -> Batch:
+        """Other directions and mirrored windows for some of the instances, bool (B,)."""
+
+        def other_way(table: Tensor) -> Tensor:
+            out = table.clone()
+            out[which] = table[which].transpose(1, 2)
+            return out
+
+        turned = replace(self, distance=other_way(self.distance))
+        if self.duration is None or self.opens is None or self.closes is None or self.service is None:
+            return turned
+        # A service that begins at t and takes s begins at ends - t - s, seen from the other end.
+        ends = self.opens[:, :1] + self.closes[:, :1]
+        opens = torch.maximum(ends - self.closes - self.service, self.opens[:, :1])
+        closes = ends - self.opens - self.service
+        customer = which.unsqueeze(1).expand_as(opens).clone()
+        customer[:, 0] = False  # its hours are the same, and without rounding
+        return replace(
+            turned,
+            duration=other_way(self.duration),
+            opens=torch.where(customer, opens, self.opens),
+            closes=torch.where(customer, closes, self.closes),
+        )
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         given = {f.name: getattr(self, f.name) for f in fields(self)}

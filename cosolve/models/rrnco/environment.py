@@ -136,3 +136,32 @@ def cost(batch: Batch, choices: Tensor) -> Tensor:
     total = batch.distance.flatten(1).gather(1, (before * n + choices).flatten(1)).view(choices.shape).sum(dim=2)
     seen = torch.zeros((*choices.shape[:2], n), dtype=torch.bool, device=choices.device).scatter_(2, choices, True)
     return torch.where(seen[:, :, 0 if batch.is_tour else 1 :].all(dim=2), total, torch.inf)
+
+
+def turned_round(batch: Batch, choices: Tensor, which: Tensor) -> Tensor:
+    """Some instances' solutions the other way round, with the depot at the end; bool (B,), (B, S, L) as for cost."""
+    flipped = choices.flip(2)
+    if not batch.is_tour:
+        # The depot that ended the last route, and the padding, are at the front now.
+        length = choices.shape[2]
+        padding = (flipped != 0).to(torch.int8).argmax(dim=2, keepdim=True)
+        place = torch.arange(length, device=choices.device).expand_as(choices) + padding
+        flipped = flipped.gather(2, place % length)
+    return torch.where(which[:, None, None], flipped, choices)
+
+
+def keeps_limits(batch: Batch, choices: Tensor) -> Tensor:
+    """Whether no route of a solution is too full or too late, bool (B, S); choices as for :func:`cost`."""
+    kept = torch.ones(choices.shape[:2], dtype=torch.bool, device=choices.device)
+    if batch.is_tour:
+        return kept
+    assert batch.capacity is not None
+    state = at_depot(batch, choices.shape[1])
+    for choice in choices.unbind(dim=2):
+        if batch.duration is not None and batch.opens is not None and batch.closes is not None:
+            leg = rows_of(batch.duration, state.place).gather(2, choice.unsqueeze(2)).squeeze(2)
+            begin = torch.maximum(state.time + leg, batch.opens.gather(1, choice))
+            kept &= begin <= batch.closes.gather(1, choice)
+        state = step(batch, state, choice)
+        kept &= state.load <= batch.capacity.unsqueeze(1)
+    return kept

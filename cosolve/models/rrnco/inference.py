@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cosolve.models.rrnco import environment
-from cosolve.models.rrnco.batch import SYMMETRIES, Batch
+from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.decoder import Embedding
 from cosolve.models.rrnco.network import Network
 from cosolve.models.rrnco.rollout import decode
@@ -20,7 +20,7 @@ def propose(
     network: Network,
     batch: Batch,
     *,
-    symmetries: Sequence[int] = range(len(SYMMETRIES)),
+    symmetries: Sequence[int] = range(8),
     starts: int = 0,
     generator: torch.Generator | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -31,7 +31,7 @@ def propose(
     Parameters
     ----------
     symmetries
-        Which of the eight.
+        Which of :data:`SYMMETRIES`.
     starts
         First nodes under each, the most probable ones; 0 for all.
     generator
@@ -43,12 +43,13 @@ def propose(
     -------
     choices, cost
         Solutions, (B, len(symmetries) * starts, L) and (B, len(symmetries) * starts); ``None`` if stopped. The cost
-        is infinite if somebody was left out, or the first node may not come first.
+        is infinite if somebody was left out, the first node may not come first, or a limit is missed by rounding.
     """
     b = batch.num_instances
     rows = torch.arange(b, device=batch.distance.device).repeat_interleave(len(symmetries))
     symmetry = torch.tensor(symmetries, device=batch.distance.device).repeat(b)
-    copies = batch.take(rows).reflect(symmetry)
+    originals = batch.take(rows)
+    copies = originals.reflect(symmetry)
     try:
         embedding = encode(network, copies, copies.distance.numel(), should_stop)
     except TimeUpError:
@@ -57,10 +58,17 @@ def propose(
     rollout = decode(network, copies, embedding, first, generator, should_stop)
     if rollout is None:
         return None
-    cost = environment.cost(copies, rollout.choices)
+    which = copies.is_backwards(symmetry)
+    choices = environment.turned_round(batch, rollout.choices, which)
+    cost = environment.cost(originals, choices)
     cost = cost.masked_fill(~environment.may_begin(copies).gather(1, first), torch.inf)
+    if bool(which.any()):
+        # Sums that were added up from the other end may be greater by their rounding.
+        turned = which.nonzero().squeeze(1)
+        kept = environment.keeps_limits(originals.take(turned), choices[turned])
+        cost[turned] = cost[turned].masked_fill(~kept, torch.inf)
     shape = b, len(symmetries) * first.shape[1]
-    return rollout.choices.view(*shape, -1), cost.view(shape)
+    return choices.view(*shape, -1), cost.view(shape)
 
 
 def first_nodes(network: Network, batch: Batch, embedding: Embedding, count: int) -> Tensor:

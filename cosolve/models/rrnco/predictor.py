@@ -159,7 +159,7 @@ def predict(
     jobs
         Of one chunk of :func:`in_chunks`.
     symmetries
-        How many of the eight.
+        How many of them.
     starts
         First nodes under each; 0 for all.
     samples

@@ -22,6 +22,7 @@ from cosolve.models.rrnco.batch import SYMMETRIES
 from cosolve.models.rrnco.card import card
 from cosolve.models.rrnco.config import RrncoConfig
 from cosolve.models.rrnco.data import sampler, validation
+from cosolve.models.rrnco.environment import turned_round
 from cosolve.models.rrnco.losses import imitation_loss, reinforce_loss
 from cosolve.models.rrnco.network import Network
 from cosolve.models.rrnco.validation import ranges, validate
@@ -118,8 +119,9 @@ def train(
             batch = data.batch.take(rows.repeat_interleave(copies).to(where)).reflect(symmetry)
             with autocast(where, settings.precision):
                 if imitating:
-                    solutions = data.choices(rows, settings.imitation_starts, rng)
-                    loss, metrics = imitation_loss(network, batch, solutions.to(where))
+                    solutions = data.choices(rows, settings.imitation_starts, rng).to(where)
+                    solutions = turned_round(batch, solutions, batch.is_backwards(symmetry))
+                    loss, metrics = imitation_loss(network, batch, solutions)
                 else:
                     generator.manual_seed(derived_seed(settings.seed, 2, run.step))
                     loss, metrics = reinforce_loss(
