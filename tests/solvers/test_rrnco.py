@@ -256,7 +256,11 @@ def test_seeds_of_any_size_are_followed(seed):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"decode": "beam"}, "decode must be greedy or sampling"), ({"starts": 0}, "starts must be >= 1")],
+    [
+        ({"decode": "beam"}, "decode must be greedy or sampling"),
+        ({"starts": 0}, "starts must be >= 1"),
+        ({"augmentation": 17}, "augmentation must be in 1..16"),
+    ],
 )
 def test_options_out_of_range_are_refused(options, message):
     """Before anything is loaded."""
