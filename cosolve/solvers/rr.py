@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import repeat
 from typing import Any
@@ -27,6 +27,7 @@ from cosolve.search.route_state import Data, State, adopt, is_complete, prepare,
 from cosolve.search.ruin import run, start
 from cosolve.solvers.compiled import CompiledSolver
 from cosolve.solvers.greedy.cvrp import first_out_of_reach
+from cosolve.solvers.route_pool import RoutePool
 
 #: Four dense matrices of floats: 5,000 nodes take 0.8 GB.
 MAX_NODES = 5000
@@ -39,6 +40,9 @@ NUM_DESCENT_NEIGHBOURS = 20
 
 #: Iterations between two looks at the clock, and two descents: 10 to 50 ms.
 SLICE = 1000
+
+#: Routes of solutions up to so many times the best cost are kept; they are joined in this share of the time so far.
+_GOOD, _SHARE = 1.05, 0.05
 
 
 class RuinRecreate(CompiledSolver):
@@ -72,42 +76,65 @@ class RuinRecreate(CompiledSolver):
         options: Any,
     ) -> Outcome:
         """See :meth:`Solver.solve`."""
-        if instance.distances.num_nodes > MAX_NODES:
-            raise UnsupportedProblemError(
-                f"rr takes at most {MAX_NODES} nodes (it needs dense matrices), got {instance.distances.num_nodes}."
-            )
-        if first_out_of_reach(instance) is not None:
-            return Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")
-        first = initial
-        if first is None:
-            greedy = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
-            first = greedy.construct(instance, monitor, np.random.default_rng(seed))
-            if first is not None:
-                monitor.report(first)
-        if instance.size < 2 or monitor.should_stop():
-            return Outcome()
-        assert first is None or isinstance(first, Routes)
-        return _search(routing_arrays(instance), first, monitor, seed, threads)
+        return search(instance, monitor, seed, threads, initial)
 
 
-def _search(arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed: int, threads: int) -> Outcome:
+def search(
+    instance: VehicleRoutingInstance,
+    monitor: Monitor,
+    seed: int,
+    threads: int,
+    initial: Solution | None,
+    pool: RoutePool | None = None,
+) -> Outcome:
+    """
+    See :class:`RuinRecreate`.
+
+    Parameters
+    ----------
+    pool
+        Routes that are joined by set partitioning with those that the search comes by, at the end of each cycle.
+    """
+    if instance.distances.num_nodes > MAX_NODES:
+        raise UnsupportedProblemError(
+            f"rr takes at most {MAX_NODES} nodes (it needs dense matrices), got {instance.distances.num_nodes}."
+        )
+    if first_out_of_reach(instance) is not None:
+        return Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")
+    first = initial
+    if first is None:
+        greedy = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
+        first = greedy.construct(instance, monitor, np.random.default_rng(seed))
+        if first is not None:
+            monitor.report(first)
+    if instance.size < 2 or monitor.should_stop():
+        return Outcome()
+    assert first is None or isinstance(first, Routes)
+    return _search(routing_arrays(instance), first, monitor, seed, threads, pool)
+
+
+def _search(
+    arrays: RoutingArrays, first: Routes | None, monitor: Monitor, seed: int, threads: int, pool: RoutePool | None
+) -> Outcome:
     """Search until the limit: on several threads in parts as long as there are routes enough, else in walks."""
     limit = math.inf if monitor.stop.iterations is None else monitor.stop.iterations
     data, done = _data(arrays), 0
     walks = [_Walk(data, start(data, *_flat([] if first is None else arrays.visits(first)), seed), seed)]
     reported = walks[0].state.best if first is not None else math.inf
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as workers:
         while not monitor.should_stop() and done < limit:
             if len(walks) == 1 < threads and not can_split(walks[0].state):
                 walks += [walks[0].copy(seed + k) for k in range(1, threads)]
             left = limit - done
             if len(walks) == 1:
-                done += walks[0].advance(left, threads, pool)
+                done += walks[0].advance(left, threads, workers)
             elif left < len(walks):
                 done += walks[0].advance(left)
             else:
-                done += sum(pool.map(_Walk.advance, walks, repeat(left / len(walks))))
+                done += sum(workers.map(_Walk.advance, walks, repeat(left / len(walks))))
                 _share(walks)
+            if pool is not None:
+                _join(walks, pool, monitor)
             best = _best(walks)
             if best.best < reported and is_complete(data, best):
                 monitor.report(_routes(arrays, best), best.best)
@@ -181,15 +208,32 @@ def _share(walks: Sequence[_Walk]) -> None:
             adopt(walk.data, walk.state, *routes)
 
 
+def _join(walks: Sequence[_Walk], pool: RoutePool, monitor: Monitor) -> None:
+    """Keep the routes of good solutions, and join them when a cycle is over: the next one begins with the result."""
+    best = _best(walks)
+    if not is_complete(walks[0].data, best):
+        return
+    for walk in walks:
+        if walk.state.floats[row.COST] < _GOOD * best.best:
+            pool.add(*walk.state.current_routes())
+    over = [walk for walk in walks if walk.is_cycle_over]
+    if over:
+        # With a limit of iterations no clock decides, so that the outcome is the same on every machine.
+        share = math.inf if monitor.stop.iterations is not None else _SHARE * monitor.elapsed()
+        joined = pool.combine(*best.best_routes(), min(monitor.time_left(), share))
+        if joined is not None:
+            adopt(over[0].data, over[0].state, *joined)
+
+
 def _best(walks: Sequence[_Walk]) -> State:
     return min((walk.state for walk in walks), key=lambda state: state.best)
 
 
 def polish(
-    arrays: RoutingArrays, starts: Sequence[Sequence[np.ndarray]], should_stop: Callable[[], bool]
+    arrays: RoutingArrays, starts: Sequence[Sequence[np.ndarray]], monitor: Monitor, pool: RoutePool, share: float
 ) -> list[np.ndarray]:
     """
-    The cheapest of the local optima that descents from several solutions end in; places per route.
+    The best of the local optima that descents from several solutions end in, and of their routes; places per route.
 
     Parameters
     ----------
@@ -197,15 +241,25 @@ def polish(
         The instance.
     starts
         Solutions that keep all limits, places per route; the first has its descent in any case.
-    should_stop
+    monitor
         Asked before each of the others.
+    pool
+        Takes in all routes.
+    share
+        Of the time that is left then, to join the routes in.
     """
     data = _data(arrays)
     best = descend(data, *_flat(starts[0]))
+    pool.add(*best.best_routes())
     for visits in starts[1:]:
-        if should_stop():
+        if monitor.should_stop():
             break
-        best = min(best, descend(data, *_flat(visits)), key=lambda state: state.best)
+        found = descend(data, *_flat(visits))
+        pool.add(*found.best_routes())
+        best = min(best, found, key=lambda state: state.best)
+    joined = None if monitor.should_stop() else pool.combine(*best.best_routes(), share * monitor.time_left())
+    if joined is not None:
+        best = descend(data, *joined)
     nodes, offsets = best.best_routes()
     return np.split(nodes, offsets[1:-1])
 

@@ -18,10 +18,15 @@ from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.cvrp import VehicleRoutingInstance
 from cosolve.solvers.greedy.cvrp import first_out_of_reach
 from cosolve.solvers.neural import Decoded, DecodingOptions, DecodingSolver
-from cosolve.solvers.rr import RuinRecreate, polish
+from cosolve.solvers.route_pool import RoutePool
+from cosolve.solvers.rr import polish, search
 
 if TYPE_CHECKING:
     from cosolve.models.rrnco.predictor import Job, Prediction
+
+
+#: Share of the time left that "rrnco+" joins the polished routes in, unless iterations are its limit.
+_JOINING = 0.1
 
 
 @dataclass(frozen=True)
@@ -150,12 +155,16 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         """What follows the decoding."""
         for job, found, monitor in zip(jobs, decoded, monitors, strict=True):
             if options.polish and found.predictions:
-                _polish(job, found.predictions, monitor, np.random.default_rng(seed))
+                _polish(job, found.predictions, monitor, np.random.default_rng(seed), RoutePool(job.arrays), 1.0)
         return [found.outcome for found in decoded]
 
 
 class RrncoPlus(Rrnco):
-    """The network's best solution, improved by local search with perturbation until the limit."""
+    """
+    The network's solutions, improved by local search, and a search with perturbation from the best one until the limit.
+
+    Routes of all of them and of the search are joined by set partitioning now and then: :mod:`.route_pool`.
+    """
 
     name = "rrnco+"
     title = "learned tours and routes improved by local search"
@@ -177,15 +186,15 @@ class RrncoPlus(Rrnco):
         for i, (job, found, monitor) in enumerate(zip(jobs, decoded, monitors, strict=True)):
             share = monitor.time_left() / (len(jobs) - i)
             stage = StageMonitor(monitor, share, monitor.stop.iterations)
+            limit, pool = monitor.stop.iterations, RoutePool(job.arrays)
             if found.predictions and not stage.should_stop():
-                _polish(job, found.predictions, stage, streams[i])
+                _polish(job, found.predictions, stage, streams[i], pool, _JOINING if limit is None else 1.0)
             if stage.should_stop():
                 outcomes.append(found.outcome)
                 continue
             # The given solution, if that was better, or a decoded one, or else a greedy one.
             start = None if monitor.best is None else monitor.best.solution
-            searched = _search(job.instance, start, stage, streams[i], threads)
-            limit = monitor.stop.iterations
+            searched = _search(job.instance, start, stage, streams[i], threads, pool)
             if limit is not None and searched.stats.get("iterations", 0) >= limit:
                 monitor.interrupt(Limit.ITERATION)
             outcomes.append(replace(found.outcome, stats={**found.outcome.stats, **searched.stats}))
@@ -196,8 +205,15 @@ def _is_out_of_reach(instance: Instance) -> bool:
     return isinstance(instance, VehicleRoutingInstance) and first_out_of_reach(instance) is not None
 
 
-def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: np.random.Generator) -> None:
-    """Descend: from all routes that the network found, or from its best tour."""
+def _polish(
+    job: Job,
+    predictions: Sequence[Prediction],
+    monitor: Monitor,
+    rng: np.random.Generator,
+    pool: RoutePool,
+    share: float,
+) -> None:
+    """Descend: from all routes that the network found, which are joined then, or from its best tour."""
     if job.is_tour:
         # Searches descend before they count.
         _search(job.instance, predictions[0].solution, StageMonitor(monitor, iterations=1), rng, 1)
@@ -207,16 +223,21 @@ def _polish(job: Job, predictions: Sequence[Prediction], monitor: Monitor, rng: 
     # A descent keeps the limits only where its start does.
     starts = [found.visits for found in predictions if judge(job.instance, found.solution).feasible]
     if starts:
-        monitor.report(job.arrays.routes(polish(job.arrays, starts, monitor.should_stop)))
+        monitor.report(job.arrays.routes(polish(job.arrays, starts, monitor, pool, share)))
 
 
 def _search(
-    instance: Instance, start: Solution | None, monitor: Monitor, rng: np.random.Generator, threads: int
+    instance: Instance,
+    start: Solution | None,
+    monitor: Monitor,
+    rng: np.random.Generator,
+    threads: int,
+    pool: RoutePool | None = None,
 ) -> Outcome:
     """Our own search from a solution on, or from one of its own where the network had nothing to say."""
     if isinstance(instance, VehicleRoutingInstance):
         seed = int(rng.integers(2**31))
-        return RuinRecreate().solve(instance, monitor, seed=seed, threads=threads, initial=start, options=None)
+        return search(instance, monitor, seed, threads, start, pool)
     module = importlib.import_module(f"cosolve.solvers.local_search.{instance.problem}")
     if start is None:
         start = _report_greedy(instance, monitor, rng)

@@ -29,7 +29,8 @@ Routes on road networks (`{problem}`), with {encoder}. Network and training: `do
 
 Gaps are means over the {validation} validation instances of size {size} (seed 2024, training cities) to solutions of a
 long search, which are optimal or nearly so; the symmetries are four of the plane, forwards and backwards in time. The
-weights are those of the best validation, so the gaps are a little flattering; `docs/benchmarks/rrnco.md` has those on test instances of all splits, which no choice was made by.
+weights are those of the best validation, so the gaps are a little flattering;
+`docs/benchmarks/rrnco.md` has those on test instances of all splits, which no choice was made by.
 """
 
 _ENCODERS = {
