@@ -21,8 +21,8 @@ Examples:
   cosolve convert wiki.txt.gz wiki.gr --from edge-list --problem mds
   cosolve convert --instance berlin52.tsp berlin52.opt.tour best.json
 
-The result is read back, without a format unless --to names one, and compared before it takes the place of OUT: what a format can't hold is refused,
-never lost.
+The result is read back, without a format unless --to names one, and compared before it takes the place of OUT:
+what a format can't hold is refused, never lost.
 """
 
 
