@@ -21,8 +21,8 @@ Examples:
   cosolve convert wiki.txt.gz wiki.gr --from edge-list --problem mds
   cosolve convert --instance berlin52.tsp berlin52.opt.tour best.json
 
-The result is read back and compared before it takes the place of OUT: what a format can't hold is refused,
-never lost.
+The result is read back, without a format unless --to names one, and compared before it takes the place of OUT:
+what a format can't hold is refused, never lost.
 """
 
 
@@ -81,7 +81,12 @@ def _write_instance(instance: object, target: Path, to: str | None) -> str:
     with _folder_beside(target) as folder:
         draft = Path(folder) / target.name
         chosen = cosolve.write(instance, draft, format=to)
-        if cosolve.read(draft, problem=instance.problem, format=chosen) != instance:
+        try:  # as anybody will read it: without a format, unless one was asked for
+            copy = cosolve.read(draft, problem=instance.problem, format=to)
+        except cosolve.InvalidInstanceError as error:
+            text = f"{target} would not be read back, and is not written (--to says which format is meant)"
+            raise UsageError(f"{text}: {error.message}") from None
+        if copy != instance:
             raise UsageError(f"format {chosen!r} can't hold all of {instance.name or 'this instance'}: not written.")
         os.replace(draft, os.path.realpath(target))
     return text + chosen

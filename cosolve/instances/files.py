@@ -288,7 +288,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield path
         return
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}")
+    # The end of the name is kept: by its suffix a writer knows what the file will be read as.
+    temporary = target.with_name(f".{secrets.token_hex(8)}.{target.name[-200:]}")
     try:
         # Created here with the permissions of any new file; a private temporary one would stay private.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))

@@ -183,6 +183,19 @@ def test_convert_refuses_a_format_that_loses_data(cli, folder, monkeypatch):
     assert not [name for name in os.listdir() if name.startswith(".")]
 
 
+def test_convert_reads_back_as_anybody_will(cli, folder, monkeypatch):
+    """With the format that was written given, what is read as another one passed."""
+    tsplib = formats.get("tsplib")
+    other = Format("other", "claims everything", ("tsp",), {".low": ("tsp",)}, lambda _: ("tsp",), tsplib.read)
+    monkeypatch.setitem(formats._loaded, "other", other)
+    answer = cli("convert", "square.tsp", "x.dat", "--from", "tsplib")
+    assert answer.code == 2
+    assert "x.dat would not be read back" in answer.err
+    assert "fits several formats" in answer.err
+    assert not Path("x.dat").exists()
+    assert cli("convert", "square.tsp", "x.dat", "--from", "tsplib", "--to", "tsplib").code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -117,6 +119,36 @@ def test_what_would_be_read_as_another_layout_is_not_written(tmp_path):
     assert not list(tmp_path.iterdir())
     cosolve.write(instance, tmp_path / "q.cflp")
     assert cosolve.read(tmp_path / "q.cflp") == instance
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".cflp", ".plc", ".cflp.gz"])
+@pytest.mark.parametrize("name", [None, "cflp-orlib", "cflp-holmberg"])
+def test_a_written_file_is_never_read_as_another_instance(tmp_path, name, suffix):
+    """Where orlib was refused, Holmberg's layout was written, and read back as orlib's; so were other sizes."""
+    path = tmp_path / f"q{suffix}"
+    written = 0
+    for m, n in ((2, 3), (4, 5), (4, 4), (2, 2), (2, 6), (3, 8), (5, 3), (3, 4)):
+        for seed in range(8):
+            rng = np.random.default_rng(seed)
+            numbers = [rng.integers(0, 10, shape) for shape in (m, m, n, (m, n))]
+            instance = CFLPInstance(**dict(zip(("capacity", "fixed_cost", "demand", "cost"), numbers, strict=True)))
+            with contextlib.suppress(ValueError):  # refused, or said to be ambiguous
+                cosolve.write(instance, path, format=name)
+                assert cosolve.read(path) == instance
+                written += 1
+    assert written or suffix == ".plc"
+
+
+def test_a_layout_that_fits_by_chance_is_not_written_without_its_suffix(tmp_path):
+    """The demand came back as [1, 0, 0]."""
+    instance = CFLPInstance(capacity=[5, 2], fixed_cost=[50, 60], demand=[1, 3, 4], cost=[[0, 2, 3], [0, 1, 2]])
+    for name in (None, "cflp-orlib", "cflp-holmberg"):
+        with pytest.raises(ValueError, match=r"suffix \.cflp"):
+            cosolve.write(instance, tmp_path / "q.txt", format=name)
+    assert not list(tmp_path.iterdir())
+    for name in ("q.cflp", "q.cflp.gz"):
+        assert cosolve.write(instance, tmp_path / name) == "cflp-holmberg"
+        assert cosolve.read(tmp_path / name) == instance
 
 
 @pytest.mark.parametrize("name", ["cflp-orlib", "cflp-holmberg"])

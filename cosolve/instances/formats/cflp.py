@@ -10,6 +10,7 @@ UNIT of demand; the others give the cost of the whole demand. What is what shows
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -176,11 +177,22 @@ def _text(values: np.ndarray) -> str:
     return " ".join(str(int(v)) if v == int(v) and abs(v) < 1e15 else repr(v) for v in values.tolist())
 
 
-def _head(instance: CFLPInstance) -> list[str]:
+def _write(instance: CFLPInstance, path: Path, name: str, rows: Iterable[np.ndarray]) -> None:
+    """Write the sizes, the pairs of capacity and fixed cost, and the rows of a layout."""
     if not instance.num_customers:
         raise ValueError("files of cflp hold at least 1 customer, this instance has none.")
     pairs = np.column_stack([instance.capacity, instance.fixed_cost])
-    return [f"{instance.num_facilities} {instance.num_customers}", *(_text(pair) for pair in pairs)]
+    lines = [f"{instance.num_facilities} {instance.num_customers}", *map(_text, pairs), *map(_text, rows), ""]
+    content = "\n".join(lines).encode()
+    layouts = _layouts(Source(np.frombuffer(content, np.uint8), path))
+    can_deliver = instance.demand.sum() <= instance.capacity.sum()
+    if name not in layouts or (len(layouts) > 1 and not can_deliver):
+        others = ", ".join(sorted(f"cflp-{other}" for other in layouts - {name})) or "none"
+        raise ValueError(
+            f"lines of cflp-{name} would be read as another layout here ({others}); "
+            "write cflp-holmberg with the suffix .cflp."
+        )
+    path.write_bytes(content)
 
 
 def write_orlib(instance: CFLPInstance, path: Path) -> None:
@@ -190,25 +202,22 @@ def write_orlib(instance: CFLPInstance, path: Path) -> None:
     Raises
     ------
     ValueError
-        If the lines are those of Holmberg's layout too, and an instance that can't deliver would be read as in that.
+        If the lines are those of another layout too, and would be read as that: by the suffix of the path, or
+        because the facilities can't deliver what is demanded.
     """
-    if instance.num_customers == instance.num_facilities + 1 and instance.demand.sum() > instance.capacity.sum():
-        raise ValueError(
-            "one customer more than facilities and more demand than capacity would be read as Holmberg's layout; "
-            "write cflp-holmberg with the suffix .cflp."
-        )
-    with path.open("w") as file:
-        file.write("\n".join(_head(instance)) + "\n")
-        for j in range(instance.num_customers):
-            file.write(_text(np.append(instance.demand[j], instance.cost[:, j])) + "\n")
+    _write(instance, path, "orlib", np.column_stack([instance.demand, instance.cost.T]))
 
 
 def write_holmberg(instance: CFLPInstance, path: Path) -> None:
-    """Write Holmberg's layout, which is also FrontierCO's, one line per facility."""
-    with path.open("w") as file:
-        file.write("\n".join([*_head(instance), _text(instance.demand)]) + "\n")
-        for row in instance.cost:
-            file.write(_text(row) + "\n")
+    """
+    Write Holmberg's layout, which is also FrontierCO's, one line per facility.
+
+    Raises
+    ------
+    ValueError
+        As :func:`write_orlib`; the suffix .cflp says that the layout is this one.
+    """
+    _write(instance, path, "holmberg", [instance.demand, *instance.cost])
 
 
 def read_solution(source: Source, instance: CFLPInstance) -> Supply:

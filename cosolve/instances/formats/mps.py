@@ -333,7 +333,9 @@ def write(instance: MILPInstance, path: Path) -> None:
     """
     rows, columns = written_names(instance, lambda name: name == "'MARKER'" or name.split() != [name])
     check_written(instance)
-    objective = fresh("obj", rows)
+    # HiGHS takes the name of a set for the row or column of that name.
+    objective, side_set, range_set = (fresh(name, rows) for name in ("obj", "RHS", "RANGES"))
+    bound_set = fresh("BOUND", columns)
     parts = [f"NAME {' '.join(instance.name.split())}"]
     if instance.maximize:
         parts += ["OBJSENSE", " MAX"]
@@ -343,15 +345,15 @@ def write(instance: MILPInstance, path: Path) -> None:
         sense, side, width = _sides(name, low, high)
         parts.append(f" {sense} {name}")
         if side:
-            sides.append(f" RHS {name} {side!r}")
+            sides.append(f" {side_set} {name} {side!r}")
         if width is not None:
-            ranges.append(f" RANGES {name} {width!r}")
+            ranges.append(f" {range_set} {name} {width!r}")
     if instance.offset:
-        sides.append(f" RHS {objective} {-instance.offset!r}")
+        sides.append(f" {side_set} {objective} {-instance.offset!r}")
     parts += ["COLUMNS", *_columns(instance, objective, rows, columns), "RHS", *sides]
     if ranges:
         parts += ["RANGES", *ranges]
-    parts += ["BOUNDS", *_bounds(instance, columns), "ENDATA\n"]
+    parts += ["BOUNDS", *_bounds(instance, bound_set, columns), "ENDATA\n"]
     path.write_text("\n".join(parts), encoding="utf-8")
 
 
@@ -389,24 +391,24 @@ def _columns(instance: MILPInstance, objective: str, rows: list[str], columns: l
             yield f" {name} {rows[indices[k]]} {data[k]!r}"
 
 
-def _bounds(instance: MILPInstance, columns: list[str]) -> Iterable[str]:
+def _bounds(instance: MILPInstance, bound_set: str, columns: list[str]) -> Iterable[str]:
     for name, low, high, is_integer in zip(
         columns, instance.col_lower.tolist(), instance.col_upper.tolist(), instance.is_integer.tolist(), strict=True
     ):
         if (low, high) == (0.0, math.inf):
             if is_integer:  # which would be binary without a bound
-                yield f" PL BOUND {name}"
+                yield f" PL {bound_set} {name}"
         elif (low, high) == (-math.inf, math.inf):
-            yield f" FR BOUND {name}"
+            yield f" FR {bound_set} {name}"
         elif low == high:
-            yield f" FX BOUND {name} {low!r}"
+            yield f" FX {bound_set} {name} {low!r}"
         else:
             if low == -math.inf:
-                yield f" MI BOUND {name}"
+                yield f" MI {bound_set} {name}"
             elif low or high < 0:
-                yield f" LO BOUND {name} {low!r}"
+                yield f" LO {bound_set} {name} {low!r}"
             if high < math.inf:
-                yield f" UP BOUND {name} {high!r}"
+                yield f" UP {bound_set} {name} {high!r}"
 
 
 MPS = Format(

@@ -46,7 +46,8 @@ def auction(
     additivity
         A bundle of n items is worth n^(1 + additivity) more than its items.
     budget_factor, resale_factor
-        A substitute costs at most this factor of the first bid, and its items are worth at least that share of it.
+        A substitute costs at most this factor of the first bid, and its items are worth at least that share of it;
+        both >= 0.
 
     References
     ----------
@@ -61,6 +62,8 @@ def auction(
         ("add_item_prob", add_item_prob, 0 <= add_item_prob < 1, "in [0, 1)"),
         ("max_sub_bids", max_sub_bids, max_sub_bids >= 0, ">= 0"),
         ("additivity", additivity, -1 <= additivity <= 10, "in -1..10"),
+        ("budget_factor", budget_factor, 0 <= budget_factor < np.inf, "a finite number >= 0"),
+        ("resale_factor", resale_factor, 0 <= resale_factor < np.inf, "a finite number >= 0"),
     ):
         if not is_ok:
             raise ValueError(f"{name} must be {allowed}, got {value}.")

@@ -23,7 +23,7 @@ def osman(*, seed: int = 0, n: int = 500, p: int = 50, tightness: float = 0.0) -
     n, p
         Numbers of nodes and of medians, 1 <= p <= n.
     tightness
-        Total demand over p times the capacity, in (0, 1]; 0 draws it from U(0.82, 0.96). Tight instances of
+        Total demand over p times the capacity, in 1e-12..1; 0 draws it from U(0.82, 0.96). Tight instances of
         few nodes per median may be infeasible.
 
     References
@@ -33,8 +33,8 @@ def osman(*, seed: int = 0, n: int = 500, p: int = 50, tightness: float = 0.0) -
     """
     if not 1 <= p <= n:
         raise ValueError(f"p must be in 1..n, got p = {p} and n = {n}.")
-    if not (math.isfinite(tightness) and 0 <= tightness <= 1):
-        raise ValueError(f"tightness must be in (0, 1], or 0 for a random one, got {tightness}.")
+    if not (tightness == 0 or 1e-12 <= tightness <= 1):
+        raise ValueError(f"tightness must be in 1e-12..1, or 0 for a random one, got {tightness}.")
     rng = np.random.default_rng(seed)
     coords = rng.integers(1, 101, (n, 2)).astype(np.float64)
     demand = rng.integers(1, 21, n).astype(np.float64)

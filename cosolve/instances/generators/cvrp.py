@@ -100,8 +100,8 @@ def x(
                                  ("demand", demand, DEMANDS)):  # fmt: skip
         if value not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}.")
-    if not (math.isfinite(route_size) and route_size >= 1):
-        raise ValueError(f"route_size must be a finite number >= 1, got {route_size}.")
+    if not 1 <= route_size <= 1e12:
+        raise ValueError(f"route_size must be in 1..1e12, got {route_size}.")
     rng = np.random.default_rng(seed)
     taken: set[tuple[int, int]] = set()
     if depot == "R":

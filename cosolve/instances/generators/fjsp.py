@@ -10,6 +10,9 @@ from cosolve.instances.generators import Generator
 
 _MODULUS = 2**31 - 1
 
+#: Jobs, machines, and operations of a job.
+_MAX_COUNT = 10_000_000
+
 
 def sd2(*, seed: int = 0, jobs: int = 20, machines: int = 10, operations: int = 10) -> FJSPInstance:
     """
@@ -81,8 +84,8 @@ def taillard(
 
 def _check(**numbers: int) -> None:
     for name, value in numbers.items():
-        if value < 1:
-            raise ValueError(f"{name} must be >= 1, got {value}.")
+        if not 1 <= value <= _MAX_COUNT:
+            raise ValueError(f"{name} must be >= 1 and <= {_MAX_COUNT}, got {value}.")
 
 
 @jit

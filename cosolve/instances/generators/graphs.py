@@ -14,6 +14,9 @@ __all__ = ["BA", "ER_MIS", "GRID", "HAMMING", "JOHNSON", "KELLER", "MANN", "RB"]
 
 _MAX_NODES = 50_000_000
 
+#: Draws of pairs of cliques, each of microseconds.
+_MAX_DRAWS = 10_000_000
+
 
 def rb(
     *, seed: int = 0, cliques: int = 0, clique_size: int = 0, tightness: float = 0.0, planted: bool = False
@@ -53,7 +56,10 @@ def rb(
             break
     p = tightness or float(rng.uniform(0.3, 1.0))
     a = math.log(k) / math.log(n)
-    rounds = int(-a / math.log(1 - p) * n * math.log(n) - 1)
+    draws = -a / math.log1p(-p) * n * math.log(n) - 1
+    if draws > _MAX_DRAWS:
+        raise ValueError(f"cliques, clique_size and tightness take {draws:.3g} draws, at most {_MAX_DRAWS}.")
+    rounds = int(draws)
     wanted = int(p * float(n) ** (2 * a))
     hidden = rng.integers(k, size=n) if planted else None
     codes: dict[tuple[int, int], np.ndarray] = {}

@@ -198,6 +198,10 @@ class _Choice:
         for name in ("km", "minutes"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"{name} must be a finite number > 0, got {getattr(self, name)}.")
+            if not self.file and getattr(self, name) != 1.0:
+                raise ValueError(f"{name} is a unit of a file: give file too.")
+        if self.file and self.city != -1:
+            raise ValueError("city is the seed of a made-up city: give either city, or file.")
 
     def draw(
         self, rng: np.random.Generator, seed: int, count: int

@@ -62,8 +62,7 @@ def dimacs(*, seed: int = 0, name: str = "", family: str = "", size: int = 0) ->
     family = family or "E"
     if family not in ("E", "C"):
         raise ValueError(f"family must be 'E' or 'C', got {family!r}.")
-    if size < (100 if family == "C" else 1):
-        raise ValueError(f"size must be >= {100 if family == 'C' else 1} for family {family}, got {size}.")
+    _check_size(size, least=100 if family == "C" else 1)
     if not 0 <= seed < _MODULUS:
         raise ValueError(f"seed must be in 0..{_MODULUS - 1}, got {seed}.")
     coords = _uniform(size, seed) if family == "E" else _clustered(size, seed)
@@ -115,9 +114,9 @@ def atsp_uniform(*, seed: int = 0, size: int = 100, spread: float = 0.3) -> ATSP
     return ATSPInstance(name=f"atsp-uniform-n{size}-s{seed}", distances=Distances.from_matrix(matrix, coords))
 
 
-def _check_size(size: int, most: int = 100_000_000) -> None:
-    if not 1 <= size <= most:
-        raise ValueError(f"size must be in 1..{most}, got {size}.")
+def _check_size(size: int, most: int = 100_000_000, least: int = 1) -> None:
+    if not least <= size <= most:
+        raise ValueError(f"size must be in {least}..{most}, got {size}.")
 
 
 @jit

@@ -606,6 +606,23 @@ def test_written_ranges_and_bounds_mean_the_same_to_scip_and_highs(tmp_path):
         assert by_scip(path) == ours(instance), seed
 
 
+@pytest.mark.parametrize("name", ["RHS", "RANGES", "BOUND", "obj", "MARKER"])
+def test_rows_and_columns_may_be_called_as_the_writer_calls_sets(tmp_path, name):
+    """HiGHS took a set RHS for the row of that name: sides 0, no constant, and not a word."""
+    instance = replace(
+        milp([[1, 1], [1, -1]], [1, 2], lower=[0, -1], upper=[5, 4], row_lower=[2, -1], row_upper=[9, INF], offset=3),
+        row_names=("a", "b"),
+        col_names=("x", "y"),
+    )
+    path = tmp_path / "x.mps"
+    for changes in ({"row_names": (name, "b")}, {"row_names": ("a", name)}, {"col_names": (name, "y")}):
+        changed = replace(instance, **changes)
+        cosolve.write(changed, path)
+        assert cosolve.read(path) == changed
+        assert by_highs(path) == ours(changed)
+        assert by_scip(path) == ours(changed)
+
+
 # -- solutions ----------------------------------------------------------------------------------------------
 
 

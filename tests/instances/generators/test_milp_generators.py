@@ -241,3 +241,23 @@ def test_impossible_parameters_are_refused(name, parameters, message):
     """Before anything is drawn."""
     with pytest.raises(ValueError, match=message):
         family(name, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("milp/auction", {"budget_factor": -1.0}, "budget_factor must be"),
+        ("milp/auction", {"resale_factor": float("nan")}, "resale_factor must be"),
+        ("mis/rb", {"tightness": 1e-300}, "draws, at most"),
+        ("mis/rb", {"tightness": 1e-9}, "draws, at most"),
+        ("cvrp/x", {"route_size": 1.7e308}, "route_size must be"),
+        ("cpmp/osman", {"tightness": 1e-320}, "tightness must be"),
+        ("tsp/dimacs", {"size": 2**63}, "size must be"),
+        ("fjsp/taillard", {"jobs": 2**63}, "jobs must be"),
+        ("fjsp/taillard", {"machines": 2**63}, "machines must be"),
+    ],
+)
+def test_extreme_parameters_are_one_clear_line(name, parameters, message):
+    """They overflowed, divided by zero, did not end, or turned a part of the model off."""
+    with pytest.raises(ValueError, match=message):
+        cosolve.generate(*name.split("/"), **parameters)

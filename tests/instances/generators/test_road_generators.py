@@ -92,6 +92,9 @@ def test_road_instances_are_reproducible_and_asymmetric():
         ({"split": "town"}, "split must be one of in, city, cluster"),
         ({"city": -2}, "city must be >= 0"),
         ({"points": 0}, "points must be in"),
+        ({"km": 2.0}, "km is a unit of a file"),
+        ({"minutes": 0.5}, "minutes is a unit of a file"),
+        ({"file": "x_net.tntp", "city": 3}, "either city, or file"),
     ],
 )
 def test_parameters_out_of_range_are_refused(parameters, message):
