@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import subprocess
 import sys
 
 import pytest
 
 from cosolve.core.result import Status, TracePoint
-from cosolve.evaluation.records import Failure, Record
+from cosolve.evaluation.records import Failure, Record, Times
+from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.store import RecordFile, current, files_folder, read_records
 
 
@@ -113,6 +116,50 @@ def test_a_file_of_something_else_is_refused_with_its_line_and_left_alone(path):
     path.write_text(json.dumps({"schema": 99}) + "\n")
     with pytest.raises(ValueError, match="schema 99"):
         read_records(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("objective", math.nan, "objective must be finite"),
+        ("objective", "12", "objective must be a number or none"),
+        ("objective", 10**400, "objective must be finite"),
+        ("bound", math.inf, "bound must be finite"),
+        ("times.solve", math.nan, "times.solve must be finite"),
+        ("times.solve", -5, "times.solve must be >= 0 seconds"),
+        ("times", None, "not a record"),
+        ("stop.time_limit", math.inf, "stop must be finite"),
+        ("stop.time_limit", "60", "stop.time_limit must be a number or none"),
+        ("stats", {"rungs": [{"gap": math.inf}]}, "stats must be finite"),
+        ("reference.bound", "9", "reference.bound must be a number or none"),
+        ("trajectory", [[None, 7.0, None]], "times in a trajectory"),
+        ("trajectory", [[0.5, "7", None]], "objectives in a trajectory"),
+        ("trajectory", [[0.5, 7.0, math.inf]], "bounds in a trajectory"),
+        ("solver", None, "solver must be a text"),
+        ("seed", "a", "seed must be an integer"),
+        ("sense", "up", "sense must be one of min, max"),
+        ("violations", "late", "violations must be a list of a text"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_with_its_line(path, place, value, said):
+    """Reports failed later, without file and line, or said something else."""
+    reference = Reference(7.0, ReferenceKind.BEST)
+    data = record(objective=7.0, reference=reference, stop={"time_limit": 60.0}).to_dict()
+    *parts, name = place.split(".")
+    inner = data[parts[0]] if parts else data
+    inner[name] = value
+    path.write_text(json.dumps(data) + "\n")
+    with pytest.raises(ValueError, match=rf"run\.jsonl:1: {re.escape(said)}"):
+        read_records(path)
+
+
+def test_what_was_not_finite_when_it_was_written_is_read(path):
+    """JSON has no infinity: it is written as null, and a run that was recorded must not make its file unreadable."""
+    infinite = record(objective=math.inf, magnitude=math.inf, times=Times(solve=math.nan), stop={"target": -math.inf})
+    with RecordFile(path) as store:
+        store.append(infinite)
+    [found] = read_records(path)
+    assert (found.objective, found.magnitude, found.times.solve, found.stop) == (None, 1.0, None, {"target": None})
 
 
 def test_another_process_is_kept_out_until_we_are_done(path):
