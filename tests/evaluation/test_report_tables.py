@@ -207,6 +207,7 @@ def test_frontiercos_numbers_are_its_own():
 def test_small_gaps_are_not_shown_as_zero():
     """0.00 % reads as solved."""
     assert [words.percent(gap) for gap in (0.0, 1e-6, 0.01, None)] == ["0.00 %", "<0.01 %", "1.00 %", "-"]
+    assert words.percent(-1e-5) == "-<0.01 %"
 
 
 # -- CSV --------------------------------------------------------------------------------------------------------------
