@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -87,7 +87,13 @@ def _checked(answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         Status(answer["status"])
         if answer["limit"] is not None:
             Limit(answer["limit"])
-        kinds = {"objective": float, "claimed": float, "bound": float, "build": _seconds, "solve": _seconds}
+        kinds: dict[str, Callable[[Any], float]] = {
+            "objective": float,
+            "claimed": float,
+            "bound": float,
+            "build": _seconds,
+            "solve": _seconds,
+        }
         return {
             **answer,
             **{name: None if answer.get(name) is None else kind(answer[name]) for name, kind in kinds.items()},
