@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -82,15 +82,21 @@ def _checked(answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         return None
     try:
         if "failure" in answer:
-            solve = None if answer.get("solve") is None else float(answer["solve"])
+            solve = None if answer.get("solve") is None else _seconds(answer["solve"])
             return {"failure": Failure(answer["failure"]), "message": str(answer["message"]), "solve": solve}
         Status(answer["status"])
         if answer["limit"] is not None:
             Limit(answer["limit"])
-        numbers = {name: answer.get(name) for name in ("objective", "claimed", "bound", "build", "solve")}
+        kinds: dict[str, Callable[[Any], float]] = {
+            "objective": float,
+            "claimed": float,
+            "bound": float,
+            "build": _seconds,
+            "solve": _seconds,
+        }
         return {
             **answer,
-            **{name: None if value is None else float(value) for name, value in numbers.items()},
+            **{name: None if answer.get(name) is None else kind(answer[name]) for name, kind in kinds.items()},
             **{name: str(answer[name]) for name in ("version", "message")},
             "violations": [str(violation) for violation in answer["violations"]],
             "stats": dict(answer["stats"]),
@@ -98,6 +104,14 @@ def _checked(answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         }
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"what it left is no answer: {type(error).__name__}: {error}.") from error
+
+
+def _seconds(value: Any) -> float:
+    """A time as records take it."""
+    seconds = float(value)
+    if seconds < 0:
+        raise ValueError(f"seconds must be >= 0, got {seconds}")
+    return seconds
 
 
 def conclude(ready: Ready, evidence: Evidence, started: datetime) -> Run:
@@ -288,6 +302,6 @@ def _is_proven_in_time(ready: Ready, evidence: Evidence, status: Status) -> bool
 def _version(solver: str) -> str:
     """Version of the package behind a solver; empty where it can't say."""
     try:
-        return solvers.get(solver)().available().version
+        return solvers.get(solver)().available().version or ""
     except Exception:
         return ""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
+import sys
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -11,6 +14,7 @@ from typing import Any, Self
 from cosolve.core.instance import Sense
 from cosolve.core.problem import JudgeMode
 from cosolve.core.result import Limit, Status, TracePoint, jsonable
+from cosolve.core.values import check_value, kinds_of
 from cosolve.evaluation.metrics import gap_beyond_noise, is_new_best, primal_gap, signed_gap
 from cosolve.evaluation.references import Reference
 
@@ -281,11 +285,78 @@ class Record:
                     values[name] = kind(values[name])
             if values.get("reference") is not None:
                 values["reference"] = Reference.from_dict(values["reference"])
+                _check_fields(vars(values["reference"]), _REFERENCE, "reference.")
             if values.get("batch") is not None:
+                _check_fields(values["batch"], _BATCH, "batch.")
                 values["batch"] = Batch(**values["batch"])
-            values["times"] = Times(**values.get("times", {}))
-            values["trajectory"] = tuple(TracePoint(*point) for point in values.get("trajectory", ()))
+            times = values.get("times", {})
+            _check_fields(times, _TIMES, "times.")
+            _check_seconds(times)
+            values["times"] = Times(**times)
+            values["trajectory"] = tuple(_trace_point(*point) for point in values.get("trajectory", ()))
+            if values.get("magnitude", 0.0) is None:
+                del values["magnitude"]  # what was not finite is written as null
+            _check_fields(values, _RECORD)
+            _check_fields(values.get("stop", {}), _STOP, "stop.")
             values["violations"] = tuple(values.get("violations", ()))
             return cls(**values)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not a record: {error}.") from error
+
+
+def _fields(kind: type, *without: str) -> dict[str, tuple[Any, frozenset[Any]]]:
+    """Declared type of each field that can be checked alone, and the plain types that need no further look."""
+    hints = {name: hint for name, hint in typing.get_type_hints(kind).items() if name not in without}
+    return {name: (hint, frozenset(kinds_of(hint))) for name, hint in hints.items()}
+
+
+_TIMES = _fields(Times)
+_BATCH = _fields(Batch)
+_REFERENCE = _fields(Reference, "kind")
+_RECORD = _fields(Record, "status", "limit", "failure", "reference", "trajectory", "times", "batch")
+_STOP = {"time_limit": _TIMES["solve"]}
+
+
+def _check_fields(
+    values: Mapping[str, Any], fields: Mapping[str, tuple[Any, frozenset[Any]]], prefix: str = ""
+) -> None:
+    """Refuse values that are not of their declared types, and numbers that are not finite, which JSON does not have."""
+    for name, (hint, plain) in fields.items():
+        value = values.get(name)
+        if name not in values or (value is None and type(None) in plain):
+            continue
+        if type(value) not in plain:
+            check_value(value, hint, prefix + name)  # ten times slower
+        if not (_is_number(value) if float in plain else _is_finite(value)):
+            raise ValueError(f"{prefix}{name} must be finite, got {value!r}.")
+
+
+def _check_seconds(times: Mapping[str, float | None]) -> None:
+    for name, value in times.items():
+        if value is not None and value < 0:
+            raise ValueError(f"times.{name} must be >= 0 seconds, got {value}.")
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether every number in a JSON value is finite."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    return all(map(_is_finite, value)) if isinstance(value, list | tuple) else True
+
+
+def _trace_point(time: Any, objective: Any, bound: Any) -> TracePoint:
+    # By hand: there may be ten thousand in a record.
+    if not (_is_number(time) and time >= 0):
+        raise ValueError(f"times in a trajectory must be finite and >= 0 seconds, got {time!r}.")
+    for name, value in (("objectives", objective), ("bounds", bound)):
+        if value is not None and not _is_number(value):
+            raise ValueError(f"{name} in a trajectory must be finite numbers or none, got {value!r}.")
+    return TracePoint(time, objective, bound)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can hold; a truth value is none."""
+    is_number = isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool))
+    return is_number and abs(value) <= sys.float_info.max

@@ -22,7 +22,8 @@ class RecordFile:
     Parameters
     ----------
     path
-        The file; created if it is not there. A last line that a crash or a power cut left torn is cut off.
+        The file; created if it is not there. A last line that a crash or a power cut left torn is cut off; one that
+        only lacks its newline gets it.
 
     Raises
     ------
@@ -47,7 +48,7 @@ class RecordFile:
             self.records: dict[str, Record] = {}
             for record in _parse(self.path):
                 self.records[record.key] = record
-            _cut_torn_line(self._file, self.path)
+            _end_last_line(self._file, self.path)
             os.lseek(self._file, 0, os.SEEK_END)
         except BaseException:
             os.close(self._file)
@@ -140,7 +141,7 @@ def run_names(record: Record) -> tuple[str, str, str, str, int]:
 def _parse(path: Path) -> Iterator[Record]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and not _is_whole(line):
                 return  # torn, or being written at this moment
             if not line.strip():
                 continue
@@ -150,8 +151,20 @@ def _parse(path: Path) -> Iterator[Record]:
                 raise ValueError(f"{path}:{number}: {error}") from error
 
 
-def _cut_torn_line(file: int, path: Path) -> None:
-    """Cut off what follows the last newline, if it is the beginning of a record or zeros: nothing else is ours."""
+def _is_whole(line: bytes) -> bool:
+    """Whether a line without a newline lacks nothing else: no beginning of a JSON object is one itself."""
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _end_last_line(file: int, path: Path) -> None:
+    """
+    End a whole last line with a newline, and cut off what else follows the last newline, if it is the beginning of a
+    record or zeros: nothing else is ours.
+    """
     size = os.fstat(file).st_size
     end = size
     while end > 0:
@@ -161,12 +174,17 @@ def _cut_torn_line(file: int, path: Path) -> None:
             end = start + newline + 1
             break
         end = start
-    tail = os.pread(file, len(_BEGINNING), end).rstrip(b"\0")
-    if tail != _BEGINNING[: len(tail)]:
-        raise ValueError(f"{path}: not a file of records.")
-    if end < size:
+    if end == size:
+        return
+    tail = os.pread(file, size - end, end)
+    if _is_whole(tail):
+        os.pwrite(file, b"\n", size)
+    else:
+        beginning = tail[: len(_BEGINNING)].rstrip(b"\0")
+        if beginning != _BEGINNING[: len(beginning)]:
+            raise ValueError(f"{path}: not a file of records.")
         os.ftruncate(file, end)
-        os.fsync(file)
+    os.fsync(file)
 
 
 def _sync_folder(folder: Path) -> None:

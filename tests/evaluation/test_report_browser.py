@@ -221,6 +221,16 @@ def test_new_bests_and_doubtful_references_are_flagged(show, many, many_page):
     assert len(column(page, "Gap")) == sum(r.is_new_best for r in many)
 
 
+def test_small_numbers_are_not_shown_as_zero(show):
+    """Objectives far below 1, as of costs in other units, all looked equal."""
+    record = next(r for r in synthetic_records(10, seed=3) if r.is_feasible)
+    objectives = (0.0, 1e-5, -2.34567e-9, 0.25)
+    records = [replace(record, key=str(i), seed=i, objective=value) for i, value in enumerate(objectives)]
+    page = show(render(collect({Path("run.jsonl"): records}), title="Small"))
+    shown = {text.replace("−", "-").split()[0] for text in column(page, "Objective")}
+    assert shown == {"0", "0.00001", "-2.346e-9", "0.25"}
+
+
 def test_pages_turn(show, many_page):
     """Every run can be reached."""
     page = show(many_page)

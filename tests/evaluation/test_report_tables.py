@@ -61,6 +61,21 @@ def test_a_copied_record_counts_once():
     assert [(r.solver, r.seed) for r in collect(files).records] == [("s", 0), ("s", 1)]
 
 
+def test_a_copied_record_counts_in_each_of_two_files_that_are_told_apart():
+    """A copy in which one failed run was made again: labels over different instances could not be compared."""
+    old = [replace(BASE, key=f"k-{case}", case=case, digest=case, started="2026-01-01") for case in "abc"]
+    again = replace(old[1], objective=100.0, started="2026-01-02")
+    collection = collect({Path("main.jsonl"): old, Path("branch.jsonl"): [old[0], again, old[2]]})
+    assert [(r.solver, r.case, r.objective) for r in collection.records] == [
+        ("s (main)", "a", 110.0),
+        ("s (main)", "b", 110.0),
+        ("s (main)", "c", 110.0),
+        ("s (branch)", "a", 110.0),
+        ("s (branch)", "b", 100.0),
+        ("s (branch)", "c", 110.0),
+    ]
+
+
 def test_the_latest_of_two_settings_in_one_file_stands_and_a_note_says_so():
     """A suite whose time limit was changed leaves both in its file: the mean of both is of nothing."""
     old = replace(BASE, started="2026-01-01")
@@ -192,6 +207,7 @@ def test_frontiercos_numbers_are_its_own():
 def test_small_gaps_are_not_shown_as_zero():
     """0.00 % reads as solved."""
     assert [words.percent(gap) for gap in (0.0, 1e-6, 0.01, None)] == ["0.00 %", "<0.01 %", "1.00 %", "-"]
+    assert words.percent(-1e-5) == "-<0.01 %"
 
 
 # -- CSV --------------------------------------------------------------------------------------------------------------

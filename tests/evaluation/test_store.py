@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import subprocess
 import sys
 
 import pytest
 
 from cosolve.core.result import Status, TracePoint
-from cosolve.evaluation.records import Failure, Record
+from cosolve.evaluation.records import Failure, Record, Times
+from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.store import RecordFile, current, files_folder, read_records
 
 
@@ -45,7 +48,7 @@ def test_the_last_record_of_a_key_holds(path):
     assert [(r.key, r.failure, r.objective) for r in read_records(path)] == [("k1", None, 3.0), ("k2", None, None)]
 
 
-@pytest.mark.parametrize("cut", [1, 5, 300])
+@pytest.mark.parametrize("cut", [2, 5, 300])
 def test_a_torn_last_line_is_repaired(path, cut):
     """A power cut in the middle of a write must cost one run, not the file; a reader meanwhile sees the whole ones."""
     with RecordFile(path) as store:
@@ -58,6 +61,30 @@ def test_a_torn_last_line_is_repaired(path, cut):
         assert path.read_bytes() == whole
         store.append(record("k3"))
     assert [r.key for r in read_records(path)] == ["k1", "k3"]
+
+
+def test_a_whole_last_record_without_a_newline_is_kept(path):
+    """An editor, or a write cut short by one byte, drops the newline only: reports and resumes still have the run."""
+    with RecordFile(path) as store:
+        store.append(record("k1"))
+        store.append(record("k2"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    assert [r.key for r in read_records(path)] == ["k1", "k2"]
+    with RecordFile(path) as store:
+        assert list(store.records) == ["k1", "k2"]
+        assert path.read_bytes() == whole
+        store.append(record("k3"))
+    assert [r.key for r in read_records(path)] == ["k1", "k2", "k3"]
+
+
+def test_something_else_without_a_newline_is_refused_and_left_alone(path):
+    """A whole JSON object that is no record is not torn, so it is not ours to end or cut off."""
+    path.write_text('{"schema":99}')
+    for read in (RecordFile, read_records):
+        with pytest.raises(ValueError, match=r"run\.jsonl:1: record of schema 99"):
+            read(path)
+    assert path.read_text() == '{"schema":99}'
 
 
 def test_zeros_after_a_power_cut_are_cut_off(path):
@@ -89,6 +116,50 @@ def test_a_file_of_something_else_is_refused_with_its_line_and_left_alone(path):
     path.write_text(json.dumps({"schema": 99}) + "\n")
     with pytest.raises(ValueError, match="schema 99"):
         read_records(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("objective", math.nan, "objective must be finite"),
+        ("objective", "12", "objective must be a number or none"),
+        ("objective", 10**400, "objective must be finite"),
+        ("bound", math.inf, "bound must be finite"),
+        ("times.solve", math.nan, "times.solve must be finite"),
+        ("times.solve", -5, "times.solve must be >= 0 seconds"),
+        ("times", None, "not a record"),
+        ("stop.time_limit", math.inf, "stop must be finite"),
+        ("stop.time_limit", "60", "stop.time_limit must be a number or none"),
+        ("stats", {"rungs": [{"gap": math.inf}]}, "stats must be finite"),
+        ("reference.bound", "9", "reference.bound must be a number or none"),
+        ("trajectory", [[None, 7.0, None]], "times in a trajectory"),
+        ("trajectory", [[0.5, "7", None]], "objectives in a trajectory"),
+        ("trajectory", [[0.5, 7.0, math.inf]], "bounds in a trajectory"),
+        ("solver", None, "solver must be a text"),
+        ("seed", "a", "seed must be an integer"),
+        ("sense", "up", "sense must be one of min, max"),
+        ("violations", "late", "violations must be a list of a text"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_with_its_line(path, place, value, said):
+    """Reports failed later, without file and line, or said something else."""
+    reference = Reference(7.0, ReferenceKind.BEST)
+    data = record(objective=7.0, reference=reference, stop={"time_limit": 60.0}).to_dict()
+    *parts, name = place.split(".")
+    inner = data[parts[0]] if parts else data
+    inner[name] = value
+    path.write_text(json.dumps(data) + "\n")
+    with pytest.raises(ValueError, match=rf"run\.jsonl:1: {re.escape(said)}"):
+        read_records(path)
+
+
+def test_what_was_not_finite_when_it_was_written_is_read(path):
+    """JSON has no infinity: it is written as null, and a run that was recorded must not make its file unreadable."""
+    infinite = record(objective=math.inf, magnitude=math.inf, times=Times(solve=math.nan), stop={"target": -math.inf})
+    with RecordFile(path) as store:
+        store.append(infinite)
+    [found] = read_records(path)
+    assert (found.objective, found.magnitude, found.times.solve, found.stop) == (None, 1.0, None, {"target": None})
 
 
 def test_another_process_is_kept_out_until_we_are_done(path):

@@ -50,8 +50,9 @@ def collect(files: Mapping[Path, Sequence[Record]], *, own_references: bool = Tr
     Put the records of several files together.
 
     Runs of the same solver, instance and seed that differ in anything else can't share a line. In different files
-    (before and after a change) the solver's label takes the file's name; in the same file (a suite that was changed
-    between two calls) the run that started last stands.
+    (before and after a change) the solver's label takes the file's name, and a run that is in several files stands
+    under each label, so that all are about the same instances; in the same file (a suite that was changed between two
+    calls) the run that started last stands.
 
     Parameters
     ----------
@@ -115,10 +116,10 @@ def _labelled(files: Mapping[str, Sequence[Record]]) -> list[Record]:
     labelled = []
     for name, records in files.items():
         for record in records:
-            if run_id(record) in seen:
-                continue  # the very same run in two files
-            seen.add(run_id(record))
             if record.solver in ambiguous:
                 record = replace(record, solver=f"{record.solver} ({name})")
+            elif run_id(record) in seen:
+                continue  # the very same run in two files
+            seen.add(run_id(record))
             labelled.append(record)
     return labelled

@@ -14,7 +14,7 @@ def percent(gap: float | None) -> str:
     if gap is None:
         return NONE
     if gap != 0 and abs(gap) < 5e-5:
-        return "<0.01 %"
+        return "-<0.01 %" if gap < 0 else "<0.01 %"
     return f"{100 * gap:.2f} %"
 
 

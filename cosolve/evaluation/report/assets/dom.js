@@ -29,8 +29,10 @@ function svg(tag, attributes = {}, ...children) {
 const NONE = "–";
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 4 });
 
+/** A number; one that four decimals would hide is not shown as zero. */
 function formatNumber(value) {
-  return value === null ? NONE : grouped.format(value);
+  if (value === null) return NONE;
+  return value !== 0 && Math.abs(value) < 5e-5 ? String(Number(value.toPrecision(4))) : grouped.format(value);
 }
 
 /** A gap in per cent; a value that two decimals would hide is not shown as zero. */
