@@ -59,7 +59,7 @@ class RrncoOptions(RoutesOptions):
     Parameters
     ----------
     polish
-        Whether a short local search improves the best solution.
+        Whether descents improve the solutions, and the best choice of all their routes is sought; of tours the best one.
     """
 
     polish: bool = False
