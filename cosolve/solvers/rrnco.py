@@ -59,7 +59,7 @@ class RrncoOptions(RoutesOptions):
     Parameters
     ----------
     polish
-        Whether descents improve the solutions, and the best choice of all their routes is sought; of tours the best one.
+        Whether descents improve the solutions, and the best choice of all their routes is taken; of tours the best.
     """
 
     polish: bool = False

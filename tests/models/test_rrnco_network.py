@@ -138,16 +138,24 @@ def test_backwards_in_time_all_solutions_are_those_of_the_instance_turned_round(
         assert all(judge(instance, solution_of(instance, arrays, one)).feasible for one in several)
 
 
-def test_a_depot_that_never_closes_has_no_other_end():
-    """Windows are mirrored in the depot's, and those of plain instances and length limits are none."""
-    batch = batch_of(instances("acvrptw", 2, 9))
-    open_ended = replace(batch, closes=batch.closes.index_fill(1, torch.tensor([0]), torch.inf))
-    assert not open_ended.is_backwards(torch.ones(2, dtype=torch.int64)).any()
-    assert torch.equal(open_ended.reflect(torch.ones(2, dtype=torch.int64)).opens, batch.opens)
-    late = replace(batch, closes=batch.closes.index_fill(1, torch.arange(1, 10), torch.inf))
-    turned = late.reflect(torch.ones(2, dtype=torch.int64))
+def test_where_the_last_return_has_no_limit_there_is_no_other_end():
+    """Length limits have one for the depot alone; a depot that closes late, or never, has that of its customers."""
+    batch, back = batch_of(instances("acvrptw", 2, 9)), torch.ones(2, dtype=torch.int64)
+    customers = torch.arange(1, 10)
+    endless = replace(batch, closes=torch.full_like(batch.closes, torch.inf))
+    assert not endless.is_backwards(back).any()
+    assert torch.equal(endless.reflect(back).opens, batch.opens)
+    late = replace(batch, closes=batch.closes.index_fill(1, customers, torch.inf))
+    turned = late.reflect(back)
     assert torch.equal(turned.opens, late.opens[:, :1].expand(-1, 10))
     assert torch.isfinite(turned.closes).all()
+    seen = [
+        replace(batch, closes=batch.closes.index_fill(1, torch.tensor([0]), hour)).reflect(back)
+        for hour in (1e4, 1e15, torch.inf)
+    ]
+    for other in seen[1:]:
+        assert torch.equal(other.opens, seen[0].opens)
+        assert torch.equal(other.closes, seen[0].closes)
 
 
 @pytest.mark.parametrize("limit", ["closes", "capacity"])

@@ -104,8 +104,9 @@ class Batch:
         """
         Turn and mirror the unit square of each instance, and let time run backwards where :meth:`is_backwards`.
 
-        Backwards, ways are those in the other direction, and windows are mirrored in the depot's. Routes that keep
-        the limits of the one instance are, the other way round, routes of the other one, but for rounding.
+        Backwards, ways are those in the other direction, and windows are mirrored in the time between the depot's
+        opening and the last return that customers leave room for. Routes that keep the limits of the one instance
+        are, the other way round, routes of the other one, but for rounding.
 
         Parameters
         ----------
@@ -119,9 +120,18 @@ class Batch:
         return mirrored._turn_round(which) if bool(which.any()) else mirrored
 
     def is_backwards(self, symmetry: Tensor) -> Tensor:
-        """Which instances a symmetry turns round in time, bool (B,): none whose depot never closes."""
+        """Which instances a symmetry turns round in time, bool (B,): none where the last return has no limit."""
         which = torch.tensor(SYMMETRIES, device=symmetry.device)[symmetry, 3]
-        return which if self.closes is None else which & torch.isfinite(self.closes[:, 0])
+        return which if self.closes is None else which & torch.isfinite(self._last_return[:, 0])
+
+    @cached_property
+    def _last_return(self) -> Tensor:
+        """When the last vehicle is back at the latest, (B, 1): a depot may close long after, or never."""
+        assert self.closes is not None
+        assert self.service is not None
+        assert self.duration is not None
+        back = self.closes + self.service + self.duration[:, :, 0]
+        return torch.minimum(self.closes[:, :1], back[:, 1:].amax(dim=1, keepdim=True))
 
     def _turn_round(self, which: Tensor) -> Batch:
         """Other directions and mirrored windows for some of the instances, bool (B,)."""
@@ -134,17 +144,17 @@ class Batch:
         turned = replace(self, distance=other_way(self.distance))
         if self.duration is None or self.opens is None or self.closes is None or self.service is None:
             return turned
-        # A service that begins at t and takes s begins at ends - t - s, seen from the other end.
-        ends = self.opens[:, :1] + self.closes[:, :1]
-        opens = torch.maximum(ends - self.closes - self.service, self.opens[:, :1])
-        closes = ends - self.opens - self.service
-        customer = which.unsqueeze(1).expand_as(opens).clone()
-        customer[:, 0] = False  # its hours are the same, and without rounding
+        # A service that begins at t and takes s begins at first + last - t - s, seen from the other end.
+        first, last = self.opens[:, :1], self._last_return
+        opens = torch.maximum(first + last - self.closes - self.service, first)
+        closes = first + last - self.opens - self.service
+        # The depot's own hours without rounding.
+        opens, closes = torch.cat([first, opens[:, 1:]], dim=1), torch.cat([last, closes[:, 1:]], dim=1)
         return replace(
             turned,
             duration=other_way(self.duration),
-            opens=torch.where(customer, opens, self.opens),
-            closes=torch.where(customer, closes, self.closes),
+            opens=torch.where(which.unsqueeze(1), opens, self.opens),
+            closes=torch.where(which.unsqueeze(1), closes, self.closes),
         )
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:

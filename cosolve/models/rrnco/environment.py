@@ -133,7 +133,8 @@ def cost(batch: Batch, choices: Tensor) -> Tensor:
     if not batch.is_tour:
         before[:, :, 0] = 0
     n = batch.num_nodes
-    total = batch.distance.flatten(1).gather(1, (before * n + choices).flatten(1)).view(choices.shape).sum(dim=2)
+    ways = batch.distance.flatten(1).gather(1, (before * n + choices).flatten(1)).view(choices.shape)
+    total = ways.cumsum(dim=2)[:, :, -1]  # one after the other, whatever the padding
     seen = torch.zeros((*choices.shape[:2], n), dtype=torch.bool, device=choices.device).scatter_(2, choices, True)
     return torch.where(seen[:, :, 0 if batch.is_tour else 1 :].all(dim=2), total, torch.inf)
 
