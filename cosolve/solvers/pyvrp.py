@@ -57,7 +57,8 @@ class PyVRPOptions:
 
 class PyVRP(Solver):
     """
-    PyVRP's iterated local search, on integer data: fractional data is scaled, times are rounded to the safe side.
+    PyVRP's iterated local search, on integer data: fractional data is scaled, and so is what is too large; times are
+    rounded to the safe side.
 
     Takes instances of up to :data:`MAX_NODES` nodes.
     """
@@ -140,6 +141,10 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Mod
     from pyvrp import Client, Depot, Location, ProblemData, VehicleType
 
     matrix, scale = whole_distances(instance)
+    times = whole_clock(instance) if isinstance(instance, VRPTWInstance) else None
+    if _overflows(instance, matrix, scale, times.horizon if times else 0):
+        matrix, scale = whole_distances(instance, coarse=True)
+        times = whole_clock(instance, coarse=True) if isinstance(instance, VRPTWInstance) else None
     durations = np.zeros_like(matrix)
     coords = instance.distances.coords if len(instance.distances.coords) else np.zeros((n, 2))
     limits: dict[str, int] = {}
@@ -150,8 +155,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Mod
         demand, most = whole_demand(instance)
         loads, capacity = demand[:, None], [most]
         vehicles = generous_fleet(instance, initial)
-    if isinstance(instance, VRPTWInstance):
-        times = whole_clock(instance)
+    if times is not None:
         durations = times.duration
         clock = np.column_stack((times.service, times.opens, times.closes))
         limits["tw_late"] = times.horizon
@@ -177,6 +181,24 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Mod
     )
     limit = math.inf if instance.distances.is_complete else no_way(instance.distances, scale)
     return _Model(instance, data, nodes, scale, limit)
+
+
+def _overflows(instance: VehicleRoutingInstance | TSPInstance, matrix: np.ndarray, scale: float, horizon: int) -> bool:
+    """
+    Whether sums of lengths or penalties may leave 64 bits.
+
+    PyVRP's local search then takes a loss for a gain, and may never end.
+    """
+    finite = math.inf if instance.distances.is_complete else no_way(instance.distances, scale)
+    longest = float(matrix.max())
+    is_limited = isinstance(instance, CVRPInstance) and instance.max_length is not None
+    excess = longest if is_limited else float(horizon)
+    return len(matrix) * max(longest, _max_penalty(matrix, finite) * excess) > 2.0**62
+
+
+def _max_penalty(matrix: np.ndarray, no_way: float) -> float:
+    """The default ceiling of penalties is for data in the thousands; scaled data goes far beyond."""
+    return max(100_000.0, 10.0 * float(matrix[matrix < no_way].max()))
 
 
 def _run(model: _Model, monitor: Monitor, seed: int, initial: Any, options: PyVRPOptions, build_time: float) -> Outcome:
@@ -210,10 +232,8 @@ def _run(model: _Model, monitor: Monitor, seed: int, initial: Any, options: PyVR
         done += 1
         return False
 
-    # The default ceiling of penalties is for data in the thousands; scaled data goes far beyond.
     assert model.data is not None
-    matrix = model.data.distance_matrix(0)
-    ceiling = max(100_000.0, 10.0 * float(matrix[matrix < model.no_way].max()))
+    ceiling = _max_penalty(model.data.distance_matrix(0), model.no_way)
     params = SolveParams(
         ils=IteratedLocalSearchParams(options.restart_after, options.history_length, callbacks=Callbacks()),
         penalty=PenaltyParams(max_penalty=ceiling),

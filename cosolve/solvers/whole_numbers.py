@@ -21,13 +21,20 @@ MAX_TIME = 10**7
 _MAX_LOAD = 10**14
 
 
-def whole_distances(instance: VehicleRoutingInstance | TSPInstance) -> tuple[np.ndarray, float]:
+def whole_distances(
+    instance: VehicleRoutingInstance | TSPInstance, *, coarse: bool = False
+) -> tuple[np.ndarray, float]:
     """
-    (n, n) int64 matrix and scale, with matrix = distance * scale; exact for integer distances.
+    (n, n) int64 matrix and scale, with matrix = distance * scale; exact for integer distances unless ``coarse``.
 
     Fractional distances are multiplied by the largest power of ten that keeps them below :data:`MAX_DISTANCE`,
     then rounded; integer ones by the smallest that makes whole what else counts towards the length of a route,
     mostly 1. An infinite distance becomes more than the sum of any n finite ones.
+
+    Parameters
+    ----------
+    coarse
+        Whether integer distances above :data:`MAX_DISTANCE` are scaled down and rounded too.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def whole_distances(instance: VehicleRoutingInstance | TSPInstance) -> tuple[np.
     else:
         largest = float(dense[np.isfinite(dense)].max())
     scale = 1.0
-    if not distances.is_integral:
+    if not distances.is_integral or (coarse and largest > MAX_DISTANCE):
         scale = _decimal_scale(largest, MAX_DISTANCE)
     elif largest > 10_000 * MAX_DISTANCE:
         raise ValueError(
@@ -102,9 +109,14 @@ class WholeClock:
     is_exact: bool
 
 
-def whole_clock(instance: VRPTWInstance) -> WholeClock:
+def whole_clock(instance: VRPTWInstance, *, coarse: bool = False) -> WholeClock:
     """
     Whole times; those that are not whole are scaled by the greatest power of ten that :data:`MAX_TIME` allows.
+
+    Parameters
+    ----------
+    coarse
+        Whether whole times above :data:`MAX_TIME` are scaled down too.
 
     Raises
     ------
@@ -122,7 +134,8 @@ def whole_clock(instance: VRPTWInstance) -> WholeClock:
     never = 2.0 * np.ceil(opens.max() + instance.service.sum() + len(opens) * longest)
     closes = np.minimum(instance.closes - start, never)
     horizon = float(closes[instance.depot])
-    scale = _decimal_scale(horizon, MAX_TIME) if instance.time_slack.any() else 1.0
+    is_scaled = bool(instance.time_slack.any()) or (coarse and horizon > MAX_TIME)
+    scale = _decimal_scale(horizon, MAX_TIME) if is_scaled else 1.0
     if horizon * scale > 10_000 * MAX_TIME:
         raise ValueError(f"times up to {horizon:g} are too large for this solver; at most {10_000 * MAX_TIME:g}.")
     # A way longer than the day is none, however long; this keeps sums small.

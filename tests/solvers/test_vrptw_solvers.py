@@ -193,6 +193,22 @@ def test_a_window_that_never_closes_leaves_the_others_their_digits(name):
     assert clock.closes[1] == 2_000_000
 
 
+def test_whole_data_whose_penalties_leave_64_bits_are_scaled_down():
+    """PyVRP's local search never ended: a penalty of 10^12 for each of 10^10 units of lateness turned into a gain."""
+    distance = np.array([[0, 142, 133, 132, 50], [142, 0, 102, 65, 109], [133, 102, 0, 143, 169],
+                         [132, 65, 143, 0, 181], [50, 109, 169, 181, 0]]) * 1e9  # fmt: skip
+    duration = np.array([[0, 3, 1, 1, 2], [3, 0, 2, 3, 4], [1, 2, 0, 2, 3], [1, 3, 2, 0, 6], [2, 4, 3, 6, 0]]) * 1e9
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(distance), durations=Distances.from_matrix(duration), demand=[3, 0, 2, 5, 2],
+        capacity=10, depot=1, opens=np.full(5, 5e10), closes=[1e21, 3.61e11, 5.2e10, 6.5e10, 5.4e10],
+        service=[5e9, 0, 7e9, 0, 0],
+    )  # fmt: skip
+    optimum = brute_force(instance)
+    monitor, outcome = solve_here(instance, "pyvrp", optimum)
+    assert outcome.status is Status.FEASIBLE
+    assert monitor.best.objective == optimum
+
+
 @pytest.mark.parametrize("name", SOLVERS)
 def test_warm_start_is_not_lost(name):
     """The result may never be worse than the start, and a backend must be able to read it."""
