@@ -18,7 +18,7 @@ from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.instances.vrptw import VRPTWInstance
-from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet
+from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet, report_greedy
 from cosolve.solvers.packages import availability
 from cosolve.solvers.whole_numbers import no_way, whole_clock, whole_demand, whole_distances, whole_limit
 
@@ -89,7 +89,7 @@ class PyVRP(Solver):
         started = perf_counter()
         if isinstance(instance, VehicleRoutingInstance) and first_out_of_reach(instance) is not None:
             return Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")
-        model = _build(instance, initial)
+        model = _build(instance, monitor, initial)
         if model.data is None:
             monitor.report(model.decode([]))
             return Outcome()
@@ -130,7 +130,7 @@ class _Model:
         return [client[np.roll(solution.order, -start)[1:]].tolist()]
 
 
-def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Model:
+def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, initial: Any) -> _Model:
     n = instance.distances.num_nodes
     if n > MAX_NODES:
         raise UnsupportedProblemError(f"pyvrp takes at most {MAX_NODES} nodes (it needs dense matrices), got {n}.")
@@ -154,7 +154,10 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Mod
     if isinstance(instance, VehicleRoutingInstance):
         demand, most = whole_demand(instance)
         loads, capacity = demand[:, None], [most]
-        vehicles = generous_fleet(instance, initial)
+        known = initial
+        if times is not None and not times.is_exact:
+            known = initial or report_greedy(instance, monitor)
+        vehicles = generous_fleet(instance, known)
     if times is not None:
         durations = times.duration
         clock = np.column_stack((times.service, times.opens, times.closes))

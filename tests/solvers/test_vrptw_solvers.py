@@ -210,6 +210,19 @@ def test_whole_data_whose_penalties_leave_64_bits_are_scaled_down():
 
 
 @pytest.mark.parametrize("name", SOLVERS)
+def test_rounding_to_the_safe_side_loses_no_known_routes(name):
+    """The depot closes when the vehicle is back: in whole units, with ways rounded up, there was no solution."""
+    way = 0.1234567891
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.full((3, 3), way)), demand=[0, 1, 1], capacity=1,
+        opens=[0, 0, 0], closes=[2 * way, 1, 1], service=[0, 0, 0],
+    )  # fmt: skip
+    result = cosolve.solve(instance, name, iterations=None if name == "cpsat" else 20, time_limit=20)
+    assert result.status is Status.FEASIBLE
+    assert result.objective == pytest.approx(4 * way)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
 def test_warm_start_is_not_lost(name):
     """The result may never be worse than the start, and a backend must be able to read it."""
     instance = cosolve.generate("acvrptw", "road", n=20, seed=1, points=100)
