@@ -72,10 +72,10 @@ def no_way(distances: Distances, scale: float) -> float:
     return (len(distances.matrix) * 2 + 1) * (np.rint(float(finite.max(initial=0.0)) * scale) + 1)
 
 
-def _decimal_scale(largest: float, most: float) -> float:
-    """The greatest power of ten, at most 10^9, that keeps ``largest`` within ``most``."""
+def _decimal_scale(largest: float, most: float, finest: float = 1e9) -> float:
+    """The greatest power of ten, at most ``finest``, that keeps ``largest`` within ``most``."""
     scale = 1.0
-    while largest * scale * 10 <= most and scale < 1e9:
+    while largest * scale * 10 <= most and scale < finest:
         scale *= 10
     while largest * scale > most:
         scale /= 10
@@ -135,7 +135,8 @@ def whole_clock(instance: VRPTWInstance, *, coarse: bool = False) -> WholeClock:
     closes = np.minimum(instance.closes - start, never)
     horizon = float(closes[instance.depot])
     is_scaled = bool(instance.time_slack.any()) or (coarse and horizon > MAX_TIME)
-    scale = _decimal_scale(horizon, MAX_TIME) if is_scaled else 1.0
+    # No unit as large as the judge's least slack, 1e-9: days below a hundredth would be a few of them.
+    scale = _decimal_scale(horizon, MAX_TIME, 1e15) if is_scaled else 1.0
     if horizon * scale > 10_000 * MAX_TIME:
         raise ValueError(f"times up to {horizon:g} are too large for this solver; at most {10_000 * MAX_TIME:g}.")
     # A way longer than the day is none, however long; this keeps sums small.

@@ -178,6 +178,17 @@ def test_a_window_of_a_moment_between_two_units_keeps_its_order():
     assert cosolve.solve(instance, "pyvrp", iterations=5, time_limit=5).objective == pytest.approx(0.2)
 
 
+def test_times_of_a_short_day_have_as_many_digits_as_others():
+    """A day of 3e-6 was one of 3000 units."""
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.full((2, 2), 1e-6)), demand=[0, 1], capacity=1,
+        opens=[0, 0], closes=[3e-6, 2e-6], service=[0, 0],
+    )  # fmt: skip
+    clock = whole_clock(instance)
+    assert (clock.duration[0, 1], clock.closes[1], clock.horizon) == (1_000_000, 2_000_000, 3_000_000)
+    assert clock.is_exact
+
+
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_window_that_never_closes_leaves_the_others_their_digits(name):
     """Scaled so that 1e9 fits, all other times would be 0 or 1, and no route in time."""
