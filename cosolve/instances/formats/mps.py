@@ -332,7 +332,8 @@ def write(instance: MILPInstance, path: Path) -> None:
     Raises
     ------
     ValueError
-        If a name holds blanks or is that of markers, a column's that of a section, or a side or bound is beyond what the format can say.
+        If a name holds blanks or is that of markers, or a column's that of a section; or if a side or bound is beyond
+        what the format can say.
     """
     rows, columns = written_names(
         instance, lambda name: name == "'MARKER'" or name.split() != [name], _SECTIONS_ANYWHERE
