@@ -140,7 +140,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, ini
     if not instance.distances.is_complete:
         missing = (matrix >= no_way(instance.distances, scale)).astype(np.int64)
         model.AddDimension(model.RegisterTransitMatrix(missing.tolist()), 0, 0, True, "missing ways")
-    if clock is not None:
+    if isinstance(instance, VRPTWInstance) and clock is not None:
         steps = model.RegisterTransitMatrix((clock.duration + clock.service[:, None]).tolist())
         model.AddDimension(steps, clock.horizon, clock.horizon, True, "time")
         time = model.GetDimensionOrDie("time")
