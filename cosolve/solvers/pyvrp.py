@@ -142,7 +142,8 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, ini
 
     matrix, scale = whole_distances(instance)
     times = whole_clock(instance) if isinstance(instance, VRPTWInstance) else None
-    if _overflows(instance, matrix, scale, times.horizon if times else 0):
+    coarse = _overflows(instance, matrix, scale, times.horizon if times else 0)
+    if coarse:
         matrix, scale = whole_distances(instance, coarse=True)
         times = whole_clock(instance, coarse=True) if isinstance(instance, VRPTWInstance) else None
     durations = np.zeros_like(matrix)
@@ -152,7 +153,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, ini
     clock[:, 2] = np.iinfo(np.int64).max
     vehicles, capacity = 1, []
     if isinstance(instance, VehicleRoutingInstance):
-        demand, most = whole_demand(instance)
+        demand, most = whole_demand(instance, coarse=coarse)
         loads, capacity = demand[:, None], [most]
         known = initial
         if times is not None and not times.is_exact:
@@ -195,8 +196,10 @@ def _overflows(instance: VehicleRoutingInstance | TSPInstance, matrix: np.ndarra
     finite = math.inf if instance.distances.is_complete else no_way(instance.distances, scale)
     longest = float(matrix.max())
     is_limited = isinstance(instance, CVRPInstance) and instance.max_length is not None
-    excess = longest if is_limited else float(horizon)
-    return len(matrix) * max(longest, _max_penalty(matrix, finite) * excess) > 2.0**62
+    excess = len(matrix) * (longest if is_limited else float(horizon))
+    if isinstance(instance, VehicleRoutingInstance):
+        excess = max(excess, float(whole_demand(instance)[0].sum(dtype=np.float64)))
+    return max(len(matrix) * longest, _max_penalty(matrix, finite) * excess) > 2.0**62
 
 
 def _max_penalty(matrix: np.ndarray, no_way: float) -> float:

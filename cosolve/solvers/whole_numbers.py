@@ -20,6 +20,9 @@ MAX_TIME = 10**7
 # Largest scaled capacity: sums over all customers stay below 2^63.
 _MAX_LOAD = 10**14
 
+# The same where each unit of excess has a penalty.
+_COARSE_LOAD = 10**7
+
 
 def whole_distances(
     instance: VehicleRoutingInstance | TSPInstance, *, coarse: bool = False
@@ -174,15 +177,22 @@ def whole_limit(limit: float, scale: float) -> int:
     return int(np.floor(limit * scale + 1e-6))
 
 
-def whole_demand(instance: VehicleRoutingInstance) -> tuple[np.ndarray, int]:
+def whole_demand(instance: VehicleRoutingInstance, *, coarse: bool = False) -> tuple[np.ndarray, int]:
     """
     (n,) int64 demands and capacity in a unit that makes all demands whole, if there is one.
 
     That is a power of ten, the smallest demand or a part of the capacity. Otherwise they are rounded to the safe side:
     every solution stays feasible, and each customer by himself fits a vehicle as before.
+
+    Parameters
+    ----------
+    coarse
+        Whether that is done too where the capacity would be more than ten million units.
     """
     demand, capacity = instance.demand, instance.capacity
     scale = _common_scale(np.unique(demand[demand > 0]), capacity)
+    if coarse and capacity * scale > _COARSE_LOAD:
+        scale = _decimal_scale(capacity, _COARSE_LOAD, scale)
     most = whole_limit(instance.load_limit, scale)
     return np.minimum(np.ceil(demand * scale - _NOISE).astype(np.int64), most), most
 

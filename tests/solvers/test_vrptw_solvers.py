@@ -220,6 +220,24 @@ def test_whole_data_whose_penalties_leave_64_bits_are_scaled_down():
     assert monitor.best.objective == optimum
 
 
+def test_loads_whose_penalties_leave_64_bits_are_scaled_down():
+    """Capacities of 10^14 units, penalties of 10^9: no end either, where no solution keeps the windows."""
+    distance = np.array([[0, 74.0305883, INF, 75.75284652, INF], [81.29100217, 0, 94.27555936, INF, INF],
+                         [76.83340866, INF, 0, 24.98714047, 45.30297599],
+                         [57.0263062, 93.44121972, 71.69037294, 0, 83.50691741],
+                         [74.49357631, 82.15694046, 79.38095254, 68.67392373, 0]])  # fmt: skip
+    duration = np.array([[0, 0, INF, 3, INF], [2, 0, 0, INF, INF], [2, INF, 0, 1, 0], [0, 2, 1, 0, 2], [3, 3, 0, 2, 0]])
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(distance), durations=Distances.from_matrix(duration), capacity=1e11, depot=4,
+        demand=[8304292380.956, 31869362943.652, 51251907382.941, 57687628856.717, 0],
+        opens=[80, -10, 20, 26, 0], closes=[80, 26.4, 41.9, 26, 87.3], service=[7.3, 7.3, 0, 0, 0],
+    )  # fmt: skip
+    assert brute_force(instance) == INF
+    monitor, outcome = solve_here(instance, "pyvrp", 0.0)
+    assert monitor.best is None
+    assert outcome.status is Status.NO_SOLUTION
+
+
 @pytest.mark.parametrize("name", SOLVERS)
 def test_rounding_to_the_safe_side_loses_no_known_routes(name):
     """The depot closes when the vehicle is back: in whole units, with ways rounded up, there was no solution."""
