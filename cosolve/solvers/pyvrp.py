@@ -18,7 +18,7 @@ from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.instances.vrptw import VRPTWInstance
-from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet
+from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet, report_greedy
 from cosolve.solvers.packages import availability
 from cosolve.solvers.whole_numbers import no_way, whole_clock, whole_demand, whole_distances, whole_limit
 
@@ -57,7 +57,8 @@ class PyVRPOptions:
 
 class PyVRP(Solver):
     """
-    PyVRP's iterated local search, on integer data: fractional data is scaled, times are rounded to the safe side.
+    PyVRP's iterated local search, on integer data: fractional data is scaled, and so is what is too large; times are
+    rounded to the safe side.
 
     Takes instances of up to :data:`MAX_NODES` nodes.
     """
@@ -88,7 +89,7 @@ class PyVRP(Solver):
         started = perf_counter()
         if isinstance(instance, VehicleRoutingInstance) and first_out_of_reach(instance) is not None:
             return Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")
-        model = _build(instance, initial)
+        model = _build(instance, monitor, initial)
         if model.data is None:
             monitor.report(model.decode([]))
             return Outcome()
@@ -129,7 +130,7 @@ class _Model:
         return [client[np.roll(solution.order, -start)[1:]].tolist()]
 
 
-def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Model:
+def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, initial: Any) -> _Model:
     n = instance.distances.num_nodes
     if n > MAX_NODES:
         raise UnsupportedProblemError(f"pyvrp takes at most {MAX_NODES} nodes (it needs dense matrices), got {n}.")
@@ -140,6 +141,11 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Mod
     from pyvrp import Client, Depot, Location, ProblemData, VehicleType
 
     matrix, scale = whole_distances(instance)
+    times = whole_clock(instance) if isinstance(instance, VRPTWInstance) else None
+    coarse = _overflows(instance, matrix, scale, times.horizon if times else 0)
+    if coarse:
+        matrix, scale = whole_distances(instance, coarse=True)
+        times = whole_clock(instance, coarse=True) if isinstance(instance, VRPTWInstance) else None
     durations = np.zeros_like(matrix)
     coords = instance.distances.coords if len(instance.distances.coords) else np.zeros((n, 2))
     limits: dict[str, int] = {}
@@ -147,11 +153,13 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Mod
     clock[:, 2] = np.iinfo(np.int64).max
     vehicles, capacity = 1, []
     if isinstance(instance, VehicleRoutingInstance):
-        demand, most = whole_demand(instance)
+        demand, most = whole_demand(instance, coarse=coarse)
         loads, capacity = demand[:, None], [most]
-        vehicles = generous_fleet(instance, initial)
-    if isinstance(instance, VRPTWInstance):
-        times = whole_clock(instance)
+        known = initial
+        if times is not None and not times.is_exact:
+            known = initial or report_greedy(instance, monitor)
+        vehicles = generous_fleet(instance, known)
+    if times is not None:
         durations = times.duration
         clock = np.column_stack((times.service, times.opens, times.closes))
         limits["tw_late"] = times.horizon
@@ -177,6 +185,26 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> _Mod
     )
     limit = math.inf if instance.distances.is_complete else no_way(instance.distances, scale)
     return _Model(instance, data, nodes, scale, limit)
+
+
+def _overflows(instance: VehicleRoutingInstance | TSPInstance, matrix: np.ndarray, scale: float, horizon: int) -> bool:
+    """
+    Whether sums of lengths or penalties may leave 64 bits.
+
+    PyVRP's local search then takes a loss for a gain, and may never end.
+    """
+    finite = math.inf if instance.distances.is_complete else no_way(instance.distances, scale)
+    longest = float(matrix.max())
+    is_limited = isinstance(instance, CVRPInstance) and instance.max_length is not None
+    excess = len(matrix) * (longest if is_limited else float(horizon))
+    if isinstance(instance, VehicleRoutingInstance):
+        excess = max(excess, float(whole_demand(instance)[0].sum(dtype=np.float64)))
+    return max(len(matrix) * longest, _max_penalty(matrix, finite) * excess) > 2.0**62
+
+
+def _max_penalty(matrix: np.ndarray, no_way: float) -> float:
+    """The default ceiling of penalties is for data in the thousands; scaled data goes far beyond."""
+    return max(100_000.0, 10.0 * float(matrix[matrix < no_way].max()))
 
 
 def _run(model: _Model, monitor: Monitor, seed: int, initial: Any, options: PyVRPOptions, build_time: float) -> Outcome:
@@ -210,10 +238,8 @@ def _run(model: _Model, monitor: Monitor, seed: int, initial: Any, options: PyVR
         done += 1
         return False
 
-    # The default ceiling of penalties is for data in the thousands; scaled data goes far beyond.
     assert model.data is not None
-    matrix = model.data.distance_matrix(0)
-    ceiling = max(100_000.0, 10.0 * float(matrix[matrix < model.no_way].max()))
+    ceiling = _max_penalty(model.data.distance_matrix(0), model.no_way)
     params = SolveParams(
         ils=IteratedLocalSearchParams(options.restart_after, options.history_length, callbacks=Callbacks()),
         penalty=PenaltyParams(max_penalty=ceiling),

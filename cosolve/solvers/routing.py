@@ -18,7 +18,7 @@ from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.instances.vrptw import VRPTWInstance
-from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet
+from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet, report_greedy
 from cosolve.solvers.packages import availability
 from cosolve.solvers.whole_numbers import no_way, whole_clock, whole_demand, whole_distances, whole_limit
 
@@ -111,7 +111,7 @@ class Routing(Solver):
         if n == 1:
             monitor.report(_decode(instance, []))
             return Outcome()
-        manager, model, scale = _build(instance, initial)
+        manager, model, scale = _build(instance, monitor, initial)
         build_time = perf_counter() - started
         if monitor.should_stop() or monitor.stop.iterations == 0:
             limit = Limit.ITERATION if monitor.stop.iterations == 0 else None
@@ -119,13 +119,17 @@ class Routing(Solver):
         return _run(instance, manager, model, scale, monitor, initial, options, build_time)
 
 
-def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> tuple[Any, Any, float]:
+def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, initial: Any) -> tuple[Any, Any, float]:
     from ortools.constraint_solver import pywrapcp
 
     matrix, scale = whole_distances(instance)
+    clock = whole_clock(instance) if isinstance(instance, VRPTWInstance) else None
     depot, vehicles = 0, 1
     if isinstance(instance, VehicleRoutingInstance):
-        depot, vehicles = instance.depot, generous_fleet(instance, initial)
+        known = initial
+        if clock is not None and not clock.is_exact:
+            known = initial or report_greedy(instance, monitor)
+        depot, vehicles = instance.depot, generous_fleet(instance, known)
     manager = pywrapcp.RoutingIndexManager(len(matrix), vehicles, depot)
     model = pywrapcp.RoutingModel(manager)
     model.SetArcCostEvaluatorOfAllVehicles(model.RegisterTransitMatrix(matrix.tolist()))
@@ -136,8 +140,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, initial: Any) -> tupl
     if not instance.distances.is_complete:
         missing = (matrix >= no_way(instance.distances, scale)).astype(np.int64)
         model.AddDimension(model.RegisterTransitMatrix(missing.tolist()), 0, 0, True, "missing ways")
-    if isinstance(instance, VRPTWInstance):
-        clock = whole_clock(instance)
+    if isinstance(instance, VRPTWInstance) and clock is not None:
         steps = model.RegisterTransitMatrix((clock.duration + clock.service[:, None]).tolist())
         model.AddDimension(steps, clock.horizon, clock.horizon, True, "time")
         time = model.GetDimensionOrDie("time")

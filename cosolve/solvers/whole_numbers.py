@@ -20,14 +20,24 @@ MAX_TIME = 10**7
 # Largest scaled capacity: sums over all customers stay below 2^63.
 _MAX_LOAD = 10**14
 
+# The same where each unit of excess has a penalty.
+_COARSE_LOAD = 10**7
 
-def whole_distances(instance: VehicleRoutingInstance | TSPInstance) -> tuple[np.ndarray, float]:
+
+def whole_distances(
+    instance: VehicleRoutingInstance | TSPInstance, *, coarse: bool = False
+) -> tuple[np.ndarray, float]:
     """
-    (n, n) int64 matrix and scale, with matrix = distance * scale; exact for integer distances.
+    (n, n) int64 matrix and scale, with matrix = distance * scale; exact for integer distances unless ``coarse``.
 
     Fractional distances are multiplied by the largest power of ten that keeps them below :data:`MAX_DISTANCE`,
     then rounded; integer ones by the smallest that makes whole what else counts towards the length of a route,
     mostly 1. An infinite distance becomes more than the sum of any n finite ones.
+
+    Parameters
+    ----------
+    coarse
+        Whether integer distances above :data:`MAX_DISTANCE` are scaled down and rounded too.
 
     Raises
     ------
@@ -44,7 +54,7 @@ def whole_distances(instance: VehicleRoutingInstance | TSPInstance) -> tuple[np.
     else:
         largest = float(dense[np.isfinite(dense)].max())
     scale = 1.0
-    if not distances.is_integral:
+    if not distances.is_integral or (coarse and largest > MAX_DISTANCE):
         scale = _decimal_scale(largest, MAX_DISTANCE)
     elif largest > 10_000 * MAX_DISTANCE:
         raise ValueError(
@@ -65,10 +75,10 @@ def no_way(distances: Distances, scale: float) -> float:
     return (len(distances.matrix) * 2 + 1) * (np.rint(float(finite.max(initial=0.0)) * scale) + 1)
 
 
-def _decimal_scale(largest: float, most: float) -> float:
-    """The greatest power of ten, at most 10^9, that keeps ``largest`` within ``most``."""
+def _decimal_scale(largest: float, most: float, finest: float = 1e9) -> float:
+    """The greatest power of ten, at most ``finest``, that keeps ``largest`` within ``most``."""
     scale = 1.0
-    while largest * scale * 10 <= most and scale < 1e9:
+    while largest * scale * 10 <= most and scale < finest:
         scale *= 10
     while largest * scale > most:
         scale /= 10
@@ -102,9 +112,14 @@ class WholeClock:
     is_exact: bool
 
 
-def whole_clock(instance: VRPTWInstance) -> WholeClock:
+def whole_clock(instance: VRPTWInstance, *, coarse: bool = False) -> WholeClock:
     """
     Whole times; those that are not whole are scaled by the greatest power of ten that :data:`MAX_TIME` allows.
+
+    Parameters
+    ----------
+    coarse
+        Whether whole times above :data:`MAX_TIME` are scaled down too.
 
     Raises
     ------
@@ -122,7 +137,9 @@ def whole_clock(instance: VRPTWInstance) -> WholeClock:
     never = 2.0 * np.ceil(opens.max() + instance.service.sum() + len(opens) * longest)
     closes = np.minimum(instance.closes - start, never)
     horizon = float(closes[instance.depot])
-    scale = _decimal_scale(horizon, MAX_TIME) if instance.time_slack.any() else 1.0
+    is_scaled = bool(instance.time_slack.any()) or (coarse and horizon > MAX_TIME)
+    # No unit as large as the judge's least slack, 1e-9: days below a hundredth would be a few of them.
+    scale = _decimal_scale(horizon, MAX_TIME, 1e15) if is_scaled else 1.0
     if horizon * scale > 10_000 * MAX_TIME:
         raise ValueError(f"times up to {horizon:g} are too large for this solver; at most {10_000 * MAX_TIME:g}.")
     # A way longer than the day is none, however long; this keeps sums small.
@@ -160,15 +177,22 @@ def whole_limit(limit: float, scale: float) -> int:
     return int(np.floor(limit * scale + 1e-6))
 
 
-def whole_demand(instance: VehicleRoutingInstance) -> tuple[np.ndarray, int]:
+def whole_demand(instance: VehicleRoutingInstance, *, coarse: bool = False) -> tuple[np.ndarray, int]:
     """
     (n,) int64 demands and capacity in a unit that makes all demands whole, if there is one.
 
     That is a power of ten, the smallest demand or a part of the capacity. Otherwise they are rounded to the safe side:
     every solution stays feasible, and each customer by himself fits a vehicle as before.
+
+    Parameters
+    ----------
+    coarse
+        Whether that is done too where the capacity would be more than ten million units.
     """
     demand, capacity = instance.demand, instance.capacity
     scale = _common_scale(np.unique(demand[demand > 0]), capacity)
+    if coarse and capacity * scale > _COARSE_LOAD:
+        scale = _decimal_scale(capacity, _COARSE_LOAD, scale)
     most = whole_limit(instance.load_limit, scale)
     return np.minimum(np.ceil(demand * scale - _NOISE).astype(np.int64), most), most
 

@@ -255,6 +255,16 @@ def test_solutions_of_a_real_run_are_drawn(tmp_path):
     assert len(data_of(Report.load([moved]).html())["drawings"]) == 3
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_runs_in_two_files_are_drawn_from_the_one_with_solutions(tmp_path, is_first):
+    """Beside a copy of the records alone, in any order."""
+    path = solved_run(tmp_path)
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(path.read_bytes())
+    data = data_of(Report.load([path, copy] if is_first else [copy, path]).html())
+    assert len(data["drawings"]) == 3
+
+
 def test_what_can_not_be_drawn_says_why(tmp_path):
     """An empty place in a report looks like a bug of the report."""
     path = solved_run(tmp_path)

@@ -299,6 +299,14 @@ def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(config, known, tmp_pat
     assert "| families of rows | edge, set_covering |" in (tmp_path / "whole" / checkpoints.CARD).read_text()
 
 
+def test_a_gradient_that_is_not_finite_ends_the_run(config, known, tmp_path, monkeypatch):
+    """Weights of NaN had a score of NaN, which stood as the best."""
+    monkeypatch.setattr("cosolve.models.ctc.training.loss_of", lambda *args: loss_of(*args) * math.nan)
+    with pytest.raises(RuntimeError, match="step 0 is not finite"):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run" / checkpoints.WEIGHTS).exists()
+
+
 def test_a_resumed_run_keeps_the_families_that_it_chose(config, known, tmp_path, monkeypatch):
     """The measurement is by the clock: taken again in each slice it costs minutes, and may refuse the run at last."""
     train(config, tmp_path / "net", max_steps=2)

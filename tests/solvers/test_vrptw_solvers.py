@@ -178,6 +178,17 @@ def test_a_window_of_a_moment_between_two_units_keeps_its_order():
     assert cosolve.solve(instance, "pyvrp", iterations=5, time_limit=5).objective == pytest.approx(0.2)
 
 
+def test_times_of_a_short_day_have_as_many_digits_as_others():
+    """A day of 3e-6 was one of 3000 units."""
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.full((2, 2), 1e-6)), demand=[0, 1], capacity=1,
+        opens=[0, 0], closes=[3e-6, 2e-6], service=[0, 0],
+    )  # fmt: skip
+    clock = whole_clock(instance)
+    assert (clock.duration[0, 1], clock.closes[1], clock.horizon) == (1_000_000, 2_000_000, 3_000_000)
+    assert clock.is_exact
+
+
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_window_that_never_closes_leaves_the_others_their_digits(name):
     """Scaled so that 1e9 fits, all other times would be 0 or 1, and no route in time."""
@@ -191,6 +202,53 @@ def test_a_window_that_never_closes_leaves_the_others_their_digits(name):
     clock = whole_clock(instance)
     assert clock.is_exact
     assert clock.closes[1] == 2_000_000
+
+
+def test_whole_data_whose_penalties_leave_64_bits_are_scaled_down():
+    """PyVRP's local search never ended: a penalty of 10^12 for each of 10^10 units of lateness turned into a gain."""
+    distance = np.array([[0, 142, 133, 132, 50], [142, 0, 102, 65, 109], [133, 102, 0, 143, 169],
+                         [132, 65, 143, 0, 181], [50, 109, 169, 181, 0]]) * 1e9  # fmt: skip
+    duration = np.array([[0, 3, 1, 1, 2], [3, 0, 2, 3, 4], [1, 2, 0, 2, 3], [1, 3, 2, 0, 6], [2, 4, 3, 6, 0]]) * 1e9
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(distance), durations=Distances.from_matrix(duration), demand=[3, 0, 2, 5, 2],
+        capacity=10, depot=1, opens=np.full(5, 5e10), closes=[1e21, 3.61e11, 5.2e10, 6.5e10, 5.4e10],
+        service=[5e9, 0, 7e9, 0, 0],
+    )  # fmt: skip
+    optimum = brute_force(instance)
+    monitor, outcome = solve_here(instance, "pyvrp", optimum)
+    assert outcome.status is Status.FEASIBLE
+    assert monitor.best.objective == optimum
+
+
+def test_loads_whose_penalties_leave_64_bits_are_scaled_down():
+    """Capacities of 10^14 units, penalties of 10^9: no end either, where no solution keeps the windows."""
+    distance = np.array([[0, 74.0305883, INF, 75.75284652, INF], [81.29100217, 0, 94.27555936, INF, INF],
+                         [76.83340866, INF, 0, 24.98714047, 45.30297599],
+                         [57.0263062, 93.44121972, 71.69037294, 0, 83.50691741],
+                         [74.49357631, 82.15694046, 79.38095254, 68.67392373, 0]])  # fmt: skip
+    duration = np.array([[0, 0, INF, 3, INF], [2, 0, 0, INF, INF], [2, INF, 0, 1, 0], [0, 2, 1, 0, 2], [3, 3, 0, 2, 0]])
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(distance), durations=Distances.from_matrix(duration), capacity=1e11, depot=4,
+        demand=[8304292380.956, 31869362943.652, 51251907382.941, 57687628856.717, 0],
+        opens=[80, -10, 20, 26, 0], closes=[80, 26.4, 41.9, 26, 87.3], service=[7.3, 7.3, 0, 0, 0],
+    )  # fmt: skip
+    assert brute_force(instance) == INF
+    monitor, outcome = solve_here(instance, "pyvrp", 0.0)
+    assert monitor.best is None
+    assert outcome.status is Status.NO_SOLUTION
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_rounding_to_the_safe_side_loses_no_known_routes(name):
+    """The depot closes when the vehicle is back: in whole units, with ways rounded up, there was no solution."""
+    way = 0.1234567891
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.full((3, 3), way)), demand=[0, 1, 1], capacity=1,
+        opens=[0, 0, 0], closes=[2 * way, 1, 1], service=[0, 0, 0],
+    )  # fmt: skip
+    result = cosolve.solve(instance, name, iterations=None if name == "cpsat" else 20, time_limit=20)
+    assert result.status is Status.FEASIBLE
+    assert result.objective == pytest.approx(4 * way)
 
 
 @pytest.mark.parametrize("name", SOLVERS)

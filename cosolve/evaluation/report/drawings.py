@@ -109,10 +109,8 @@ class Artist:
             raise LookupError("the solution was not kept")
         if record.size is not None and record.size > MAX_SIZE:
             raise LookupError(f"an instance of size {record.size:,} is too large to draw here")
-        # By its name alone: the files may have been moved, and a record can't lead out of the run's folder.
-        path = folder / "solutions" / PurePosixPath(record.solution).name
         try:
-            solution = load_solution(path, record.problem)
+            solution = load_solution(_solution_file(folder, record.solution), record.problem)
         except FileNotFoundError:
             raise LookupError("the solution's file is gone") from None
         except (OSError, ValueError, UnsupportedProblemError) as error:
@@ -124,9 +122,20 @@ class Artist:
             raise LookupError(f"it can't be drawn: {error}") from error
 
 
+def _solution_file(folder: Path, name: str) -> Path:
+    # By its name alone: the files may have been moved, and a record can't lead out of the run's folder.
+    return folder / "solutions" / PurePosixPath(name).name
+
+
 def folders_of(files: Mapping[Path, Sequence[Record]]) -> dict[RunId, Path]:
-    """Folder of the files of each run in several files of records."""
-    return {run_id(record): files_folder(path) for path, records in files.items() for record in records}
+    """Folder of the files of each run in several files of records; of a run in many, the first with its solution."""
+    folders: dict[RunId, Path] = {}
+    for path, records in files.items():
+        for record in records:
+            known = folders.setdefault(run_id(record), files_folder(path))
+            if record.solution is not None and not _solution_file(known, record.solution).exists():
+                folders[run_id(record)] = files_folder(path)
+    return folders
 
 
 def pack(svg: str) -> str:

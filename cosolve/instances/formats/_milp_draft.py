@@ -171,9 +171,18 @@ class Draft:
             self.source.fail(f"{row} comes twice in column {column!r}.", line=self._entries[3][entry])
 
 
-def written_names(instance: MILPInstance, is_refused: Callable[[str], bool]) -> tuple[list[str], list[str]]:
+def written_names(
+    instance: MILPInstance, is_refused: Callable[[str], bool], column_words: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
     """
     Names of rows and columns for a file: their own, or "r0" and "x0" without.
+
+    Parameters
+    ----------
+    is_refused
+        Whether the format can't hold a name.
+    column_words
+        What no column may be called either, in capitals or not.
 
     Raises
     ------
@@ -183,8 +192,8 @@ def written_names(instance: MILPInstance, is_refused: Callable[[str], bool]) -> 
     m, n = len(instance.row_lower), instance.size
     rows = list(instance.row_names) or [f"r{row}" for row in range(m)]
     columns = list(instance.col_names) or [f"x{column}" for column in range(n)]
-    for what, names in (("row", rows), ("column", columns)):
-        refused = next((name for name in names if is_refused(name)), None)
+    for what, names, words in (("row", rows, ()), ("column", columns, column_words)):
+        refused = next((name for name in names if is_refused(name) or name.upper() in words), None)
         if refused is not None:
             raise ValueError(f"the name {refused[:80]!r} of a {what} can't stand in this format; try another one.")
     return rows, columns

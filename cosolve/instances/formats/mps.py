@@ -32,6 +32,9 @@ _REFUSED = {
     "SCENARIOS": "several scenarios",
 }
 
+#: What HiGHS takes for the beginning of a section even in lines that begin with a blank, as those of columns.
+_SECTIONS_ANYWHERE = frozenset({"NAME", "OBJSENSE", "QSECTION", "QCMATRIX", "CSECTION"})
+
 _WITH_VALUE = frozenset({"UP", "LO", "FX", "LI", "UI"})
 _WITHOUT_VALUE = frozenset({"FR", "MI", "PL", "BV"})
 _SEMI = {"SC": "semi-continuous", "SI": "semi-integer", "SN": "semi-integer"}
@@ -329,9 +332,12 @@ def write(instance: MILPInstance, path: Path) -> None:
     Raises
     ------
     ValueError
-        If a name holds blanks or is that of markers, or a side or bound is beyond what the format can say.
+        If a name holds blanks or is that of markers, or a column's that of a section; or if a side or bound is beyond
+        what the format can say.
     """
-    rows, columns = written_names(instance, lambda name: name == "'MARKER'" or name.split() != [name])
+    rows, columns = written_names(
+        instance, lambda name: name == "'MARKER'" or name.split() != [name], _SECTIONS_ANYWHERE
+    )
     check_written(instance)
     # HiGHS takes the name of a set for the row or column of that name.
     objective, side_set, range_set = (fresh(name, rows) for name in ("obj", "RHS", "RANGES"))

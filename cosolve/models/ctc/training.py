@@ -141,7 +141,9 @@ def train(
             loss = loss_of(network, batch, config)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip or math.inf)
+            norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip or math.inf)
+            if not bool(torch.isfinite(norm)):
+                raise RuntimeError(f"the gradient of step {run.step} is not finite; the last state saved is good.")
             optimiser.step()
             run.step += 1
             if run.step % settings.validation_every == 0:

@@ -98,6 +98,14 @@ def allowed(batch: Batch, state: State) -> Tensor:
     return mask
 
 
+def _begin(batch: Batch, state: State, choice: Tensor) -> Tensor:
+    """When service begins at nodes (B, S) that are gone to; of problems with times."""
+    assert batch.duration is not None
+    assert batch.opens is not None
+    leg = rows_of(batch.duration, state.place).gather(2, choice.unsqueeze(2)).squeeze(2)
+    return torch.maximum(state.time + leg, batch.opens.gather(1, choice))
+
+
 def step(batch: Batch, state: State, choice: Tensor) -> State:
     """Go to allowed nodes, (B, S)."""
     visited = state.visited.scatter(2, choice.unsqueeze(2), True)
@@ -108,10 +116,9 @@ def step(batch: Batch, state: State, choice: Tensor) -> State:
     at_depot = choice == 0
     load = torch.where(at_depot, 0.0, state.load + batch.demand.gather(1, choice))
     time = state.time
-    if batch.duration is not None and batch.opens is not None and batch.service is not None:
-        leg = rows_of(batch.duration, state.place).gather(2, choice.unsqueeze(2)).squeeze(2)
-        begin = torch.maximum(time + leg, batch.opens.gather(1, choice))
-        time = torch.where(at_depot, batch.opens[:, :1], begin + batch.service.gather(1, choice))
+    if batch.opens is not None and batch.service is not None:
+        end = _begin(batch, state, choice) + batch.service.gather(1, choice)
+        time = torch.where(at_depot, batch.opens[:, :1], end)
     return State(state.first, choice, visited, load, time)
 
 
@@ -159,10 +166,8 @@ def keeps_limits(batch: Batch, choices: Tensor) -> Tensor:
     assert batch.capacity is not None
     state = at_depot(batch, choices.shape[1])
     for choice in choices.unbind(dim=2):
-        if batch.duration is not None and batch.opens is not None and batch.closes is not None:
-            leg = rows_of(batch.duration, state.place).gather(2, choice.unsqueeze(2)).squeeze(2)
-            begin = torch.maximum(state.time + leg, batch.opens.gather(1, choice))
-            kept &= begin <= batch.closes.gather(1, choice)
+        if batch.closes is not None:
+            kept &= _begin(batch, state, choice) <= batch.closes.gather(1, choice)
         state = step(batch, state, choice)
         kept &= state.load <= batch.capacity.unsqueeze(1)
     return kept

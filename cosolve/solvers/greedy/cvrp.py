@@ -94,3 +94,11 @@ def generous_fleet(instance: VehicleRoutingInstance, initial: Routes | None = No
         known = construct(instance)
     used = instance.size if known is None else len(known.routes)
     return max(1, min(max(math.ceil(1.3 * bound) + 3, used + spare), max(instance.size, used)))
+
+
+def report_greedy(instance: VehicleRoutingInstance, monitor: Monitor) -> Routes | None:
+    """Routes of :func:`build_routes`, reported, for backends to which times rounded to the safe side may leave none."""
+    routes = build_routes(instance)
+    if routes is not None:
+        monitor.report(routes)
+    return routes

@@ -623,6 +623,23 @@ def test_rows_and_columns_may_be_called_as_the_writer_calls_sets(tmp_path, name)
         assert by_scip(path) == ours(changed)
 
 
+@pytest.mark.parametrize("name", ["NAME", "ObjSense", "QSECTION", "QCMATRIX", "CSECTION"])
+def test_a_column_is_not_called_as_sections_are_a_row_may_be(tmp_path, name):
+    """HiGHS dropped the entries of such a column without a word, or refused the file."""
+    instance = replace(
+        milp([[1, 1], [1, -1]], [1, 2], lower=[0, -1], upper=[5, 4], row_lower=[2, -1], row_upper=[9, INF]),
+        row_names=(name, "b"),
+        col_names=("x", "y"),
+    )
+    path = tmp_path / "x.mps"
+    cosolve.write(instance, path)
+    assert cosolve.read(path) == instance
+    assert by_highs(path) == ours(instance)
+    with pytest.raises(ValueError, match="of a column can't stand in this format"):
+        cosolve.write(replace(instance, col_names=("x", name)), tmp_path / "y.mps")
+    assert not (tmp_path / "y.mps").exists()
+
+
 # -- solutions ----------------------------------------------------------------------------------------------
 
 
