@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.instance import frozen_array
+from cosolve.core.instance import freeze, frozen_array
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
+from cosolve.instances.distances import Distances
 from cosolve.instances.vrptw import VRPTWInstance
 
 
@@ -74,23 +75,22 @@ def routing_arrays(instance: VehicleRoutingInstance) -> RoutingArrays:
     """
     n = instance.distances.num_nodes
     nodes = np.concatenate(([instance.depot], instance.customers))
-    table = np.ix_(nodes, nodes)
-    distance = instance.distances.dense()[table]
+    distance = duration = _table(instance.distances, nodes)
     opens, closes, service = np.zeros(n), np.full(n, np.inf), np.zeros(n)
     if isinstance(instance, VRPTWInstance):
-        duration = instance.durations.dense()[table]
+        if instance.durations is not instance.distances:
+            duration = _table(instance.durations, nodes)
         opens, service = instance.opens[nodes], instance.service[nodes]
         closes = (instance.closes + instance.time_slack)[nodes]
-    else:
-        duration = distance
-        if isinstance(instance, CVRPInstance):
-            closes[0] = instance.length_limit
-            service[1:] = instance.service_time
+    elif isinstance(instance, CVRPInstance):
+        closes[0] = instance.length_limit
+        service[1:] = instance.service_time
     no_way = np.isinf(distance) | np.isinf(duration)
     if no_way.any():
         distance, duration = (np.where(no_way, np.inf, matrix) for matrix in (distance, duration))
-    arrays = (distance, duration, instance.demand[nodes], opens, closes, service)
-    distance, duration, demand, opens, closes, service = (frozen_array(a, np.float64) for a in arrays)
+    freeze((distance, duration))
+    arrays = (instance.demand[nodes], opens, closes, service)
+    demand, opens, closes, service = (frozen_array(a, np.float64) for a in arrays)
     coords = instance.distances.coords
     return RoutingArrays(
         nodes=frozen_array(nodes),
@@ -103,3 +103,9 @@ def routing_arrays(instance: VehicleRoutingInstance) -> RoutingArrays:
         closes=closes,
         service=service,
     )
+
+
+def _table(distances: Distances, nodes: np.ndarray) -> np.ndarray:
+    """The dense matrix in this order of the nodes, itself where that is theirs."""
+    dense = distances.dense()
+    return dense if np.array_equal(nodes, np.arange(len(dense))) else dense[np.ix_(nodes, nodes)]

@@ -22,6 +22,9 @@ from cosolve.core.jit import jit
 _ALL_PAIRS = 1500
 _SUCCESSORS = 100
 
+#: Customers whose savings are computed together: all of them would take several matrices more.
+_BLOCK = 256
+
 
 def directed_savings(
     distance: np.ndarray,
@@ -46,16 +49,21 @@ def directed_savings(
         Route r is ``nodes[offsets[r]:offsets[r + 1]]``.
     """
     n = len(demand) - 1
-    saving = distance[1:, :1] + distance[0, 1:] - distance[1:, 1:]
-    np.fill_diagonal(saving, -np.inf)
-    if n <= _ALL_PAIRS:
-        rows, columns = np.nonzero(saving > 0)
-    else:
-        best = np.argpartition(-saving, _SUCCESSORS, axis=1)[:, :_SUCCESSORS]
-        rows, columns = np.repeat(np.arange(n), _SUCCESSORS), best.ravel()
-        keep = saving[rows, columns] > 0
-        rows, columns = rows[keep], columns[keep]
-    order = np.argsort(-saving[rows, columns], kind="stable")
+    parts = []
+    for first in range(0, max(1, n), _BLOCK):
+        tails = np.arange(first, min(n, first + _BLOCK))
+        saving = distance[tails + 1, :1] + distance[0, 1:] - distance[tails + 1, 1:]
+        saving[tails - first, tails] = -np.inf
+        if n <= _ALL_PAIRS:
+            rows, columns = np.nonzero(saving > 0)
+        else:
+            best = np.argpartition(-saving, _SUCCESSORS, axis=1)[:, :_SUCCESSORS]
+            rows, columns = np.repeat(tails - first, _SUCCESSORS), best.ravel()
+        value = saving[rows, columns]
+        pays = value > 0
+        parts.append((value[pays], rows[pays] + first, columns[pays]))
+    values, rows, columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(-values, kind="stable")
     return _join(duration, demand, capacity, opens, closes, service, rows[order] + 1, columns[order] + 1)
 
 

@@ -42,6 +42,9 @@ COST, BEST, TEMPERATURE, COOLING, HOT, COLD = range(6)
 #: Weights of waiting and of being late in the distance between customers [Vidal et al. 2013, section 4.5].
 _WAITING, _LATE = 0.2, 1.0
 
+#: Rows that are compared with columns at a time, few enough for the cache.
+_STRIP = 32
+
 
 class Data(NamedTuple):
     """
@@ -147,42 +150,86 @@ def prepare(
     exists = np.isfinite(distance) & np.isfinite(duration)
     penalty = 2.0 * m * float(np.max(distance, where=exists, initial=0.0)) + 1.0
     ways = np.where(exists, distance, penalty)
-    # A way that costs more than any solution need not be late as well, and infinite times would make NaN.
-    times = np.where(exists, duration, 0.0)
-    away = times + np.where(np.eye(m, dtype=bool), np.inf, 0.0)
-    last_leave = closes - away.min(axis=0, initial=np.inf)
-    first_next = opens + service + away.min(axis=1, initial=np.inf)
+    # A way that costs more than any solution need not be late as well, and infinite times would make NaN. One matrix
+    # serves for what is the same.
+    is_one = exists.all() and (duration is distance or np.array_equal(distance, duration))
+    times = ways if is_one else np.where(exists, duration, 0.0)
+    backward = _transposed(ways)
+    stay = times.diagonal().copy()
+    np.fill_diagonal(times, np.inf)
+    last_leave = closes - times.min(axis=0, initial=np.inf)
+    first_next = opens + service + times.min(axis=1, initial=np.inf)
+    np.fill_diagonal(times, stay)
     return Data(
-        np.ascontiguousarray(ways),
-        np.ascontiguousarray(ways.T),
-        np.ascontiguousarray(times),
+        ways,
+        backward,
+        times,
         np.stack([demand, opens, closes, service, last_leave, first_next]),
-        _neighbours(ways, times, exists, opens, closes, service, num_neighbours),
+        _neighbours(ways, backward, times, exists, opens, closes, service, num_neighbours),
         float(capacity),
         penalty,
         bool(np.isfinite(closes).any()),
     )
 
 
+def _transposed(matrix: np.ndarray) -> np.ndarray:
+    """The matrix itself if it is symmetric."""
+    strips = (slice(first, first + _STRIP) for first in range(0, len(matrix), _STRIP))
+    if all(np.array_equal(matrix[strip], matrix[:, strip].T) for strip in strips):
+        return matrix
+    return np.ascontiguousarray(matrix.T)
+
+
 def _neighbours(
-    ways: np.ndarray, times: np.ndarray, exists: np.ndarray,
+    ways: np.ndarray, backward: np.ndarray, times: np.ndarray, exists: np.ndarray,
     opens: np.ndarray, closes: np.ndarray, service: np.ndarray, k: int,
 ) -> np.ndarray:  # fmt: skip
     """Nearest customers by distance, waiting and lateness on the way from one to the other, the better direction."""
-    m = len(ways)
-    k = max(0, min(k, m - 2))
-    nearness = ways
+    scale, times_back = 0.0, times
     if np.isfinite(closes).all():
         # Prices of ways that do not exist say nothing about the units; their times are 0.
         known = ways if exists.all() else np.where(exists, ways, 0.0)
         scale = known.mean() / max(times.mean(), 1e-300)
-        waiting = np.maximum(0.0, opens - times - (closes + service)[:, None])
-        late = np.maximum(0.0, (opens + service)[:, None] + times - closes)
-        nearness = ways + scale * (_WAITING * waiting + _LATE * late)
-    nearness = np.minimum(nearness, nearness.T)
-    np.fill_diagonal(nearness, np.inf)
-    nearness[:, 0] = np.inf
-    return np.argsort(nearness, axis=1, kind="stable")[:, :k].astype(np.int32)
+        times_back = backward if times is ways else _transposed(times)
+    k = max(0, min(k, len(ways) - 2))
+    return _nearest(ways, backward, times, times_back, opens, closes, service, scale, k)
+
+
+@jit
+def _nearest(
+    ways: np.ndarray, backward: np.ndarray, times: np.ndarray, times_back: np.ndarray,
+    opens: np.ndarray, closes: np.ndarray, service: np.ndarray, scale: float, k: int,
+) -> np.ndarray:  # fmt: skip
+    """(m, k) the nearest, of equal ones the first; windows count if ``scale`` is not 0."""
+    m = len(ways)
+    neighbours = np.empty((m, k), np.int32)
+    far = np.empty(k)
+    for c in range(m if k > 0 else 0):
+        ready, late = opens[c] + service[c], closes[c] + service[c]
+        size = 0
+        for j in range(1, m):
+            if j == c:
+                continue
+            there, back = ways[c, j], backward[c, j]
+            if scale != 0.0:
+                there += scale * (
+                    _WAITING * max(0.0, opens[j] - times[c, j] - late)
+                    + _LATE * max(0.0, ready + times[c, j] - closes[j])
+                )
+                back += scale * (
+                    _WAITING * max(0.0, opens[c] - times_back[c, j] - (closes[j] + service[j]))
+                    + _LATE * max(0.0, opens[j] + service[j] + times_back[c, j] - closes[c])
+                )
+            away = min(there, back)
+            if size == k and not away < far[k - 1]:
+                continue
+            place = size if size < k else k - 1
+            while place > 0 and away < far[place - 1]:
+                far[place], neighbours[c, place] = far[place - 1], neighbours[c, place - 1]
+                place -= 1
+            far[place], neighbours[c, place] = away, j
+            size = min(k, size + 1)
+    return neighbours
 
 
 def with_nearest(data: Data, num_neighbours: int) -> Data:

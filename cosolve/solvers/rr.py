@@ -29,8 +29,8 @@ from cosolve.solvers.compiled import CompiledSolver
 from cosolve.solvers.greedy.cvrp import first_out_of_reach
 from cosolve.solvers.route_pool import RoutePool
 
-#: Four dense matrices of floats: 5,000 nodes take 0.8 GB.
-MAX_NODES = 5000
+#: There are dense matrices of the instance, and one to three more: with so many nodes each takes 0.8 GB.
+MAX_NODES = 10_000
 
 #: Neighbours in whose routes a customer's place is sought.
 NUM_NEIGHBOURS = 60

@@ -17,16 +17,20 @@ NOTHING = np.empty(0, np.int64), np.zeros(1, np.int64)
 
 
 def drawn(problem, n=40, seed=1):
-    family = "uniform" if problem == "vrptw" else "road"
-    points = {} if problem == "vrptw" else {"points": 100}
+    family = {"cvrp": "x", "vrptw": "uniform"}.get(problem, "road")
+    points = {"points": 100} if family == "road" else {}
     return cosolve.generate(problem, family, n=n, seed=seed, **points)
 
 
-def begin(arrays, seed=0, routes=NOTHING):
-    data = prepare(
+def data_of(arrays, num_neighbours):
+    return prepare(
         arrays.distance, arrays.duration, arrays.demand, arrays.capacity, arrays.opens, arrays.closes,
-        arrays.service, 30,
+        arrays.service, num_neighbours,
     )  # fmt: skip
+
+
+def begin(arrays, seed=0, routes=NOTHING):
+    data = data_of(arrays, 30)
     return data, start(data, *routes, seed=seed)
 
 
@@ -168,6 +172,33 @@ def test_missing_ways_do_not_change_what_is_near_in_time():
     distance[1:21, 0] = np.inf
     whole, gaps = (prepare(one, arrays.duration, *rest).neighbours for one in (arrays.distance, distance))
     assert (whole[1:] == gaps[1:]).mean() > 0.9
+
+
+@pytest.mark.parametrize("problem", ["cvrp", "acvrp", "vrptw", "acvrptw"])
+@pytest.mark.parametrize("k", [1, 7, 100])
+def test_neighbours_are_those_of_a_full_sort(problem, k):
+    """By distance, waiting and lateness, the better direction, of equal ones the first; for the depot as well."""
+    arrays = routing_arrays(drawn(problem))
+    far, m = arrays.distance, len(arrays.distance)
+    if np.isfinite(arrays.closes).all():
+        done = (arrays.closes + arrays.service)[:, None]
+        waiting = np.maximum(0, arrays.opens - arrays.duration - done)
+        late = np.maximum(0, (arrays.opens + arrays.service)[:, None] + arrays.duration - arrays.closes)
+        far = far + far.mean() / arrays.duration.mean() * (0.2 * waiting + late)
+    far = np.minimum(far, far.T)
+    far[:, 0] = np.inf
+    np.fill_diagonal(far, np.inf)
+    expected = np.argsort(far, axis=1, kind="stable")[:, : min(k, m - 2)]
+    assert data_of(arrays, k).neighbours.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("problem", "matrices"), [("cvrp", 1), ("acvrp", 2), ("acvrptw", 3)])
+def test_equal_matrices_are_held_once(problem, matrices):
+    """Ten thousand places take 0.8 GB for each."""
+    data = data_of(routing_arrays(drawn(problem)), 10)
+    assert len({id(matrix) for matrix in (data.distance, data.backward, data.duration)}) == matrices
+    assert np.array_equal(data.backward, data.distance.T)
+    assert not data.duration.diagonal().any()
 
 
 def test_no_routes_are_claimed_where_none_exist():
