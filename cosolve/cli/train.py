@@ -72,7 +72,13 @@ def train(
     ]
     chosen = _config(trainer.config_type, config, pairs, out if resume else None)
     report = (lambda line: None) if quiet else print_json if json else _print
-    trainer.train(
+    reported = []
+
+    def tell(line: dict[str, Any]) -> None:
+        reported.append(line.get("step"))
+        report(line)
+
+    result = trainer.train(
         chosen,
         out,
         max_steps=max_steps,
@@ -80,8 +86,10 @@ def train(
         resume=resume,
         device=device,
         threads=threads,
-        on_metrics=report,
+        on_metrics=tell,
     )
+    if not reported:
+        report({"kind": "all steps were done before", **result})
     return DONE
 
 

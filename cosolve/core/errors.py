@@ -55,3 +55,7 @@ class UnsupportedFeatureError(CosolveError, ValueError):
 
 class SolverUnavailableError(CosolveError, RuntimeError):
     """A solver's package is missing; the message names what to install."""
+
+
+class TrainingError(CosolveError, RuntimeError):
+    """A training can't go on."""

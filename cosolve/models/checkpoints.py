@@ -405,6 +405,8 @@ def _table(kind: Any, table: str, values: Mapping[str, Any], path: Path | None) 
     for key, value in values.items():
         if key not in hints:
             raise InvalidFileError(f"[{table}] has no {key!r}; it has: {', '.join(hints)}.", path)
+        if type(value) is int and not -(2**63) <= value < 2**63:
+            raise InvalidFileError(f"[{table}] {key} must be within 64 bits, got {str(value)[:24]}.", path)
         if hints[key] is float and type(value) is int:
             value = float(value)
         if type(value) is not hints[key]:

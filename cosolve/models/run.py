@@ -7,17 +7,27 @@ import math
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from cosolve.core.errors import InvalidFileError
+from cosolve.core.errors import InvalidFileError, TrainingError
 from cosolve.instances.files import replacing
 from cosolve.models import checkpoints
 
 #: What Adam remembers of each parameter.
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+#: Settings of the training that stay as they are, and why.
+_FIXED = {
+    "validation_size": "gaps of other instances do not compare",
+    "reward": "gaps of other service times do not compare",
+    "seed": "what was drawn so far is of that one",
+    "begin_from": "it began there",
+}
 
 
 class Run:
@@ -83,36 +93,50 @@ class Run:
         if checkpoints.holds_run(self.folder):
             what = "checkpoint" if (self.folder / checkpoints.CONFIG).is_file() else "run"
             raise ValueError(f"{self.folder} holds a {what} already; resume it, or choose another folder.")
-        self.folder.mkdir(parents=True, exist_ok=True)  # fails now, not after the first steps
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._begin(begin_from, load)
+
+    def _begin(self, begin_from: str, load: Callable[[checkpoints.Checkpoint], None] | None) -> None:
+        with TemporaryFile(dir=self.folder):  # fails now, not after the first steps
+            pass
         if begin_from:
             checkpoint = checkpoints.find(begin_from)
             checkpoint.load_into(self.network) if load is None else load(checkpoint)
 
-    def restore(self) -> None:
+    def restore(self, begin_from: str = "", load: Callable[[checkpoints.Checkpoint], None] | None = None) -> None:
         """
-        Go back to where the run in the folder was, which is its beginning if :meth:`keep_config` is all it came to.
+        Go back to where the run in the folder was, which is its beginning if it was ended before its first state.
+
+        Parameters
+        ----------
+        begin_from, load
+            As of :meth:`begin`.
 
         Raises
         ------
         ValueError
-            If there is none.
+            If there is none, or what may not change is another now.
         InvalidFileError
             If its state or its measurements are damaged, or a table of its config but ``training`` is another.
         """
         path = self.folder / checkpoints.STATE
-        is_new = not any((self.folder / name).is_file() for name in (checkpoints.STATE, checkpoints.CONFIG))
-        if not path.is_file() and not (is_new and checkpoints.holds_run(self.folder)):
+        is_new, has_config = not path.is_file(), (self.folder / checkpoints.RUN).is_file()
+        if is_new and not has_config:
             raise ValueError(f"{self.folder} holds no run to resume: there is no {checkpoints.STATE}.")
         kept = checkpoints.run_config(self.folder, type(self.config))
         for table in (f.name for f in fields(self.config) if f.name != "training"):
             if getattr(kept, table) != getattr(self.config, table):
-                place = self.folder / (checkpoints.RUN if is_new else checkpoints.CONFIG)
+                place = self.folder / (checkpoints.RUN if has_config else checkpoints.CONFIG)
                 raise InvalidFileError(f"the run to resume has another table [{table}].", place)
-        kept_size, size = (getattr(it.training, "validation_size", None) for it in (kept, self.config))
-        if kept_size != size:
-            raise ValueError(f"validation_size was {kept_size} so far: gaps of {size} other instances do not compare.")
+        for name, why in _FIXED.items():
+            before, now = (getattr(it.training, name, None) for it in (kept, self.config))
+            if before != now:
+                raise ValueError(f"training.{name} was {before!r} so far, not {now!r}: {why}.")
         if is_new:
+            self._begin(begin_from, load)
             return
+        with TemporaryFile(dir=self.folder):
+            pass
         tensors = checkpoints.read_tensors(path)
         for name, dtype in (("run.step", torch.int64), ("run.seconds", torch.float64)):
             value = tensors.get(name)
@@ -122,7 +146,8 @@ class Run:
         names = [name for name in tensors if name.startswith("network.")]
         checkpoints.load_parameters(self.network, {name[8:]: tensors.pop(name) for name in names}, path)
         self._restore_moments(tensors, path)
-        self.lines = [line for line in self._read_lines() if line["step"] <= self.step]
+        if self.step or (self.folder / checkpoints.METRICS).is_file():
+            self.lines = [line for line in self._read_lines() if line["step"] <= self.step]
 
     def _restore_moments(self, tensors: dict[str, Tensor], path: Path) -> None:
         """Take what Adam remembers out of a state that has nothing else left."""
@@ -162,6 +187,23 @@ class Run:
             lines.append(known)
         return lines
 
+    def clip_gradient(self, most: float) -> None:
+        """
+        Scale the gradient of a step down to this norm; 0 for none.
+
+        Raises
+        ------
+        TrainingError
+            If it is not finite.
+        """
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), most or math.inf)
+        if not bool(torch.isfinite(norm)):
+            raise self._not_finite("gradient")
+
+    def _not_finite(self, what: str) -> TrainingError:
+        saved = "the last state saved is good" if self.lines else "nothing is saved yet"
+        return TrainingError(f"the {what} of step {self.step} is not finite; {saved}. Try a smaller training.rate.")
+
     def save(
         self, line: dict[str, Any], seconds: float, device: torch.device, coverage: dict[str, tuple[float, float]]
     ) -> None:
@@ -178,7 +220,15 @@ class Run:
             For the card.
         coverage
             Of the checkpoint.
+
+        Raises
+        ------
+        TrainingError
+            If the score is not finite; nothing is kept then.
         """
+        if not math.isfinite(line[self._score]):
+            raise self._not_finite(self._score)
+        self.keep_config()  # first: a checkpoint without it is a finished one
         line = {**line, "seconds": round(self.seconds + seconds, 1)}
         is_best = all(line[self._score] <= earlier[self._score] for earlier in self.lines)
         self.lines.append(line)
@@ -195,12 +245,16 @@ class Run:
                 coverage=coverage,
                 card=self._card(self.config, line, sum(p.numel() for p in self._parameters.values()), device),
             )
-        self.keep_config()
         self._save_state(line["seconds"])
 
     def keep_config(self) -> None:
         """Keep the config, for runs that do something long before their first measurement."""
         checkpoints.write_run_config(self.folder, self.config)
+
+    def leave(self, seconds: float) -> None:
+        """Keep the seconds of a call that came to no step."""
+        self.keep_config()
+        self._save_state(self.seconds + seconds)
 
     def _save_state(self, seconds: float) -> None:
         # All in one file: a run that is killed between two would have no state.

@@ -79,7 +79,7 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search")), (Stage("held-karp", 0.2),))
         case "cvrp" if n <= 450 and getattr(instance, "max_length", None) is None:
             return Plan((Stage("greedy"), Stage("rr")), (Stage("scip", 0.2),))
-        case "cvrp" if n <= 4500:
+        case "cvrp" if n <= 6000:
             return Plan((Stage("greedy"), Stage("rr")), (Stage("pyvrp", 0.2),) if n <= 1500 else ())
         case "cvrp":
             return _SEARCH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import math
@@ -17,7 +18,7 @@ from safetensors.torch import load_file
 
 import cosolve
 from cosolve.cli.app import run
-from cosolve.core.errors import InvalidFileError
+from cosolve.core.errors import InvalidFileError, TrainingError
 from cosolve.instances.generators import generate
 from cosolve.models import checkpoints
 from cosolve.models.ctc import families, labels
@@ -102,7 +103,49 @@ def test_labelling_goes_on_where_it_was_cut_off(folder, config, known, tmp_path,
     for line in path.read_text().splitlines():
         json.loads(line)
     path.write_text("".join(lines[:2]))
-    assert len(labels.label(tmp_path, config.data, should_stop=lambda: True)) == 2
+    assert len(labels.label(tmp_path, config.data, should_stop=lambda: True)) == 1
+    assert path.read_text() == "".join(lines[:2])
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda line: line.pop("solutions"), "KeyError"),
+        (lambda line: line.pop("digest"), "KeyError"),
+        (lambda line: line.update(seconds="long"), "seconds must be float"),
+        (lambda line: line["solutions"][0].__setitem__(0, "a"), "could not convert"),
+        (lambda line: line["solutions"].append([1]), "ValueError"),
+        (lambda line: line["solutions"][0].__setitem__(0, math.nan), "not finite"),
+    ],
+)
+def test_a_damaged_label_is_named(folder, config, known, tmp_path, change, what):
+    """It ended in an error of Python's without file or line."""
+    (tmp_path / "cover-0.mps").symlink_to(folder / "cover-0.mps")
+    manifest, first = (folder / labels.LABELS).read_text().splitlines()[:2]
+    line = json.loads(first)
+    change(line)
+    (tmp_path / labels.LABELS).write_text(f"{manifest}\n{json.dumps(line)}\n")
+    with pytest.raises(InvalidFileError, match=rf"labels.jsonl:2: no label: .*{what}"):
+        labels.label(tmp_path, config.data)
+
+
+def test_labels_are_made_by_one_run_at_a_time(folder, config, known, tmp_path):
+    """Two found the file empty, each wrote its manifest, and every later run was refused."""
+    (tmp_path / "cover-0.mps").symlink_to(folder / "cover-0.mps")
+    with (tmp_path / labels.LABELS).open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match="another run is making these labels"):
+            labels.label(tmp_path, config.data)
+    assert len(labels.label(tmp_path, config.data)) == 1
+
+
+def test_an_unbounded_model_has_no_label(tmp_path):
+    """Whatever solution came up last was learned as the best one."""
+    (tmp_path / "a.lp").write_text("Maximize x\nSubject To\n c: x >= 2\nGenerals\n x\nEnd\n")
+    seen = []
+    assert labels.label(tmp_path, DataConfig(time_limit=5.0), on_label=seen.append) == []
+    assert seen[0]["status"] == "unbounded"
+    assert json.loads((tmp_path / labels.LABELS).read_text().splitlines()[1])["solutions"] == []
 
 
 def test_settings_that_make_no_label_do_not_bind_the_next_run(folder, config, tmp_path):
@@ -302,9 +345,38 @@ def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(config, known, tmp_pat
 def test_a_gradient_that_is_not_finite_ends_the_run(config, known, tmp_path, monkeypatch):
     """Weights of NaN had a score of NaN, which stood as the best."""
     monkeypatch.setattr("cosolve.models.ctc.training.loss_of", lambda *args: loss_of(*args) * math.nan)
-    with pytest.raises(RuntimeError, match="step 0 is not finite"):
+    with pytest.raises(TrainingError, match="step 0 is not finite; nothing is saved yet"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run" / checkpoints.WEIGHTS).exists()
+
+
+def test_weights_of_a_score_that_is_not_finite_are_not_kept(config, known, tmp_path):
+    """A step of this length is one; NaN was the best score from then on."""
+    wild = replace(config, training=replace(config.training, rate=1e30, steps=1))
+    with pytest.raises(TrainingError, match="not finite; nothing is saved yet"):
+        train(wild, tmp_path / "run")
+    assert not (tmp_path / "run" / checkpoints.WEIGHTS).exists()
+
+
+def test_a_resumed_run_has_the_instances_it_had(folder, config, known, tmp_path):
+    """Scores of two sets of validation instances were compared as if alike."""
+    lines = (folder / labels.LABELS).read_text().splitlines(keepends=True)
+    some = sorted(folder.glob("*.mps"))
+    for file in some[:4]:
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / labels.LABELS).write_text("".join(lines))
+    config = replace(config, data=replace(config.data, instances=str(tmp_path)))
+    train(config, tmp_path / "net", max_steps=1)
+    for file in some[4:]:
+        (tmp_path / file.name).symlink_to(file)
+    with pytest.raises(ValueError, match="scores of other instances do not compare"):
+        train(config, tmp_path / "net", resume=True)
+
+
+def test_families_that_no_instance_has_are_refused(config, known, tmp_path):
+    """A slip of the pen learned nothing of rows, with a precision of 100 % on the card."""
+    with pytest.raises(ValueError, match="no labelled instance has rows of 'egde'; there are edge"):
+        train(replace(config, data=replace(config.data, families="egde")), tmp_path / "net")
 
 
 def test_a_resumed_run_keeps_the_families_that_it_chose(config, known, tmp_path, monkeypatch):
@@ -323,15 +395,17 @@ def test_a_slice_that_ends_while_labelling_fixes_nothing(folder, config, tmp_pat
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = replace(config, data=replace(config.data, instances=str(tmp_path)))
     out, seen = tmp_path / "net", []
-    left = {"kind": "unfinished", "left": "labels of 5 instances"}
+    left = {"kind": "unfinished", "left": "labels of 6 instances"}
     assert train(config, out, time_limit=0.0, on_metrics=seen.append) == left
-    assert [line["kind"] for line in seen] == ["instance", "unfinished"]
-    assert [path.name for path in out.iterdir()] == [checkpoints.RUN]
+    assert [line["kind"] for line in seen] == ["unfinished"]
+    assert {path.name for path in out.iterdir()} == {checkpoints.RUN, checkpoints.STATE}
     assert checkpoints.run_config(out, CtcConfig) == config
     with pytest.raises(ValueError, match="holds a run already; resume it"):
         train(config, out)
     with pytest.raises(InvalidFileError, match=r"run.toml: the run to resume has another table \[model\]"):
         train(replace(config, model=replace(MODEL, width=8)), out, resume=True)
+    lines = (folder / labels.LABELS).read_text().splitlines(keepends=True)
+    (tmp_path / labels.LABELS).write_text("".join(lines[:3]))
     assert train(config, out, time_limit=0.0, resume=True)["left"] == "labels of 4 instances"
     assert run(["train", "ctc", "--out", str(out), "--resume", "--quiet"]) == 0
     assert checkpoints.read(out).config(CtcConfig).data.families == "edge,set_covering"
@@ -361,7 +435,7 @@ def test_a_slice_that_ends_while_families_are_judged_goes_on_there(tmp_path, mon
     left = {"kind": "unfinished", "left": "choice of families"}
     assert train(config, out, time_limit=15.0) == left
     assert limits == [15.0, 5.0]  # the second was cut off, and counts for nothing
-    assert {path.name for path in out.iterdir()} == {checkpoints.RUN, families.MEASUREMENTS}
+    assert {path.name for path in out.iterdir()} == {checkpoints.RUN, checkpoints.STATE, families.MEASUREMENTS}
     with (out / families.MEASUREMENTS).open("a") as stream:
         stream.write('{"file": "1.m')
     limits.clear()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
+import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,6 +79,44 @@ def test_only_the_training_table_may_change_on_resume(tmp_path):
     longer = replace(CONFIG, training=replace(CONFIG.training, reinforce_steps=0, imitation_steps=2))
     assert train(longer, tmp_path, resume=True)["step"] == 2
     assert checkpoints.run_config(tmp_path, type(longer)) == longer
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", 7), ("begin_from", "nosuch"), ("reward", "predicted")])
+def test_what_a_run_began_with_stays(tmp_path, name, value):
+    """The card told of the last call's, and gaps of two rewards were compared as if alike."""
+    train(CONFIG, tmp_path, max_steps=1)
+    other = replace(CONFIG, training=replace(CONFIG.training, **{name: value}))
+    with pytest.raises(ValueError, match=rf"training.{name} was .* so far, not '?{value}"):
+        train(other, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("after", range(1, 7))
+def test_a_run_killed_in_its_first_save_goes_on(tmp_path, run_of_one_step, monkeypatch, after):
+    """It could neither be resumed, without a state, nor begun, with a config."""
+    count, replaced = itertools.count(1), os.replace
+
+    def replace_or_die(source, target):
+        if next(count) == after:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replaced(source, target)
+
+    monkeypatch.setattr("os.replace", replace_or_die)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        train(CONFIG, tmp_path / "run", max_steps=1)
+    assert Path(error.value.filename).parent == tmp_path / "run"
+    monkeypatch.undo()
+    train(CONFIG, tmp_path / "run", max_steps=1, resume=after > 1)
+    found, expected = state(tmp_path / "run"), state(run_of_one_step)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in found.items())
+    assert (tmp_path / "run" / checkpoints.WEIGHTS).is_file()
+
+
+def test_a_published_checkpoint_is_no_run_to_resume(tmp_path, run_of_one_step):
+    """Resumed as a run at its beginning its weights would be written over."""
+    for name in (checkpoints.CONFIG, checkpoints.WEIGHTS, checkpoints.CARD, checkpoints.METRICS):
+        (tmp_path / name).write_bytes((run_of_one_step / name).read_bytes())
+    with pytest.raises(ValueError, match="holds no run to resume"):
+        train(CONFIG, tmp_path, resume=True)
 
 
 def test_a_changed_training_table_is_kept_though_no_weights_are_better(tmp_path):
@@ -276,7 +318,7 @@ def test_a_run_refuses_early_what_it_could_not_end(tmp_path):
     with pytest.raises(OSError, match="file"):
         train(CONFIG, tmp_path / "file", on_metrics=pytest.fail)
     train(CONFIG, tmp_path / "run", max_steps=1)
-    with pytest.raises(ValueError, match="validation_size was 8 so far"):
+    with pytest.raises(ValueError, match=r"training\.validation_size was 8 so far, not 9"):
         train(replace(CONFIG, training=replace(CONFIG.training, validation_size=9)), tmp_path / "run", resume=True)
     with pytest.raises(ValueError, match="seed must be in"):
         replace(CONFIG.training, seed=2**64)

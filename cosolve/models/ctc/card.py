@@ -24,9 +24,9 @@ Network and training: `docs/constraint-reduction.md`; every setting: `config.tom
 | steps | {step:,} |
 | seconds | {seconds:,.0f}, validations included, labels too where this run made them |
 | hardware | {hardware} |
-| precision of the surest 1 %, 2 %, 5 % and 10 % of the rows | {p1:.1%}, {p2:.1%}, {p5:.1%}, {p10:.1%} |
-| tight share of these rows, which is the precision of guessing | {base:.1%} |
-| columns right, of the surest half of them | {columns:.1%} |
+| precision of the surest 1 %, 2 %, 5 % and 10 % of the rows | {p1}, {p2}, {p5}, {p10} |
+| tight share of these rows, which is the precision of guessing | {base} |
+| columns right, of the surest half of them | {columns} |
 
 The precision is measured on the validation instances: the mean share of best solutions in which such a row is tight.
 """
@@ -57,10 +57,14 @@ def card(config: CtcConfig, line: dict[str, Any], parameters: int, device: torch
         step=line["step"],
         seconds=line["seconds"],
         hardware=hardware(device),
-        p1=line["precision_1"],
-        p2=line["precision_2"],
-        p5=line["precision_5"],
-        p10=line["precision_10"],
-        base=line["tight"],
-        columns=line["columns"],
+        p1=_percent(line["precision_1"]),
+        p2=_percent(line["precision_2"]),
+        p5=_percent(line["precision_5"]),
+        p10=_percent(line["precision_10"]),
+        base=_percent(line["tight"]),
+        columns=_percent(line["columns"]),
     )
+
+
+def _percent(share: float | None) -> str:
+    return "there are none" if share is None else f"{share:.1%}"

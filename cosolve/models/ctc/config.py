@@ -17,7 +17,7 @@ class DataConfig:
     instances
         Folder of MILP files; labels are kept beside them.
     validation
-        Share of them, the last by name, that validates.
+        Share of them that validates, the second by name the first of these.
     solver
         Registered solver that makes labels, for the MILP or, with ``graph``, for the graph problem behind it.
     graph

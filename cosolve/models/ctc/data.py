@@ -12,7 +12,7 @@ from torch_geometric.data import Batch, HeteroData
 from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.graph import graph_of
 from cosolve.models.ctc.labels import Label
-from cosolve.models.ctc.rows import is_binary, may_be_imposed
+from cosolve.models.ctc.rows import is_binary, known_families, may_be_imposed
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,22 @@ def targets_of(label: Label, families: str, *, relaxation: bool) -> HeteroData:
     data["column"].y = torch.tensor(np.clip(share, 0.0, 1.0), dtype=torch.float32)
     data["column"].mask = torch.tensor(is_binary(label.instance))
     return data
+
+
+def check_families(labels: Sequence[Label], families: str) -> None:
+    """
+    Check that there is something to learn of rows.
+
+    Raises
+    ------
+    ValueError
+        If families are named, and no instance has rows of any.
+    """
+    known = set().union(*(known_families(label.instance) for label in labels))
+    if families and known.isdisjoint(families.split(",")):
+        raise ValueError(
+            f"data.families: no labelled instance has rows of {families!r}; there are {', '.join(sorted(known))}."
+        )
 
 
 def dataset(labels: Sequence[Label], config: CtcConfig) -> Dataset:

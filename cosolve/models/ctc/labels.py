@@ -8,21 +8,23 @@ off goes on where it was. What is tight is computed from the solutions, never as
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import logging
+import os
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from cosolve.core.driver import solve
 from cosolve.core.errors import InvalidFileError
 from cosolve.core.problem import judge
-from cosolve.core.result import Incumbent
+from cosolve.core.result import Incumbent, Status
 from cosolve.instances.files import read
 from cosolve.instances.milp import TOLERANCE, MILPInstance, Values, with_whole_limits
 from cosolve.models.ctc.config import DataConfig
@@ -122,7 +124,7 @@ def label(
     threads
         Instances solved at the same time.
     should_stop
-        Asked before each; what is under way is finished.
+        Asked before each, the first too; what is under way is finished.
     on_label
         Called with each new line, without the solutions.
 
@@ -130,15 +132,22 @@ def label(
     ------
     InvalidFileError
         If the file was made with other settings, or belongs to other instances.
+    BlockingIOError
+        If another run is writing it.
     """
     files = instance_files(folder)
     path = folder / LABELS
     manifest = _manifest(config)
     lines = _read(path, manifest)
-    missing = [file for file in files if file.name not in lines]
-    if missing:
-        pool = ThreadPoolExecutor(threads)
+    if any(file.name not in lines for file in files):
         with path.open("a", encoding="utf-8") as stream:
+            _lock(stream, path)
+            lines = _read(path, manifest)  # another run may have made some meanwhile
+            stream.truncate(len(_whole(path)) if lines else 0)
+            stream.seek(0, os.SEEK_END)
+            missing = [file for file in files if file.name not in lines]
+            # A pool whose threads are called so is not waited for when the command ends.
+            pool = ThreadPoolExecutor(threads, thread_name_prefix="cosolve-label")
 
             def keep(line: dict[str, Any]) -> None:
                 if line["file"] not in lines:
@@ -148,18 +157,23 @@ def label(
                     stream.flush()
                     lines[line["file"]] = line
                     if on_label is not None:
-                        on_label({key: line[key] for key in ("kind", "file", "objective", "status", "seconds")})
+                        told = ("kind", "file", "objective", "status", "seconds", "message")
+                        on_label({key: line[key] for key in told if line.get(key) != ""})
 
             waiting = iter(missing)
-            running = {pool.submit(_solve, file, config) for file in islice(waiting, threads)}
+            running: set[Future[dict[str, Any]]] = set()
             try:
-                while running:
+                while True:
+                    while len(running) < threads and not should_stop():
+                        file = next(waiting, None)
+                        if file is None:
+                            break
+                        running.add(pool.submit(_solve, file, config))
+                    if not running:
+                        break
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         keep(future.result())
                         running.remove(future)
-                        file = None if should_stop() else next(waiting, None)
-                        if file is not None:
-                            running.add(pool.submit(_solve, file, config))
             except KeyboardInterrupt:
                 for future in running:
                     if future.done() and future.exception() is None:
@@ -175,17 +189,24 @@ def label(
     return out
 
 
+def _lock(stream: TextIO, path: Path) -> None:
+    """Keep other runs out until the file is closed."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BlockingIOError(errno.EAGAIN, "another run is making these labels; wait for it", str(path)) from None
+
+
+def _whole(path: Path) -> bytes:
+    """The file without a last line that was cut off."""
+    data = path.read_bytes()
+    return data[: data.rfind(b"\n") + 1]
+
+
 def _read(path: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Lines of a file by instance; a last line that was cut off is dropped from it."""
-    if not path.is_file():
-        return {}
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    rows = whole.splitlines()
-    if len(rows) == 1 and rows[0].startswith('{"kind": "manifest"'):  # of settings that made no label
-        path.write_text("", encoding="utf-8")
+    """Lines of a file by instance."""
+    rows = _whole(path).splitlines() if path.is_file() else []
+    if len(rows) == 1 and rows[0].startswith(b'{"kind": "manifest"'):  # of settings that made no label
         return {}
     lines = {}
     for number, row in enumerate(rows, start=1):
@@ -198,12 +219,22 @@ def _read(path: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
                         f"made with {kept}, not {manifest}: move it away, or keep the settings.", path
                     )
             else:
+                _check_line(line)
                 lines[line["file"]] = line
         except InvalidFileError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InvalidFileError(f"no label: {error!r}", path, number) from None
     return lines
+
+
+def _check_line(line: dict[str, Any]) -> None:
+    """Raise one of several errors if it is no label."""
+    for key, kind in (("file", str), ("digest", str), ("status", str), ("seconds", float), ("solutions", list)):
+        if not isinstance(line[key], (int, float) if kind is float else kind):
+            raise TypeError(f"{key} must be {kind.__name__}")
+    if not np.isfinite(np.array(line["solutions"], dtype=np.float64)).all():
+        raise ValueError("a solution has values that are not finite")
 
 
 def _solve(file: Path, config: DataConfig) -> dict[str, Any]:
@@ -219,7 +250,7 @@ def _solve(file: Path, config: DataConfig) -> dict[str, Any]:
         if verdict.feasible and verdict.objective is not None:
             found[np.round(values, 6).tobytes()] = verdict.objective, values
 
-    seconds, status, bound = 0.0, "", None
+    seconds, status, bound, message = 0.0, "", None, ""
     for seed in range(config.runs):
         result = solve(
             instance if problem is None else problem.instance,
@@ -231,6 +262,11 @@ def _solve(file: Path, config: DataConfig) -> dict[str, Any]:
         seconds += result.runtime
         if problem is None:
             status, bound = result.status.value, result.bound
+        if not found:
+            message = result.message
+        if result.status in (Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED):
+            found.clear()  # no solution is the best one
+            break
     sign = -1.0 if instance.maximize else 1.0
     best = min((sign * objective for objective, _ in found.values()), default=0.0)
     near = [pair for pair in found.values() if sign * pair[0] - best <= config.gap * max(1.0, abs(best)) + 1e-9]
@@ -243,6 +279,7 @@ def _solve(file: Path, config: DataConfig) -> dict[str, Any]:
         "objective": near[0][0] if near else None,
         "bound": bound,
         "seconds": round(seconds, 3),
+        "message": message,
         "solutions": [_plain(values) for _, values in near[:_MOST]],
     }
 

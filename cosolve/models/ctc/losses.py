@@ -54,11 +54,15 @@ def fit_calibration(logits: Tensor, target: Tensor, iterations: int = 50) -> tup
     return (float(theta[0]), float(theta[1])) if theta[0] > 0 else (1.0, 0.0)
 
 
-def precision_at(scores: Sequence[Tensor], targets: Sequence[Tensor], share: float) -> float:
-    """Mean target of the surest ``share`` of the candidates of each graph, at least one; the mean over graphs."""
+def precision_at(scores: Sequence[Tensor], targets: Sequence[Tensor], share: float) -> float | None:
+    """
+    Mean target of the surest ``share`` of the candidates of each graph, at least one; the mean over graphs.
+
+    ``None`` where there are no candidates.
+    """
     values = []
     for score, target in zip(scores, targets, strict=True):
         if len(score):
             k = max(1, round(share * len(score)))
             values.append(float(target[score.topk(k).indices].mean()))
-    return float(np.mean(values)) if values else 1.0
+    return float(np.mean(values)) if values else None

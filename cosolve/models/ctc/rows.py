@@ -28,6 +28,12 @@ def row_families(instance: MILPInstance, types: RowTypes) -> list[str]:
     return [name or structural[kind] for name, kind in zip(instance.row_families, types.kind.tolist(), strict=True)]
 
 
+def known_families(instance: MILPInstance) -> set[str]:
+    """What :func:`may_be_imposed` can mean in this instance: names and structural types of its rows."""
+    kinds = set(row_types(instance).kind.tolist())
+    return {kind.name.lower() for kind in RowType if kind in kinds} | {name for name in instance.row_families if name}
+
+
 def is_binary(instance: MILPInstance) -> np.ndarray:
     """(num_cols,) integer columns between 0 and 1."""
     return instance.is_integer & (instance.col_lower == 0) & (instance.col_upper == 1)

@@ -19,7 +19,7 @@ from torch_geometric.data import Batch
 from cosolve.models import Trainer, checkpoints
 from cosolve.models.ctc.card import card
 from cosolve.models.ctc.config import CtcConfig
-from cosolve.models.ctc.data import Dataset, batch_of_step, dataset
+from cosolve.models.ctc.data import Dataset, batch_of_step, check_families, dataset
 from cosolve.models.ctc.families import MEASUREMENTS, Family, choose, families_text, survey
 from cosolve.models.ctc.graph import facts
 from cosolve.models.ctc.labels import Label, instance_files, label, unlabelled
@@ -104,10 +104,10 @@ def train(
         network = Network(config.model).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
         run = Run(out, config, network, optimiser, family="ctc", problem="milp", score="score", card=card)
-        run.restore() if resume else run.begin()
+        (run.restore if resume else run.begin)()
 
         def leave(what: str) -> dict[str, Any]:
-            run.keep_config()
+            run.leave(perf_counter() - begin)
             line = {"kind": "unfinished", "left": what}
             tell(line)
             return line
@@ -124,12 +124,20 @@ def train(
                 return leave("choice of families")
             config = run.config = replace(config, data=replace(config.data, families=families))
         data = dataset(labels, config)
+        check_families(labels, config.data.families)
+        sizes = {"training": len(data.training), "validation": len(data.validation)}
+        before = {key: run.lines[-1].get(key) for key in sizes} if run.lines else sizes
+        if before != sizes:
+            raise ValueError(
+                f"the run had {before['training']} graphs to train and {before['validation']} to validate so far, not "
+                f"{sizes['training']} and {sizes['validation']}: scores of other instances do not compare."
+            )
         last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
         coverage = ranges(labels)
 
         def measure(line: dict[str, Any]) -> None:
             scores = validate(network, data)
-            run.save({"step": run.step, **line, **scores}, perf_counter() - begin, where, coverage)
+            run.save({"step": run.step, **line, **scores, **sizes}, perf_counter() - begin, where, coverage)
             tell(run.lines[-1])
 
         while run.step < last and time_left() > 0:
@@ -141,9 +149,7 @@ def train(
             loss = loss_of(network, batch, config)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip or math.inf)
-            if not bool(torch.isfinite(norm)):
-                raise RuntimeError(f"the gradient of step {run.step} is not finite; the last state saved is good.")
+            run.clip_gradient(settings.gradient_clip)
             optimiser.step()
             run.step += 1
             if run.step % settings.validation_every == 0:
@@ -164,7 +170,7 @@ def loss_of(network: Network, batch: Batch, config: CtcConfig) -> torch.Tensor:
 
 
 @torch.no_grad()
-def validate(network: Network, data: Dataset) -> dict[str, float]:
+def validate(network: Network, data: Dataset) -> dict[str, float | None]:
     """
     Calibrate on the validation graphs, and measure what the surest predictions are worth.
 
@@ -172,8 +178,8 @@ def validate(network: Network, data: Dataset) -> dict[str, float]:
     -------
     dict
         ``score``: cross-entropy of rows and columns, which the best weights have least of; ``precision_k``: mean target
-        of the surest k % of the rows; ``tight``: of all; ``columns``: accuracy of the surest half of the columns;
-        ``training``, ``validation``: numbers of graphs.
+        of the surest k % of the rows; ``tight``: of all; ``columns``: accuracy of the surest half of the columns.
+        ``None`` of what there is none of.
     """
     network.eval()
     where = next(network.parameters()).device
@@ -197,10 +203,8 @@ def validate(network: Network, data: Dataset) -> dict[str, float]:
     return {
         "score": round(score, 6),
         **{f"precision_{k}": precision_at(parts[0], parts[1], k / 100) for k in (1, 2, 5, 10, 20)},
-        "tight": float(tight.mean()) if len(tight) else 0.0,
+        "tight": float(tight.mean()) if len(tight) else None,
         "columns": precision_at(sure, right, 0.5),
-        "training": len(data.training),
-        "validation": len(data.validation),
     }
 
 

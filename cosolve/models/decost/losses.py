@@ -24,10 +24,10 @@ def imitation_loss(network: Network, batch: Batch, routes: Tensor) -> tuple[Tens
     target = optimise(batch, choices)[2] if network.service is not None else None
     rollout = follow(batch, choices, target)
     log_probability, service = review(network, batch, network.encode(batch), rollout)
-    loss = -log_probability.sum() / rollout.is_real.sum()
+    loss = -log_probability.sum() / rollout.is_real.sum().clamp_min(1)
     if target is not None:
         error = (service - target) / rollout.room.clamp_min(1e-9)
-        loss = loss + (error.square() * (choices > 0)).sum() / (choices > 0).sum()
+        loss = loss + (error.square() * (choices > 0)).sum() / (choices > 0).sum().clamp_min(1)
     return loss, {"loss": float(loss.detach())}
 
 

@@ -86,7 +86,7 @@ def train(
         network = Network(config.model).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
         run = Run(out, config, network, optimiser, family="decost", problem="optwvp", score="gap_x8", card=card)
-        run.restore() if resume else run.begin(settings.begin_from)
+        (run.restore if resume else run.begin)(settings.begin_from)
         if settings.compile and where.type == "cuda":
             network.compile_parts()
         validation = draw(config.data, VALIDATION_SEED, settings.validation_size, labelled=True)
@@ -123,9 +123,7 @@ def train(
                     loss, metrics = reinforce_loss(network, batch, settings, generator)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip or math.inf)
-            if not bool(torch.isfinite(norm)):
-                raise RuntimeError(f"the gradient of step {run.step} is not finite; the last state saved is good.")
+            run.clip_gradient(settings.gradient_clip)
             optimiser.step()
             run.step += 1
             if run.step % settings.validation_every == 0:

@@ -86,7 +86,7 @@ def train(
         run = Run(
             out, config, network, optimiser, family="rrnco", problem=config.data.problem, score="gap_x8", card=card
         )
-        run.restore() if resume else run.begin(settings.begin_from, network.load)
+        (run.restore if resume else run.begin)(settings.begin_from, network.load)
         if settings.compile and where.type == "cuda":
             network.compile_encoder()
         fixed = validation(config.data, settings.validation_size, pool)
@@ -129,9 +129,7 @@ def train(
                     )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip or math.inf)
-            if not bool(torch.isfinite(norm)):
-                raise RuntimeError(f"the gradient of step {run.step} is not finite; the last state saved is good.")
+            run.clip_gradient(settings.gradient_clip)
             optimiser.step()
             run.step += 1
             if run.step % settings.validation_every == 0:
