@@ -33,6 +33,16 @@ def test_train_writes_a_checkpoint_and_goes_on_with_it(cli, tmp_path):
     assert again.code == 0, again.err
 
 
+def test_a_finished_run_says_so_when_it_is_resumed(cli, tmp_path):
+    """Nothing at all was printed."""
+    sizes = [f"--set=training.{name}=0" for name in ("imitation_steps", "reinforce_steps")]
+    small = [*sizes, "--set=training.validation_size=2", "--set=model.layers=1", "--set=data.size=12"]
+    assert cli("train", "decost", "--out", str(tmp_path / "net"), *small).code == 0
+    again = cli("train", "decost", "--out", str(tmp_path / "net"), "--resume")
+    assert again.code == 0, again.err
+    assert again.out.startswith("step 0  kind all steps were done before")
+
+
 def test_three_commands_from_instances_to_a_learned_solver(cli, tmp_path):
     """Generate, train, solve: a family of one's own needs no more."""
     family, net = tmp_path / "family", tmp_path / "net"
@@ -56,6 +66,7 @@ def test_three_commands_from_instances_to_a_learned_solver(cli, tmp_path):
         (("nobody", "--out", "x"), 2, "unknown trainer 'nobody'; known: decost, ctc, rrnco"),
         (("decost", "--out", "x", "--resume"), 2, "x holds no run"),
         (("decost", "--out", "x", "--set", "model.layers=many"), 2, "model.layers must be an integer"),
+        (("decost", "--out", "x", "--set", f"data.passes={2**63}"), 2, "passes must be within 64 bits"),
         (("decost", "--out", "x", "--set", "layers=2"), 2, "TABLE.KEY=VALUE"),
         (("decost", "--out", "x", "--set", "model.service=some"), 2, "service must be one of softmax, sigmoid, zero"),
         (("ctc", "--out", "x", "--instances", "nowhere"), 2, "to learn from"),
