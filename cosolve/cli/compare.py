@@ -55,6 +55,7 @@ def compare(
 ) -> int:
     """Compare two files of records, or two solvers of one."""
     from cosolve.cli.console import print_json
+    from cosolve.cli.progress import notice
     from cosolve.evaluation import compare as comparing
     from cosolve.evaluation.pairing import Measure
     from cosolve.evaluation.store import read_records
@@ -66,11 +67,13 @@ def compare(
         raise UsageError("--threshold and --tolerance must be finite.")
     if b is None and (solver is None or solver_b is None):
         raise UsageError("comparing within one file needs --solver and --solver-b.")
-    records_a = read_records(a)
-    records_b = records_a if b is None else read_records(b)
-    comparisons = comparing.compare(
-        records_a, records_b, measure=metric, solver=solver, solver_b=solver_b, tolerance=tolerance
-    )
+    with notice(f"reading {a if b is None else f'{a} and {b}'} ..."):
+        records_a = read_records(a)
+        records_b = records_a if b is None else read_records(b)
+    with notice("comparing ..."):
+        comparisons = comparing.compare(
+            records_a, records_b, measure=metric, solver=solver, solver_b=solver_b, tolerance=tolerance
+        )
     worse = [c.is_worse(threshold, strict=strict) for c in comparisons]
     is_named = solver is not None or solver_b is not None
     only_a, only_b = ([], []) if is_named else comparing.unmatched_solvers(records_a, records_b)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from cosolve.cli.console import number, percent
 if TYPE_CHECKING:
     from cosolve.core.instance import Instance
 
-#: Seconds of compilation after which it is said that it goes on.
+#: Seconds of work after which it is said that it goes on.
 NOTICE_AFTER = 2.0
 
 #: Least seconds between two lines where stderr is no terminal.
@@ -148,15 +149,21 @@ def prepare(solver: str, instance: Instance, *, quiet: bool = False) -> None:
     adapter = solvers.get(solver)()
     if not adapter.available().ok or instance.problem not in adapter.problems:
         return  # the call of solve says it better
-    text = "compiling the search kernels (only on their first use on this machine) ..."
-    notice = threading.Timer(NOTICE_AFTER, lambda: print(text, file=sys.stderr, flush=True))
-    notice.daemon = True
-    if not quiet:
-        notice.start()
-    try:
+    with notice("compiling the search kernels (only on their first use on this machine) ...", quiet=quiet):
         adapter.warm_up(instance)
+
+
+@contextmanager
+def notice(text: str, *, quiet: bool = False) -> Iterator[None]:
+    """Say on stderr what is done if it takes a while."""
+    timer = threading.Timer(NOTICE_AFTER, lambda: print(text, file=sys.stderr, flush=True))
+    timer.daemon = True
+    if not quiet:
+        timer.start()
+    try:
+        yield
     finally:
-        notice.cancel()
+        timer.cancel()
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

@@ -48,6 +48,7 @@ def report(
 ) -> int:
     """Show what recorded runs have found."""
     from cosolve.cli.console import print_table
+    from cosolve.cli.progress import notice
     from cosolve.evaluation.report import Report
 
     chosen = format or (_SUFFIXES.get(out.suffix.lower()) if out is not None else None) or "table"
@@ -61,17 +62,20 @@ def report(
         out = records[0].with_suffix(".html")
     if out is not None:
         check_writable(out)
-    loaded = Report.load(records, title=title, metrics=metrics)  # type: ignore[arg-type]
+    with notice(f"reading {', '.join(map(str, records))} ..."):
+        loaded = Report.load(records, title=title, metrics=metrics)  # type: ignore[arg-type]
     if chosen == "table":
-        table = loaded.table()
+        with notice("summing up ..."):
+            table = loaded.table()
         print_table(table.header, [row for group in table.groups for row in group], title=loaded.title)
         for note in loaded.collection.notes:
             print(f"note: {note}")
         return DONE
-    if chosen == "html":
-        text = loaded.html(drawings=drawings)
-    else:
-        text = loaded.csv() if chosen == "csv" else loaded.latex()
+    with notice("computing statistics and drawings ..." if chosen == "html" else "writing ..."):
+        if chosen == "html":
+            text = loaded.html(drawings=drawings)
+        else:
+            text = loaded.csv() if chosen == "csv" else loaded.latex()
     if out is None:
         print(text, end="")
         return DONE

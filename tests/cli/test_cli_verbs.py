@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 import cosolve
 from cosolve.cli.info import conflicts
-from cosolve.cli.progress import sparkline
+from cosolve.cli.progress import notice, sparkline
 from cosolve.cli.values import split_pairs
 from cosolve.core.values import guess
 from cosolve.instances.distances import Distances
@@ -449,3 +450,14 @@ def test_options_of_readers_have_types(cli, folder, file, format, pair, message)
     assert answer.code == 2
     assert message in answer.err
     assert len(answer.err.strip().splitlines()) == 1
+
+
+def test_what_takes_a_while_says_what_it_does(capsys, monkeypatch):
+    """A hundred thousand records are read and summed up in half a minute."""
+    with notice("nothing ..."):
+        pass
+    monkeypatch.setattr("cosolve.cli.progress.NOTICE_AFTER", 0.01)
+    for quiet in (False, True):
+        with notice(f"working, quiet {quiet} ...", quiet=quiet):
+            time.sleep(0.3)
+    assert capsys.readouterr().err == "working, quiet False ...\n"

@@ -132,9 +132,10 @@ def folders_of(files: Mapping[Path, Sequence[Record]]) -> dict[RunId, Path]:
     folders: dict[RunId, Path] = {}
     for path, records in files.items():
         for record in records:
-            known = folders.setdefault(run_id(record), files_folder(path))
-            if record.solution is not None and not _solution_file(known, record.solution).exists():
-                folders[run_id(record)] = files_folder(path)
+            run, folder = run_id(record), files_folder(path)
+            known = folders.setdefault(run, folder)
+            if known != folder and record.solution and not _solution_file(known, record.solution).exists():
+                folders[run] = folder
     return folders
 
 
