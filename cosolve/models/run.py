@@ -70,6 +70,7 @@ class Run:
         self._family, self._problem, self._score, self._card = family, problem, score, card
         self.step, self.seconds = 0, 0.0
         self.lines: list[dict[str, Any]] = []
+        self._beginning: dict[str, Tensor] = {}
         self._parameters = dict(network.named_parameters())
 
     def begin(self, begin_from: str = "", load: Callable[[checkpoints.Checkpoint], None] | None = None) -> None:
@@ -102,6 +103,7 @@ class Run:
         if begin_from:
             checkpoint = checkpoints.find(begin_from)
             checkpoint.load_into(self.network) if load is None else load(checkpoint)
+        self._beginning = {name: tensor.detach().clone() for name, tensor in self._state(0.0).items()}
 
     def restore(self, begin_from: str = "", load: Callable[[checkpoints.Checkpoint], None] | None = None) -> None:
         """
@@ -120,8 +122,11 @@ class Run:
             If its state or its measurements are damaged, or a table of its config but ``training`` is another.
         """
         path = self.folder / checkpoints.STATE
-        is_new, has_config = not path.is_file(), (self.folder / checkpoints.RUN).is_file()
-        if is_new and not has_config:
+        has_config = (self.folder / checkpoints.RUN).is_file()
+        is_new = has_config and not any(
+            (self.folder / name).is_file() for name in (checkpoints.STATE, checkpoints.CONFIG)
+        )
+        if not path.is_file() and not is_new:
             raise ValueError(f"{self.folder} holds no run to resume: there is no {checkpoints.STATE}.")
         kept = checkpoints.run_config(self.folder, type(self.config))
         for table in (f.name for f in fields(self.config) if f.name != "training"):
@@ -228,7 +233,10 @@ class Run:
         """
         if not math.isfinite(line[self._score]):
             raise self._not_finite(self._score)
-        self.keep_config()  # first: a checkpoint without it is a finished one
+        self.keep_config()
+        if not (self.folder / checkpoints.STATE).is_file():
+            # A run that is killed from here on until its state is there goes on from its beginning.
+            checkpoints.write_tensors(self.folder / checkpoints.STATE, self._beginning)
         line = {**line, "seconds": round(self.seconds + seconds, 1)}
         is_best = all(line[self._score] <= earlier[self._score] for earlier in self.lines)
         self.lines.append(line)
@@ -258,6 +266,9 @@ class Run:
 
     def _save_state(self, seconds: float) -> None:
         # All in one file: a run that is killed between two would have no state.
+        checkpoints.write_tensors(self.folder / checkpoints.STATE, self._state(seconds))
+
+    def _state(self, seconds: float) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {
             "run.step": torch.tensor(self.step),
             "run.seconds": torch.tensor(seconds, dtype=torch.float64),
@@ -266,4 +277,4 @@ class Run:
         for name, parameter in self._parameters.items():
             moments = self.optimiser.state.get(parameter, {})
             tensors |= {f"{key}.{name}": moments[key] for key in _MOMENTS if key in moments}
-        checkpoints.write_tensors(self.folder / checkpoints.STATE, tensors)
+        return tensors

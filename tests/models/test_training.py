@@ -90,7 +90,7 @@ def test_what_a_run_began_with_stays(tmp_path, name, value):
         train(other, tmp_path, resume=True)
 
 
-@pytest.mark.parametrize("after", range(1, 7))
+@pytest.mark.parametrize("after", range(1, 8))
 def test_a_run_killed_in_its_first_save_goes_on(tmp_path, run_of_one_step, monkeypatch, after):
     """It could neither be resumed, without a state, nor begun, with a config."""
     count, replaced = itertools.count(1), os.replace
@@ -111,9 +111,10 @@ def test_a_run_killed_in_its_first_save_goes_on(tmp_path, run_of_one_step, monke
     assert (tmp_path / "run" / checkpoints.WEIGHTS).is_file()
 
 
-def test_a_published_checkpoint_is_no_run_to_resume(tmp_path, run_of_one_step):
-    """Resumed as a run at its beginning its weights would be written over."""
-    for name in (checkpoints.CONFIG, checkpoints.WEIGHTS, checkpoints.CARD, checkpoints.METRICS):
+@pytest.mark.parametrize("kept", [(), (checkpoints.RUN,)])
+def test_a_checkpoint_without_state_is_no_run_to_resume(tmp_path, run_of_one_step, kept):
+    """Published, or its state deleted: resumed as a run at its beginning its weights would be written over."""
+    for name in (checkpoints.CONFIG, checkpoints.WEIGHTS, checkpoints.CARD, checkpoints.METRICS, *kept):
         (tmp_path / name).write_bytes((run_of_one_step / name).read_bytes())
     with pytest.raises(ValueError, match="holds no run to resume"):
         train(CONFIG, tmp_path, resume=True)
