@@ -53,6 +53,14 @@ def test_intervals_cover_the_true_mean_about_as_often_as_they_say():
     assert 0.87 <= np.mean(hits) <= 1.0
 
 
+def test_values_equal_up_to_rounding_have_an_interval():
+    """It was NaN, which no gate fails on: B was worse by a tenth on every instance, and passed."""
+    interval = bootstrap_interval([0.3 - 0.2, 0.1, 0.3 - 0.2, 0.1 - 0.0])
+    assert interval.low == pytest.approx(0.1)
+    assert interval.high == pytest.approx(0.1)
+    assert interval.low <= interval.high
+
+
 def test_intervals_where_there_is_nothing_to_resample():
     """BCa divides by 0 on constant data and SciPy answers NaN; one value says nothing at all."""
     assert bootstrap_interval([0.25, 0.25, 0.25]) == Interval(0.25, 0.25)
