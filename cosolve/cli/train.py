@@ -89,7 +89,8 @@ def train(
         on_metrics=tell,
     )
     if not reported:
-        report({"kind": "all steps were done before", **result})
+        is_done = result["step"] >= chosen.training.steps
+        report({"kind": "all steps were done before" if is_done else "no step was made", **result})
     return DONE
 
 

@@ -9,7 +9,7 @@ Checkpoints: folders that hold a network's weights, what it is, and how it came 
 ``metrics.jsonl``        one line for each measurement during training
 ``state.safetensors``    only while training goes on: what it takes to resume
 ``run.toml``             as that one: the config it goes on with, where ``config.toml`` is that of the weights;
-                         alone where nothing is measured yet
+                         without the first four where nothing is measured yet
 ======================  ==============================================================================================
 
 Nothing is ever unpickled.

@@ -207,7 +207,7 @@ class Run:
 
     def _not_finite(self, what: str) -> TrainingError:
         saved = "the last state saved is good" if self.lines else "nothing is saved yet"
-        return TrainingError(f"the {what} of step {self.step} is not finite; {saved}. Try a smaller training.rate.")
+        return TrainingError(f"the {what} of step {self.step} is not finite; {saved}. Try a smaller rate.")
 
     def save(
         self, line: dict[str, Any], seconds: float, device: torch.device, coverage: dict[str, tuple[float, float]]

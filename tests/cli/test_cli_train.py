@@ -43,6 +43,15 @@ def test_a_finished_run_says_so_when_it_is_resumed(cli, tmp_path):
     assert again.out.startswith("step 0  kind all steps were done before")
 
 
+@pytest.mark.parametrize("limit", ["--max-steps", "--time-limit"])
+def test_a_run_that_is_not_finished_is_not_called_so(cli, tmp_path, limit):
+    """All steps were said to be done where the call had none to make."""
+    assert cli("train", "decost", "--out", str(tmp_path / "net"), "--max-steps", "1", *TINY).code == 0
+    again = cli("train", "decost", "--out", str(tmp_path / "net"), "--resume", limit, "0")
+    assert again.code == 0, again.err
+    assert again.out.startswith("step 1  kind no step was made")
+
+
 def test_three_commands_from_instances_to_a_learned_solver(cli, tmp_path):
     """Generate, train, solve: a family of one's own needs no more."""
     family, net = tmp_path / "family", tmp_path / "net"

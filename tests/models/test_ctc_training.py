@@ -23,7 +23,7 @@ from cosolve.instances.generators import generate
 from cosolve.models import checkpoints
 from cosolve.models.ctc import families, labels
 from cosolve.models.ctc.config import CtcConfig, DataConfig, ModelConfig, TrainingConfig
-from cosolve.models.ctc.data import batch_of_step, dataset
+from cosolve.models.ctc.data import batch_of_step, check_families, dataset
 from cosolve.models.ctc.families import families_text, survey
 from cosolve.models.ctc.graph import facts
 from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
@@ -116,6 +116,9 @@ def test_labelling_goes_on_where_it_was_cut_off(folder, config, known, tmp_path,
         (lambda line: line["solutions"][0].__setitem__(0, "a"), "could not convert"),
         (lambda line: line["solutions"].append([1]), "ValueError"),
         (lambda line: line["solutions"][0].__setitem__(0, math.nan), "not finite"),
+        (lambda line: line["solutions"][0].__setitem__(0, 10**400), "OverflowError"),
+        (lambda line: line.update(solutions=line["solutions"][0]), "must be a list of numbers"),
+        (lambda line: line.update(seconds=math.nan), "not finite"),
     ],
 )
 def test_a_damaged_label_is_named(folder, config, known, tmp_path, change, what):
@@ -180,6 +183,7 @@ def test_ctrl_c_keeps_finished_labels_and_waits_for_none(folder, config, known, 
 
     def slow(file, config):
         begun.append(file.name)
+        assert threading.current_thread().name.startswith("cosolve-")  # or the command would wait for it at its end
         if file.name == "cover-2.mps":
             go_on.wait(20)
         else:
@@ -375,8 +379,10 @@ def test_a_resumed_run_has_the_instances_it_had(folder, config, known, tmp_path)
 
 def test_families_that_no_instance_has_are_refused(config, known, tmp_path):
     """A slip of the pen learned nothing of rows, with a precision of 100 % on the card."""
-    with pytest.raises(ValueError, match="no labelled instance has rows of 'egde'; there are edge"):
-        train(replace(config, data=replace(config.data, families="egde")), tmp_path / "net")
+    for i, named in enumerate(("egde", "edge,egde")):
+        with pytest.raises(ValueError, match="no labelled instance has rows of 'egde'; there are edge"):
+            train(replace(config, data=replace(config.data, families=named)), tmp_path / str(i))
+    check_families(known, "bidder,set_covering")  # of networks whose names other files lack
 
 
 def test_a_resumed_run_keeps_the_families_that_it_chose(config, known, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.graph import graph_of
 from cosolve.models.ctc.labels import Label
 from cosolve.models.ctc.rows import is_binary, known_families, may_be_imposed
+from cosolve.search.row_types import RowType
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,19 @@ def targets_of(label: Label, families: str, *, relaxation: bool) -> HeteroData:
 
 def check_families(labels: Sequence[Label], families: str) -> None:
     """
-    Check that there is something to learn of rows.
+    Check that the families that are named are there.
 
     Raises
     ------
     ValueError
-        If families are named, and no instance has rows of any.
+        If no instance has rows of one, unless a structural type is named that stands in for names.
     """
     known = set().union(*(known_families(label.instance) for label in labels))
-    if families and known.isdisjoint(families.split(",")):
-        raise ValueError(
-            f"data.families: no labelled instance has rows of {families!r}; there are {', '.join(sorted(known))}."
-        )
+    named = families.split(",") if families else []
+    unknown = [name for name in named if name not in known]
+    if unknown and not any(kind.name.lower() in named and kind.name.lower() in known for kind in RowType):
+        there = ", ".join(sorted(known))
+        raise ValueError(f"data.families: no labelled instance has rows of {unknown[0]!r}; there are {there}.")
 
 
 def dataset(labels: Sequence[Label], config: CtcConfig) -> Dataset:

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import json
 import logging
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -223,7 +224,7 @@ def _read(path: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
                 lines[line["file"]] = line
         except InvalidFileError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise InvalidFileError(f"no label: {error!r}", path, number) from None
     return lines
 
@@ -233,8 +234,11 @@ def _check_line(line: dict[str, Any]) -> None:
     for key, kind in (("file", str), ("digest", str), ("status", str), ("seconds", float), ("solutions", list)):
         if not isinstance(line[key], (int, float) if kind is float else kind):
             raise TypeError(f"{key} must be {kind.__name__}")
-    if not np.isfinite(np.array(line["solutions"], dtype=np.float64)).all():
-        raise ValueError("a solution has values that are not finite")
+    solutions = np.array(line["solutions"], dtype=np.float64)
+    if line["solutions"] and solutions.ndim != 2:
+        raise ValueError("a solution must be a list of numbers")
+    if not math.isfinite(line["seconds"]) or not np.isfinite(solutions).all():
+        raise ValueError("seconds, or values of a solution, are not finite")
 
 
 def _solve(file: Path, config: DataConfig) -> dict[str, Any]:
