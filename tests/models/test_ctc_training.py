@@ -149,6 +149,8 @@ def test_an_unbounded_model_has_no_label(tmp_path):
     assert labels.label(tmp_path, DataConfig(time_limit=5.0), on_label=seen.append) == []
     assert seen[0]["status"] == "unbounded"
     assert json.loads((tmp_path / labels.LABELS).read_text().splitlines()[1])["solutions"] == []
+    with pytest.raises(ValueError, match=r"at least 2 instances with solutions, got 0: labels.jsonl .* status"):
+        dataset([], CtcConfig())
 
 
 def test_settings_that_make_no_label_do_not_bind_the_next_run(folder, config, tmp_path):

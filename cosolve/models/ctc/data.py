@@ -11,7 +11,7 @@ from torch_geometric.data import Batch, HeteroData
 
 from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.graph import graph_of
-from cosolve.models.ctc.labels import Label
+from cosolve.models.ctc.labels import LABELS, Label
 from cosolve.models.ctc.rows import is_binary, known_families, may_be_imposed
 from cosolve.search.row_types import RowType
 
@@ -66,7 +66,10 @@ def dataset(labels: Sequence[Label], config: CtcConfig) -> Dataset:
         If there are fewer than two.
     """
     if len(labels) < 2:
-        raise ValueError(f"training needs at least 2 labelled instances, got {len(labels)}.")
+        raise ValueError(
+            f"training needs at least 2 instances with solutions, got {len(labels)}: {LABELS} beside them has the "
+            "status and message of each."
+        )
     graphs = [targets_of(label, config.data.families, relaxation=config.model.relaxation) for label in labels]
     # The second is the first one that validates.
     share = config.data.validation
