@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 
 from cosolve.core.errors import InvalidFileError
 from cosolve.core.problem import judge
-from cosolve.instances.generators.roads import road_tables
+from cosolve.instances.generators.roads import draw_places, road_tables
 from cosolve.models import checkpoints
 from cosolve.models.rrnco import labels, losses
 from cosolve.models.rrnco.config import DataConfig, ModelConfig, RrncoConfig, TrainingConfig
-from cosolve.models.rrnco.data import draw, sampler
+from cosolve.models.rrnco.data import draw, sampler, validation
 from cosolve.models.rrnco.instances import solution_of
 from cosolve.models.rrnco.labels import solve
 from cosolve.models.rrnco.losses import reinforce_loss
@@ -150,6 +150,25 @@ def test_a_draw_is_from_many_cities(monkeypatch, count, cities, different):
     data = draw(replace(CONFIG.data, cities=cities, points=40), 3, count, size=6)
     assert len(data.instances) == count
     assert len(drawn) == len(set(drawn)) == different
+
+
+def test_clusters_are_as_many_as_asked_for_and_never_in_the_validation_set(monkeypatch):
+    """Whether places lie near each other is drawn for each instance."""
+    splits = []
+
+    def places(rng, points, count, split="in"):
+        splits.append(split)
+        return draw_places(rng, points, count, split)
+
+    monkeypatch.setattr("cosolve.models.rrnco.data.draw_places", places)
+    config = replace(CONFIG.data, clusters=0.25)
+    draw(config, 3, 400)
+    assert 60 < splits.count("cluster") < 140
+    splits.clear()
+    validation(config, 40)
+    assert splits == ["in"] * 40
+    with pytest.raises(ValueError, match="clusters must be <= 1"):
+        replace(CONFIG.data, clusters=1.5)
 
 
 @pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])

@@ -16,7 +16,7 @@ Routes on road networks (`{problem}`), with {encoder}. Network and training: `do
 
 | | |
 |---|---|
-| instances | places in made-up cities 0 to {last_city}, 3 x 3 km each; seeds of the instances derived from {seed} |
+| instances | places in made-up cities 0 to {last_city}, 3 x 3 km each{clusters}; seeds of the instances derived from {seed} |
 | begun from | {begin} |
 | labels | our own search, {effort} iterations per node, for the {imitation:,} steps of imitation at most |
 | parameters | {parameters:,} |
@@ -61,6 +61,7 @@ def card(config: RrncoConfig, line: dict[str, Any], parameters: int, device: tor
         nodes="cities" if data.problem == "atsp" else "customers",
         encoder=_ENCODERS[config.model.encoder],
         last_city=data.cities - 1,
+        clusters=f", {data.clusters:.0%} of them with places near each other" if data.clusters else "",
         seed=training.seed,
         effort=data.label_effort,
         begin=training.begin_from or "random weights",

@@ -24,6 +24,9 @@ class DataConfig:
         Different cities in training, at most 80; their seeds begin at 0.
     points
         Places in each, of which an instance has some.
+    clusters
+        Share of the training instances whose places lie near each other, which the published training has none of;
+        those of the validation set lie anywhere.
     chunk
         Instances drawn and kept together.
     passes
@@ -38,6 +41,7 @@ class DataConfig:
     least_size: int = 0
     cities: int = 80
     points: int = 1000
+    clusters: float = 0.0
     chunk: int = 2048
     passes: int = 2
     label_effort: int = 100
@@ -52,6 +56,8 @@ class DataConfig:
                 f"cities must be at most {len(CITIES['in'])}, the others are for tests; got {self.cities}."
             )
         at_least(self, self.size + 1, "points")
+        at_least(self, 0, "clusters")
+        at_most(self, 1, "clusters")
         if self.least_size > self.size:
             raise ValueError(f"least_size must be <= size {self.size}, got {self.least_size}.")
 

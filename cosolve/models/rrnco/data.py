@@ -146,7 +146,8 @@ def _in_city(
     is_tour = config.problem == "atsp"
     instances: list[Instance] = []
     for _ in wanted(pool, range(count)):
-        nodes = draw_places(rng, coords, size + (not is_tour))
+        split = "cluster" if config.clusters and rng.random() < config.clusters else "in"
+        nodes = draw_places(rng, coords, size + (not is_tour), split)
         pairs = np.ix_(nodes, nodes)
         instances.append(_MAKE[config.problem](rng, coords[nodes], distance[pairs], duration[pairs]))
     arrays = [arrays_of(one) for one in instances]
@@ -162,8 +163,8 @@ _MAKE: dict[str, Callable[..., Instance]] = {"atsp": _tour_at, "acvrp": acvrp_at
 
 
 def validation(config: DataConfig, count: int, pool: Helpers | None = None) -> Dataset:
-    """The fixed set of a config: instances of its largest size, with solutions of a long search."""
-    return draw(config, VALIDATION_SEED, count, effort=_VALIDATION_EFFORT, size=config.size, pool=pool)
+    """The fixed set of a config: instances of its largest size, none clustered, with solutions of a long search."""
+    return draw(replace(config, clusters=0.0), VALIDATION_SEED, count, effort=_VALIDATION_EFFORT, size=config.size, pool=pool)
 
 
 def sampler(
