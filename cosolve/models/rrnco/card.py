@@ -16,7 +16,7 @@ Routes on road networks (`{problem}`), with {encoder}. Network and training: `do
 
 | | |
 |---|---|
-| instances | places in made-up cities 0 to {last_city}, 3 x 3 km each{clusters}; seeds of the instances derived from {seed} |
+| instances | places in made-up cities 0 to {last_city}, 3 x 3 km each{clusters}; seeds derived from {seed} |
 | begun from | {begin} |
 | labels | our own search, {effort} iterations per node, for the {imitation:,} steps of imitation at most |
 | parameters | {parameters:,} |

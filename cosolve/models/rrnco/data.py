@@ -164,7 +164,8 @@ _MAKE: dict[str, Callable[..., Instance]] = {"atsp": _tour_at, "acvrp": acvrp_at
 
 def validation(config: DataConfig, count: int, pool: Helpers | None = None) -> Dataset:
     """The fixed set of a config: instances of its largest size, none clustered, with solutions of a long search."""
-    return draw(replace(config, clusters=0.0), VALIDATION_SEED, count, effort=_VALIDATION_EFFORT, size=config.size, pool=pool)
+    config = replace(config, clusters=0.0)
+    return draw(config, VALIDATION_SEED, count, effort=_VALIDATION_EFFORT, size=config.size, pool=pool)
 
 
 def sampler(
