@@ -18,7 +18,7 @@ from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.instances.vrptw import VRPTWInstance
-from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet, report_greedy
+from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet, known_routes
 from cosolve.solvers.packages import availability
 from cosolve.solvers.whole_numbers import no_way, whole_clock, whole_demand, whole_distances, whole_limit
 
@@ -155,10 +155,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, ini
     if isinstance(instance, VehicleRoutingInstance):
         demand, most = whole_demand(instance, coarse=coarse)
         loads, capacity = demand[:, None], [most]
-        known = initial
-        if times is not None and not times.is_exact:
-            known = initial or report_greedy(instance, monitor)
-        vehicles = generous_fleet(instance, known)
+        vehicles = generous_fleet(instance, known_routes(instance, monitor, initial, times))
     if times is not None:
         durations = times.duration
         clock = np.column_stack((times.service, times.opens, times.closes))

@@ -18,7 +18,7 @@ from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.instances.vrptw import VRPTWInstance
-from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet, report_greedy
+from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet, known_routes
 from cosolve.solvers.packages import availability
 from cosolve.solvers.whole_numbers import no_way, whole_clock, whole_demand, whole_distances, whole_limit
 
@@ -126,10 +126,8 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, ini
     clock = whole_clock(instance) if isinstance(instance, VRPTWInstance) else None
     depot, vehicles = 0, 1
     if isinstance(instance, VehicleRoutingInstance):
-        known = initial
-        if clock is not None and not clock.is_exact:
-            known = initial or report_greedy(instance, monitor)
-        depot, vehicles = instance.depot, generous_fleet(instance, known)
+        depot = instance.depot
+        vehicles = generous_fleet(instance, known_routes(instance, monitor, initial, clock))
     manager = pywrapcp.RoutingIndexManager(len(matrix), vehicles, depot)
     model = pywrapcp.RoutingModel(manager)
     model.SetArcCostEvaluatorOfAllVehicles(model.RegisterTransitMatrix(matrix.tolist()))

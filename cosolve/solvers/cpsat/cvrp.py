@@ -18,7 +18,7 @@ from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.cpsat.until import until
-from cosolve.solvers.greedy.cvrp import first_out_of_reach, report_greedy
+from cosolve.solvers.greedy.cvrp import first_out_of_reach, known_routes
 from cosolve.solvers.whole_numbers import whole_clock, whole_demand, whole_distances, whole_limit
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
     steps, opens, service = matrix, np.zeros(len(nodes), np.int64), np.zeros(len(nodes), np.int64)
     clock = whole_clock(instance) if isinstance(instance, VRPTWInstance) else None
     if clock is not None:
-        if monitor is not None and monitor.best is None and not clock.is_exact:
-            report_greedy(instance, monitor)
+        if monitor is not None and monitor.best is None:
+            known_routes(instance, monitor, None, clock)
         steps = clock.duration[np.ix_(nodes, nodes)]
         opens, closes, service = clock.opens[nodes], clock.closes[nodes], clock.service[nodes]
         in_time = opens[tails] + service[tails] + steps[tails, heads] <= closes[heads]

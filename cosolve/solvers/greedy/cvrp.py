@@ -13,6 +13,7 @@ from cosolve.instances.vrptw import fastest
 from cosolve.search.cvrp import SearchData, nearest_customers
 from cosolve.search.savings import savings
 from cosolve.solvers.greedy.acvrptw import build_routes
+from cosolve.solvers.whole_numbers import WholeClock
 
 #: Neighbours of a customer that the savings look at.
 NUM_NEIGHBOURS = 100
@@ -96,8 +97,16 @@ def generous_fleet(instance: VehicleRoutingInstance, initial: Routes | None = No
     return max(1, min(max(math.ceil(1.3 * bound) + 3, used + spare), max(instance.size, used)))
 
 
-def report_greedy(instance: VehicleRoutingInstance, monitor: Monitor) -> Routes | None:
-    """Routes of :func:`build_routes`, reported, for backends to which times rounded to the safe side may leave none."""
+def known_routes(
+    instance: VehicleRoutingInstance, monitor: Monitor, initial: Routes | None, clock: WholeClock | None
+) -> Routes | None:
+    """
+    ``initial``; without it, where the clock had to be rounded, routes of :func:`build_routes`, reported.
+
+    Times rounded to the safe side may leave a backend none.
+    """
+    if initial is not None or clock is None or clock.is_exact:
+        return initial
     routes = build_routes(instance)
     if routes is not None:
         monitor.report(routes)
