@@ -20,7 +20,7 @@ from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.greedy.cvrp import first_out_of_reach, generous_fleet, known_routes
 from cosolve.solvers.packages import availability
-from cosolve.solvers.whole_numbers import no_way, whole_clock, whole_demand, whole_distances, whole_limit
+from cosolve.solvers.whole_numbers import WholeClock, no_way, whole_clock, whole_demand, whole_distances, whole_limit
 
 if TYPE_CHECKING:
     from pyvrp import ProblemData
@@ -140,12 +140,10 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, ini
         return _Model(instance, None, nodes, 1.0)
     from pyvrp import Client, Depot, Location, ProblemData, VehicleType
 
-    matrix, scale = whole_distances(instance)
-    times = whole_clock(instance) if isinstance(instance, VRPTWInstance) else None
-    coarse = _overflows(instance, matrix, scale, times.horizon if times else 0)
-    if coarse:
-        matrix, scale = whole_distances(instance, coarse=True)
-        times = whole_clock(instance, coarse=True) if isinstance(instance, VRPTWInstance) else None
+    numbers = _whole(instance, coarse=False)
+    if _overflows(instance, numbers):
+        numbers = _whole(instance, coarse=True)
+    matrix, scale, times = numbers.matrix, numbers.scale, numbers.times
     durations = np.zeros_like(matrix)
     coords = instance.distances.coords if len(instance.distances.coords) else np.zeros((n, 2))
     limits: dict[str, int] = {}
@@ -153,8 +151,7 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, ini
     clock[:, 2] = np.iinfo(np.int64).max
     vehicles, capacity = 1, []
     if isinstance(instance, VehicleRoutingInstance):
-        demand, most = whole_demand(instance, coarse=coarse)
-        loads, capacity = demand[:, None], [most]
+        loads, capacity = numbers.demand[:, None], [numbers.capacity]
         vehicles = generous_fleet(instance, known_routes(instance, monitor, initial, times))
     if times is not None:
         durations = times.duration
@@ -184,19 +181,38 @@ def _build(instance: VehicleRoutingInstance | TSPInstance, monitor: Monitor, ini
     return _Model(instance, data, nodes, scale, limit)
 
 
-def _overflows(instance: VehicleRoutingInstance | TSPInstance, matrix: np.ndarray, scale: float, horizon: int) -> bool:
+@dataclass(frozen=True, eq=False)
+class _Numbers:
+    """What :mod:`.whole_numbers` makes of an instance; ``times`` with windows only, demand 0 in tours."""
+
+    matrix: np.ndarray
+    scale: float
+    times: WholeClock | None
+    demand: np.ndarray
+    capacity: int
+
+
+def _whole(instance: VehicleRoutingInstance | TSPInstance, *, coarse: bool) -> _Numbers:
+    matrix, scale = whole_distances(instance, coarse=coarse)
+    times = whole_clock(instance, coarse=coarse) if isinstance(instance, VRPTWInstance) else None
+    demand, capacity = np.zeros(len(matrix), np.int64), 0
+    if isinstance(instance, VehicleRoutingInstance):
+        demand, capacity = whole_demand(instance, coarse=coarse)
+    return _Numbers(matrix, scale, times, demand, capacity)
+
+
+def _overflows(instance: VehicleRoutingInstance | TSPInstance, numbers: _Numbers) -> bool:
     """
     Whether sums of lengths or penalties may leave 64 bits.
 
     PyVRP's local search then takes a loss for a gain, and may never end.
     """
-    finite = math.inf if instance.distances.is_complete else no_way(instance.distances, scale)
-    longest = float(matrix.max())
+    n, longest = len(numbers.matrix), float(numbers.matrix.max())
+    finite = math.inf if instance.distances.is_complete else no_way(instance.distances, numbers.scale)
     is_limited = isinstance(instance, CVRPInstance) and instance.max_length is not None
-    excess = len(matrix) * (longest if is_limited else float(horizon))
-    if isinstance(instance, VehicleRoutingInstance):
-        excess = max(excess, float(whole_demand(instance)[0].sum(dtype=np.float64)))
-    return max(len(matrix) * longest, _max_penalty(matrix, finite) * excess) > 2.0**62
+    lateness = n * (longest if is_limited else float(numbers.times.horizon if numbers.times else 0))
+    excess = max(lateness, float(numbers.demand.sum(dtype=np.float64)))
+    return max(n * longest, _max_penalty(numbers.matrix, finite) * excess) > 2.0**62
 
 
 def _max_penalty(matrix: np.ndarray, no_way: float) -> float:
