@@ -186,6 +186,14 @@ class Batch:
         return (self.duration / self.time_unit).clamp_max(_FAR).float()
 
     @cached_property
+    def scaled_windows(self) -> tuple[Tensor, Tensor]:
+        """Openings and closings in longest durations, float32 (B, 1, n) each."""
+        assert self.opens is not None
+        assert self.closes is not None
+        unit = self.time_unit[:, 0]
+        return (self.opens / unit).float().unsqueeze(1), (self.closes / unit).float().unsqueeze(1)
+
+    @cached_property
     def angle(self) -> Tensor:
         """Direction from each node to each other, float32 (B, n, n)."""
         gap = self.coords.unsqueeze(1) - self.coords.unsqueeze(2)

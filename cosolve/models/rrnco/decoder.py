@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.config import ModelConfig
-from cosolve.models.rrnco.environment import State, rows_of
+from cosolve.models.rrnco.environment import State
 
 #: Waits and slacks are cut off here, in longest durations: beyond it a window is just far away.
 _CLIP = 1.0
@@ -94,9 +94,9 @@ class Decoder(nn.Module):
         mask
             Allowed nodes, bool (B, S, n).
         """
-        query = rows_of(embedding.place, state.place)
+        query = state.row_of(embedding.place)
         if self.first is not None and embedding.first is not None:
-            query = query + rows_of(embedding.first, state.first)
+            query = query + state.first_row_of(embedding.first)
         if self.clocks is not None:
             query = query + self.clocks(self._clocks(batch, state).to(query.dtype))
         pull = self._pull(batch, state)
@@ -119,20 +119,16 @@ class Decoder(nn.Module):
 
     def _pull(self, batch: Batch, state: State) -> Tensor:
         """What scores lose by distance, and with windows by duration, wait and slack; float32 (B, S, n)."""
-        leg = rows_of(batch.scaled_distance, state.place)
+        leg = state.row_of(batch.scaled_distance)
         if self.form == "log":
             leg = (leg + 1e-3).log()
         if not self.has_windows:
             return self.pull[0] * leg
-        assert batch.opens is not None
-        assert batch.closes is not None
-        unit = batch.time_unit[:, 0]
-        duration = rows_of(batch.scaled_duration, state.place)
-        arrival = (state.time / unit).float().unsqueeze(2) + duration
-        opens, closes = ((t / unit).float().unsqueeze(1) for t in (batch.opens, batch.closes))
-        views = leg, duration, (opens - arrival).clamp_(0, _CLIP), (closes - arrival).clamp_(0, _CLIP)
+        duration, (opens, closes) = state.row_of(batch.scaled_duration), batch.scaled_windows
+        arrival = (state.time / batch.time_unit[:, 0]).float().unsqueeze(2) + duration
         pull = self.pull[0] * leg
-        for weight, view in zip(self.pull[1:], views[1:], strict=True):
+        views = duration, (opens - arrival).clamp_(0, _CLIP), (closes - arrival).clamp_(0, _CLIP)
+        for weight, view in zip(self.pull[1:], views, strict=True):
             pull = torch.addcmul(pull, view, weight)
         return pull
 

@@ -11,6 +11,7 @@ the direct one. The depot is offered when the vehicle is elsewhere, and at the e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -41,6 +42,25 @@ class State:
     load: Tensor
     time: Tensor
 
+    @cached_property
+    def rows(self) -> Tensor:
+        """Places as rows of tables (B, n, m) whose instances lie below each other, (B S,)."""
+        return _rows(self.place, self.visited.shape[2])
+
+    def row_of(self, table: Tensor) -> Tensor:
+        """What a table (B, n, m) says of the last node, (B, S, m)."""
+        return table.flatten(0, 1).index_select(0, self.rows).view(*self.place.shape, table.shape[2])
+
+    def first_row_of(self, table: Tensor) -> Tensor:
+        """What a table (B, n, m) says of the node that a tour began with, (B, S, m)."""
+        return table.flatten(0, 1)[_rows(self.first, table.shape[1])].view(*self.first.shape, table.shape[2])
+
+
+def _rows(nodes: Tensor, n: int) -> Tensor:
+    if len(nodes) == 1:
+        return nodes.flatten()
+    return (nodes + torch.arange(0, n * len(nodes), n, device=nodes.device).unsqueeze(1)).flatten()
+
 
 def at_depot(batch: Batch, num_solutions: int) -> State:
     """Solutions that have not left the depot yet; of problems that have one."""
@@ -68,12 +88,6 @@ def may_begin(batch: Batch) -> Tensor:
     return mask
 
 
-def rows_of(table: Tensor, place: Tensor) -> Tensor:
-    """Rows of tables (B, n, m) at places (B, S), as (B, S, m)."""
-    offset = torch.arange(table.shape[0], device=place.device).unsqueeze(1) * table.shape[1]
-    return table.flatten(0, 1)[(place + offset).flatten()].view(*place.shape, table.shape[2])
-
-
 def allowed(batch: Batch, state: State) -> Tensor:
     """Which nodes may come next, bool (B, S, n); all False once a tour is complete."""
     mask = ~state.visited
@@ -83,12 +97,12 @@ def allowed(batch: Batch, state: State) -> Tensor:
     assert batch.capacity is not None
     mask &= state.load.unsqueeze(2) + batch.demand.unsqueeze(1) <= batch.capacity[:, None, None]
     if batch.has_gaps:
-        mask &= torch.isfinite(rows_of(batch.distance, state.place)) & torch.isfinite(batch.distance[:, None, :, 0])
+        mask &= torch.isfinite(state.row_of(batch.distance)) & torch.isfinite(batch.distance[:, None, :, 0])
     if batch.duration is not None:
         assert batch.opens is not None
         assert batch.closes is not None
         assert batch.service is not None
-        arrival = state.time.unsqueeze(2) + rows_of(batch.duration, state.place)
+        arrival = state.time.unsqueeze(2) + state.row_of(batch.duration)
         begin = torch.maximum(arrival, batch.opens.unsqueeze(1))
         home = begin + batch.service.unsqueeze(1) + batch.duration[:, None, :, 0]
         mask &= (begin <= batch.closes.unsqueeze(1)) & (home <= batch.closes[:, :1].unsqueeze(2))
@@ -102,7 +116,7 @@ def _begin(batch: Batch, state: State, choice: Tensor) -> Tensor:
     """When service begins at nodes (B, S) that are gone to; of problems with times."""
     assert batch.duration is not None
     assert batch.opens is not None
-    leg = rows_of(batch.duration, state.place).gather(2, choice.unsqueeze(2)).squeeze(2)
+    leg = batch.duration.take(state.rows.view_as(choice) * batch.num_nodes + choice)
     return torch.maximum(state.time + leg, batch.opens.gather(1, choice))
 
 
