@@ -16,12 +16,86 @@ References
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 
 from cosolve.core.jit import jit
+from cosolve.search.neighbours import nearest_by_matrix
+from cosolve.search.random import below, uniform
+
+#: Above this many cities the duals of the assignment problem take too long.
+MAX_ASSIGNMENT = 5_000
+
+#: Candidate successors of a city.
+_CANDIDATES = 8
+
+#: Longest segment of a kick.
+_SEGMENT = 30
 
 # Slots of counters.
 _HEAD, _LENGTH, _RANDOM, KICKS = range(4)
+
+
+class Data(NamedTuple):
+    """
+    An instance as the kernels want it.
+
+    Parameters
+    ----------
+    matrix
+        Lengths; up to :data:`MAX_ASSIGNMENT` cities reduced by the duals of :func:`assignment`.
+    successors
+        Candidates of each city, int32 (n, K), in the order of ``matrix``.
+    epsilon
+        Smallest gain that counts.
+    """
+
+    matrix: np.ndarray
+    successors: np.ndarray
+    epsilon: float
+
+
+def prepare(matrix: np.ndarray, *, is_integral: bool) -> Data:
+    """Lengths, (n, n), as :class:`Data`."""
+    finite = matrix[np.isfinite(matrix)]
+    epsilon = 0.5 if is_integral else 1e-9 * float(finite.max(initial=0.0)) + 1e-300
+    if len(matrix) <= MAX_ASSIGNMENT:
+        _, rows, columns = assignment(matrix)
+        matrix = matrix - rows[:, None] - columns
+    return Data(matrix, nearest_by_matrix(matrix, _CANDIDATES), epsilon)
+
+
+def kick(
+    data: Data, order: np.ndarray, kicks: float, slack: float, rng: np.random.Generator, most: float = math.inf
+) -> Iterator[tuple[np.ndarray, int]]:
+    """
+    Descend from a tour, then kick and repair.
+
+    Parameters
+    ----------
+    order
+        Cities, int32 (n,), n >= 8.
+    kicks, most
+        How many; the lesser.
+    slack
+        A tour is kept as long as it is at most this much longer than the best.
+
+    Yields
+    ------
+    tuple
+        Some tens of milliseconds apart, the best tour so far and kicks since the last one.
+    """
+    order, best, excess, counters = order.copy(), order.copy(), np.zeros(1), new_counters(rng)
+    per_slice = max(1, min(500, 200_000 // len(order)))
+    left = min(kicks, most)
+    while left > 0:
+        some = int(min(per_slice, left))
+        iterate(data.matrix, data.successors, order, best, excess, counters, some, _SEGMENT, slack, data.epsilon)
+        left -= some
+        yield best, some
 
 
 @jit
@@ -352,6 +426,32 @@ def iterate(
             order[:] = saved_order
             position[:] = saved_position
     return total
+
+
+@jit
+def nearest_tour(matrix: np.ndarray, neighbours: np.ndarray, random: np.ndarray) -> np.ndarray:
+    """
+    Tour that goes on to the first candidate that is free, overlooking one in five; int32 (n,).
+
+    Where no candidate is left it goes to the nearest free city.
+    """
+    n = len(matrix)
+    order, is_free = np.empty(n, np.int32), np.ones(n, np.uint8)
+    city = below(random, n)
+    for k in range(n):
+        order[k] = city
+        is_free[city] = 0
+        following = -1
+        for t in neighbours[city]:
+            if is_free[t] and uniform(random) > 0.2:
+                following = t
+                break
+        if following < 0:
+            for t in range(n):
+                if is_free[t] and (following < 0 or matrix[city, t] < matrix[city, following]):
+                    following = t
+        city = following
+    return order
 
 
 def new_counters(rng: np.random.Generator) -> np.ndarray:

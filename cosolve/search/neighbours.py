@@ -260,15 +260,23 @@ def _add_new(row: np.ndarray, filled: int, others: np.ndarray) -> int:
 
 @jit
 def nearest_by_matrix(matrix: np.ndarray, k: int) -> np.ndarray:
-    """(n, min(k, n - 1)) int32 columns of the smallest entries of each row, the diagonal left out; O(n^2 log n)."""
+    """(n, min(k, n - 1)) int32 columns of the smallest entries of each row, of equal ones the first; no diagonal."""
     n = len(matrix)
     k = min(k, n - 1)
     neighbours = np.empty((n, k), np.int32)
-    for i in range(n):
-        row = matrix[i].copy()
-        row[i] = np.inf
-        # A stable sort breaks ties by index, the same everywhere.
-        neighbours[i] = np.argsort(row, kind="mergesort")[:k]
+    lengths = np.empty(k)
+    for i in range(n if k > 0 else 0):
+        size = 0
+        for j in range(n):
+            length = matrix[i, j]
+            if j == i or (size == k and not length < lengths[k - 1]):
+                continue
+            place = size if size < k else k - 1
+            while place > 0 and length < lengths[place - 1]:
+                lengths[place], neighbours[i, place] = lengths[place - 1], neighbours[i, place - 1]
+                place -= 1
+            lengths[place], neighbours[i, place] = length, j
+            size = min(k, size + 1)
     return neighbours
 
 

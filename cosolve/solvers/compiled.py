@@ -16,7 +16,7 @@ from cosolve.instances.tiny import tiny_instances
 #: Small instances that between them reach every kernel of their problem: sparse and dense graphs have their own.
 _FAMILIES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "tsp": (("uniform", {"size": 60}),),
-    "atsp": (("uniform", {"size": 40}),),
+    "atsp": (("uniform", {"size": 12}),),
     "cvrp": (("uniform", {"n": 40}),),
     "acvrp": (("road", {"n": 20, "points": 100}),),
     "vrptw": (("uniform", {"n": 20}),),

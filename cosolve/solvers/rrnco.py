@@ -16,7 +16,9 @@ from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.cvrp import VehicleRoutingInstance
+from cosolve.instances.tsp import ATSPInstance, Tour, TSPInstance
 from cosolve.solvers.greedy.cvrp import first_out_of_reach
+from cosolve.solvers.local_search import atsp, tsp
 from cosolve.solvers.neural import Decoded, DecodingOptions, DecodingSolver
 from cosolve.solvers.route_pool import RoutePool
 from cosolve.solvers.rr import polish, search
@@ -194,7 +196,8 @@ class RrncoPlus(Rrnco):
                 continue
             # The given solution, if that was better, or a decoded one, or else a greedy one.
             start = None if monitor.best is None else monitor.best.solution
-            searched = _search(job.instance, start, stage, streams[i], threads, pool)
+            others = [prediction.solution for prediction in found.predictions[1:]]
+            searched = _search(job.instance, start, stage, streams[i], threads, pool, others)
             if limit is not None and searched.stats.get("iterations", 0) >= limit:
                 monitor.interrupt(Limit.ITERATION)
             outcomes.append(replace(found.outcome, stats={**found.outcome.stats, **searched.stats}))
@@ -233,16 +236,28 @@ def _search(
     rng: np.random.Generator,
     threads: int,
     pool: RoutePool | None = None,
+    others: Sequence[Solution] = (),
 ) -> Outcome:
-    """Our own search from a solution on, or from one of its own where the network had nothing to say."""
+    """
+    Our own search from a solution on, or from one of its own where the network had nothing to say.
+
+    Parameters
+    ----------
+    pool
+        Of the routes, see :func:`cosolve.solvers.rr.search`.
+    others
+        More tours for directed ones, see :func:`cosolve.solvers.local_search.atsp.search`.
+    """
     if isinstance(instance, VehicleRoutingInstance):
         seed = int(rng.integers(2**31))
         return search(instance, monitor, seed, threads, start, pool)
-    module = importlib.import_module(f"cosolve.solvers.local_search.{instance.problem}")
     if start is None:
         start = _report_greedy(instance, monitor, rng)
-    outcome: Outcome = module.search(instance, start, monitor, rng)
-    return outcome
+    assert isinstance(start, Tour)
+    if isinstance(instance, ATSPInstance):
+        return atsp.search(instance, start, monitor, rng, [one for one in others if isinstance(one, Tour)])
+    assert isinstance(instance, TSPInstance)
+    return tsp.search(instance, start, monitor, rng)
 
 
 def _report_greedy(instance: Instance, monitor: Monitor, rng: np.random.Generator) -> Solution | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cosolve.instances.routing_arrays import RoutingArrays
 from cosolve.search import atsp, ruin
-from cosolve.search.neighbours import nearest_by_matrix
+from cosolve.search.edge_assembly import assemble
 from cosolve.search.route_state import is_complete, prepare
 from cosolve.search.tours import shortest_tour
 
@@ -18,8 +18,8 @@ _TINY = 9
 #: As in solver "rr".
 _NEIGHBOURS = 60
 
-#: As in solver "local-search": candidate successors, longest segment of a kick.
-_CANDIDATES, _SEGMENT = 8, 30
+#: Tours of a population, at most.
+_TOURS = 100
 
 
 def solve(arrays: RoutingArrays, is_tour: bool, effort: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -37,28 +37,15 @@ def solve(arrays: RoutingArrays, is_tour: bool, effort: int, rng: np.random.Gene
 
 
 def tour(matrix: np.ndarray, effort: int, rng: np.random.Generator) -> np.ndarray:
-    """Cities in order, by iterated directed 3-opt from the patched assignment."""
-    n = len(matrix)
-    if n <= _TINY:
+    """Cities in order: the best of populations of so many tours in all, each with a kick for each city."""
+    if len(matrix) <= _TINY:
         return shortest_tour(matrix)
-    columns, rows_dual, columns_dual = atsp.assignment(matrix)
-    reduced = matrix - rows_dual[:, None] - columns_dual
-    order = atsp.patch(matrix, columns)
-    best = order.copy()
-    length = float(matrix[order, np.roll(order, -1)].sum())
-    atsp.iterate(
-        reduced,
-        nearest_by_matrix(reduced, min(_CANDIDATES, n - 1)),
-        order,
-        best,
-        np.zeros(1),
-        atsp.new_counters(rng),
-        effort * n,
-        _SEGMENT,
-        length / n,
-        1e-9 * float(matrix.max()) + 1e-300,
-    )
-    return best.astype(np.int64)
+    data = atsp.prepare(matrix, is_integral=False)
+    best: list[np.ndarray] = []
+    for made in range(0, effort, _TOURS):
+        for order, _ in assemble(data, best, min(_TOURS, effort - made), rng):
+            best = [min([*best, order.copy()], key=lambda tour: float(matrix[tour, np.roll(tour, -1)].sum()))]
+    return best[0].astype(np.int64)
 
 
 def routes(arrays: RoutingArrays, effort: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -29,6 +29,7 @@ class LocalSearch(CompiledSolver):
     problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "optw", "optwvp"})
     features = Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
     limits = frozenset({Limit.ITERATION})
+    warm_up_iterations = 1000
 
     def available(self) -> Availability:
         """Always."""

@@ -1,54 +1,86 @@
-"""Iterated directed 3-opt on reduced lengths; see :mod:`cosolve.search.atsp`."""
+"""
+Populations of tours by iterated directed 3-opt that meet; see :mod:`cosolve.search.edge_assembly`.
+
+One population after the other, each but the first with the best tour so far in it.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
-from cosolve.instances.tsp import ATSPInstance, Tour, evaluate
+from cosolve.instances.tsp import ATSPInstance, Tour
 from cosolve.search import atsp
-from cosolve.search.neighbours import nearest_by_matrix
+from cosolve.search.edge_assembly import assemble
 from cosolve.search.tours import shortest_tour
 from cosolve.solvers.local_search.tsp import TINY, Reporter
 
-#: Candidate successors of a city.
-_CANDIDATES = 8
+#: Above this many cities populations come to nothing: one tour is kicked.
+_MAX_POPULATION = 5_000
 
-#: Longest segment of a kick.
-_SEGMENT = 30
-
-#: How much longer than the best the current tour may be, in mean arcs of the start.
+#: How much longer than the best that tour may be, in mean arcs of the start.
 _SLACK = 1.0
 
-#: Above this many cities the duals of the assignment problem take too long.
-_MAX_ASSIGNMENT = 5_000
+#: Kicks of the first tour, per city, so that there is a good one soon.
+_AT_FIRST = 10
+
+#: Tours of the first population, at least, and of later ones.
+_FIRST, _LATER = 50, 100
 
 
-def search(instance: ATSPInstance, start: Tour, monitor: Monitor, rng: np.random.Generator) -> Outcome:
-    """Descend from ``start``, then kick and repair until the limit."""
-    n = instance.size
-    matrix = instance.distances.dense()
-    if n <= TINY:
-        monitor.report(Tour(order=shortest_tour(matrix)))
+def search(
+    instance: ATSPInstance,
+    start: Tour,
+    monitor: Monitor,
+    rng: np.random.Generator,
+    others: Sequence[Tour] = (),
+) -> Outcome:
+    """
+    Improve ``start`` until the limit; iterations are kicks, and pairs of tours that meet.
+
+    Parameters
+    ----------
+    others
+        More tours for the first population, which makes up those that are missing.
+    """
+    if instance.size <= TINY:
+        monitor.report(Tour(order=shortest_tour(instance.distances.dense())))
         return Outcome(message="solved by dynamic programming.")
-    if n <= _MAX_ASSIGNMENT:
-        _, rows, columns = atsp.assignment(matrix)
-        matrix = matrix - rows[:, None] - columns
-    neighbours = nearest_by_matrix(matrix, _CANDIDATES)
-    epsilon = 0.5 if instance.is_integral else 1e-9 * float(instance.distances.matrix.max()) + 1e-300
-    order = start.order.astype(np.int32)
-    best, excess = order.copy(), np.zeros(1)
-    slack = _SLACK * (evaluate(instance, start).objective or 0.0) / n
-    counters = atsp.new_counters(rng)
+    matrix, n = instance.distances.dense(), instance.size
+    data = atsp.prepare(matrix, is_integral=instance.is_integral)
+    limit = math.inf if monitor.stop.iterations is None else monitor.stop.iterations
     reporter = Reporter(monitor)
-    limit = monitor.stop.iterations
-    per_slice = max(1, min(500, 200_000 // n))
-    while not monitor.should_stop() and (limit is None or counters[atsp.KICKS] < limit):
-        kicks = per_slice if limit is None else min(per_slice, limit - int(counters[atsp.KICKS]))
-        reporter.add(atsp.iterate(matrix, neighbours, order, best, excess, counters, kicks, _SEGMENT, slack, epsilon))
-        reporter.report(lambda: Tour(order=best))
-    reporter.report(lambda: Tour(order=best), final=True)
-    is_out = limit is not None and counters[atsp.KICKS] >= limit
-    return Outcome(limit=Limit.ITERATION if is_out else None, stats={"iterations": int(counters[atsp.KICKS])})
+    given = [tour.order.astype(np.int32) for tour in (start, *others)]
+    best, shortest, done = given[0], math.inf, 0
+
+    def tour() -> Tour:
+        return Tour(order=best)
+
+    def follow(tours: Iterator[tuple[np.ndarray, int]]) -> bool:
+        """Keep the best; whether the limit leaves time for more."""
+        nonlocal best, shortest, done
+        for order, iterations in tours:
+            done += iterations
+            length = float(matrix[order, np.roll(order, -1)].sum())
+            if length < shortest:
+                reporter.add(shortest - length)
+                best, shortest = order.copy(), length
+            reporter.report(tour)
+            if monitor.should_stop():
+                return False
+        return done < limit
+
+    slack = _SLACK * float(matrix[best, np.roll(best, -1)].sum()) / n
+    has_population = n <= _MAX_POPULATION
+    goes_on = follow(atsp.kick(data, best, _AT_FIRST * n if has_population else math.inf, slack, rng, limit))
+    size = max(_FIRST, len(given))
+    while goes_on:
+        goes_on = follow(assemble(data, [best, *given[1:]], size, rng, limit - done))
+        given, size = [], _LATER
+    reporter.report(tour, final=True)
+    return Outcome(limit=Limit.ITERATION if done >= limit else None, stats={"iterations": done})
