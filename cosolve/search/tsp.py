@@ -22,6 +22,8 @@ References
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +45,9 @@ KICK_SEGMENT = 30
 
 #: Longest reversal above 150,000 cities, where a reversal of a quarter of the tour would take a millisecond.
 MAX_REVERSAL = 30_000
+
+#: Cities or kicks between two looks at the clock.
+_STEPS, _KICKS = 1_000, 100
 
 #: Up to this many cities, costly GEO distances are tabulated.
 _MAX_TABLE = 3_000
@@ -571,6 +576,34 @@ class Search:
             self.segment,
             kicks,
         )
+
+
+def kick(
+    search: Search, order: np.ndarray, kicks: float, rng: np.random.Generator, most: float = math.inf
+) -> Iterator[tuple[np.ndarray, float, int]]:
+    """
+    Descend from a tour, then kick and repair.
+
+    Parameters
+    ----------
+    order
+        Cities, (n,), n >= 8.
+    kicks, most
+        How many; the lesser.
+
+    Yields
+    ------
+    tuple
+        Some milliseconds apart, the tour, what it has gained since the last one, and kicks since then.
+    """
+    state = start(order, rng)
+    while not state.is_settled:
+        yield state.order, search.descend(state, _STEPS), 0
+    left = min(kicks, most)
+    while left > 0:
+        some = int(min(_KICKS, left))
+        left -= some
+        yield state.order, search.iterate(state, some), some
 
 
 def renumber(metric: int, coords: np.ndarray, matrix: np.ndarray) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:

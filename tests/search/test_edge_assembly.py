@@ -1,4 +1,4 @@
-"""Edge assembly crossover: children are tours, gains are what they say, and small instances are solved."""
+"""Edge assembly crossover: children are tours, lengths and counts are right, and small instances are solved."""
 
 from __future__ import annotations
 
@@ -7,82 +7,107 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosolve.search import atsp
-from cosolve.search.edge_assembly import Population, assemble, evolve
-from cosolve.search.neighbours import nearest_by_matrix
+from cosolve.instances.distances import Distances
+from cosolve.search import tsp
+from cosolve.search.edge_assembly import Population, _count_all, _find_cycles, assemble, evolve, length_of
 from cosolve.search.random import stream
 from cosolve.search.tours import shortest_tour
 
 
-def lengths(matrix: np.ndarray, following: np.ndarray) -> np.ndarray:
-    """Of tours by successors."""
-    return matrix[np.arange(len(matrix)), following].sum(axis=1)
-
-
-def directed(n: int, seed: int) -> np.ndarray:
-    """Ways between points in the plane, each up to a half longer."""
+def prepared(n: int, seed: int, kind: str = "points") -> tsp.Search:
+    """Points in the plane, on a grid with many equal distances, or a matrix."""
     rng = np.random.default_rng(seed)
-    points = rng.random((n, 2))
-    return np.linalg.norm(points[:, None] - points, axis=2) * rng.uniform(1, 1.5, (n, n))
+    if kind == "matrix":
+        matrix = rng.integers(1, 50, (n, n)).astype(float)
+        distances = Distances.from_matrix(np.triu(matrix, 1) + np.triu(matrix, 1).T, np.empty((0, 2)))
+    else:
+        coords = rng.integers(0, 6, (n, 2)).astype(float) if kind == "grid" else rng.random((n, 2)) * 1000
+        distances = Distances.from_coords(coords)
+    return tsp.prepare(*distances.kernel_args, is_integral=False)[0]
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(8, 40), st.integers(2, 12), st.integers(0, 10**6))
-def test_children_are_shorter_tours_and_arcs_are_counted(n: int, size: int, seed: int):
-    """A wrong join leaves several cycles, a wrong gain a longer tour, a wrong count a wrong loss of diversity."""
+def edges(order: np.ndarray) -> set[frozenset[int]]:
+    """Of a tour."""
+    return {frozenset(edge) for edge in zip(order.tolist(), np.roll(order, -1).tolist(), strict=True)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(8, 40), st.integers(0, 10**6))
+def test_cycles_hold_each_differing_edge_once_in_turns(n: int, seed: int):
+    """Edge behind an even city A's, behind an odd one B's; both closed."""
     rng = np.random.default_rng(seed)
-    matrix = directed(n, seed)
-    successors, predecessors = nearest_by_matrix(matrix, 5), nearest_by_matrix(np.ascontiguousarray(matrix.T), 5)
-    population = Population.of(np.stack([rng.permutation(n) for _ in range(size)]).astype(np.int32))
-    for generation in range(5):
-        before = population.following.copy()
+    a, b = rng.permutation(n).astype(np.int32), rng.permutation(n).astype(np.int32)
+    links = Population.of(np.stack([a, b])).links
+    at = np.full((n, 2), -1, np.int32)
+    members, begin = np.empty(2 * n, np.int32), np.empty(n + 1, np.int32)
+    scratch = np.empty((2, n, 2), np.int32), np.empty((2, n), np.int32), np.empty(2 * n + 1, np.int32)
+    count = _find_cycles(links[0], links[1], *scratch, at, members, begin, stream(seed))
+    assert (at == -1).all()
+    found: list[list[frozenset[int]]] = [[], []]
+    for c in range(count):
+        cycle = members[begin[c] : begin[c + 1]].tolist()
+        assert len(cycle) % 2 == 0
+        for k, v in enumerate(cycle):
+            found[k % 2].append(frozenset((v, cycle[(k + 1) % len(cycle)])))
+    assert sorted(map(sorted, found[0])) == sorted(map(sorted, edges(a) - edges(b)))
+    assert sorted(map(sorted, found[1])) == sorted(map(sorted, edges(b) - edges(a)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(8, 60), st.integers(2, 10), st.integers(0, 10**6), st.sampled_from(["points", "grid", "matrix"]))
+def test_children_are_shorter_tours_of_the_length_that_is_kept(n: int, size: int, seed: int, kind: str):
+    """A wrong join leaves several cycles; what is undone must be as it was; edges are counted as they are."""
+    rng = np.random.default_rng(seed)
+    search = prepared(n, seed, kind)
+    metric = search.metric, search.coords, search.matrix
+    orders = np.stack([rng.permutation(n) for _ in range(size)]).astype(np.int32)
+    population = Population.of(orders)
+    lengths = np.array([length_of(*metric, order) for order in orders])
+    for generation in range(6):
+        before, shorter = population.links.copy(), lengths.copy()
         turn = rng.permutation(size)
-        pairs = np.column_stack([turn, np.roll(turn, -1)])
-        replaced = evolve(matrix, successors, predecessors, *population, pairs, stream(seed + generation), 1e-9)
-        for k in range(size):
-            assert sorted(population.order(k).tolist()) == list(range(n))
-        assert (lengths(matrix, population.following) < lengths(matrix, before) + 1e-12).all()
-        assert (population.following != before).any(axis=1).sum() == replaced
-        counts = np.zeros((n, n), np.int32)
-        np.add.at(counts, (np.arange(n), population.following), 1)
-        np.testing.assert_array_equal(population.counts, counts)
-    best = population.order(population.shortest(matrix))
-    assert matrix[best, np.roll(best, -1)].sum() == pytest.approx(lengths(matrix, population.following).min())
-
-
-@pytest.mark.parametrize("n", [11, 12, 13])
-def test_small_instances_are_solved(n: int):
-    """By dynamic programming as by populations, symmetric matrices included."""
-    for seed in range(5):
-        matrix = directed(n, seed)
-        if seed == 0:
-            matrix = (matrix + matrix.T) / 2
-        best = min(
-            (order.copy() for order, _ in assemble(atsp.prepare(matrix, is_integral=False), [], 20,
-                                                   np.random.default_rng(seed))),
-            key=lambda order: float(matrix[order, np.roll(order, -1)].sum()),
+        replaced = evolve(
+            *metric, search.neighbours, search.lengths, *population, lengths,
+            np.column_stack([turn, np.roll(turn, -1)]), stream(seed + generation), search.epsilon,
         )  # fmt: skip
-        optimum = shortest_tour(matrix)
-        assert matrix[best, np.roll(best, -1)].sum() == pytest.approx(matrix[optimum, np.roll(optimum, -1)].sum())
+        changed = (np.sort(population.links, axis=2) != np.sort(before, axis=2)).any(axis=(1, 2))
+        assert changed.sum() == replaced
+        assert (lengths[changed] < shorter[changed]).all()
+        assert (lengths[~changed] == shorter[~changed]).all()
+        for k in range(size):
+            order = population.order(k)
+            assert sorted(order.tolist()) == list(range(n))
+            assert length_of(*metric, order) == pytest.approx(lengths[k])
+        others, counts = np.zeros_like(population.others), np.zeros_like(population.counts)
+        _count_all(population.links, others, counts)
+        for v in range(n):
+            one, other = (
+                {int(w): int(c) for w, c in zip(names[v], numbers[v], strict=True) if c > 0}
+                for names, numbers in ((others, counts), (population.others, population.counts))
+            )
+            assert one == other
+
+
+@pytest.mark.parametrize("kind", ["points", "grid", "matrix"])
+@pytest.mark.parametrize("n", [11, 12, 13])
+def test_small_instances_are_solved(n: int, kind: str):
+    """By dynamic programming as by populations."""
+    for seed in range(4):
+        search = prepared(n, seed, kind)
+        metric = search.metric, search.coords, search.matrix
+        found = assemble(search, [], 20, np.random.default_rng(seed))
+        best = min(length_of(*metric, order) for order, _ in found)
+        points = Distances.from_matrix(search.matrix, search.coords) if kind == "matrix" else None
+        dense = search.matrix if points else Distances.from_coords(search.coords).dense()
+        assert best == pytest.approx(length_of(*metric, shortest_tour(dense)))
 
 
 def test_iterations_end_where_they_are_told_to():
     """Kicks in the first part, pairs in the second; a slice at the end is cut short."""
-    data = atsp.prepare(directed(60, 0), is_integral=False)
-    kicks, size = 60 * 8, 8
-    total = sum(done for _, done in assemble(data, [], size, np.random.default_rng(1)))
+    search = prepared(150, 0)
+    kicks, size = 150 * 8, 8
+    total = sum(done for _, done in assemble(search, [], size, np.random.default_rng(1)))
     assert total > kicks + size
     assert (total - kicks) % size == 0
-    for most in (1, 59, 61, kicks, kicks + 1, kicks + size + 3):
-        assert sum(done for _, done in assemble(data, [], size, np.random.default_rng(1), most)) == most
-
-
-def test_ways_that_do_not_exist_are_left_out():
-    """Infinite lengths make gains that are no numbers; tours without such ways are found all the same."""
-    matrix = directed(20, 3)
-    matrix[np.random.default_rng(0).random((20, 20)) < 0.3] = np.inf
-    np.fill_diagonal(matrix, 0)
-    best = np.inf
-    for order, _ in assemble(atsp.prepare(matrix, is_integral=False), [], 20, np.random.default_rng(0)):
-        best = min(best, float(matrix[order, np.roll(order, -1)].sum()))
-    assert best < np.inf
+    for most in (1, 149, 151, kicks, kicks + 1, kicks + size + 3):
+        assert sum(done for _, done in assemble(search, [], size, np.random.default_rng(1), most)) == most

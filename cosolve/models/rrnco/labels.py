@@ -8,7 +8,7 @@ import numpy as np
 
 from cosolve.instances.routing_arrays import RoutingArrays
 from cosolve.search import atsp, ruin
-from cosolve.search.edge_assembly import assemble
+from cosolve.search.directed_edge_assembly import assemble, length_of
 from cosolve.search.route_state import is_complete, prepare
 from cosolve.search.tours import shortest_tour
 
@@ -44,7 +44,7 @@ def tour(matrix: np.ndarray, effort: int, rng: np.random.Generator) -> np.ndarra
     best: list[np.ndarray] = []
     for made in range(0, effort, _TOURS):
         for order, _ in assemble(data, best, min(_TOURS, effort - made), rng):
-            best = [min([*best, order.copy()], key=lambda tour: float(matrix[tour, np.roll(tour, -1)].sum()))]
+            best = [min([*best, order.copy()], key=lambda tour: length_of(matrix, tour))]
     return best[0].astype(np.int64)
 
 
