@@ -89,7 +89,7 @@ def evaluate(
     if dry_run:
         _print_outlook(runner.preview(chosen, path, workers=workers, retry=retry))
         return DONE
-    check_writable(path)
+    check_writable(path, suite)
     progress = EvaluationProgress(chosen.title or chosen.name, quiet=quiet)
 
     def on_record(record: Record) -> None:

@@ -89,6 +89,7 @@ def test_a_dry_run_writes_nothing(cli, suite):
         (["mine.toml", "--address", "auto"], "--executor ray"),
         (["mine.toml", "--out", "no/where.jsonl"], "does not exist"),
         (["mine.toml", "--out", "square.tsp"], "square.tsp:1"),
+        (["mine.toml", "--out", "mine.toml"], "would overwrite the input mine.toml"),
     ],
 )
 def test_wrong_usage_is_one_line_and_code_2(cli, suite, arguments, message):
