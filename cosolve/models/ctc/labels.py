@@ -8,8 +8,6 @@ off goes on where it was. What is tight is computed from the solutions, never as
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import logging
 import math
@@ -18,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +24,7 @@ from cosolve.core.driver import solve
 from cosolve.core.errors import InvalidFileError
 from cosolve.core.problem import judge
 from cosolve.core.result import Incumbent, Status
-from cosolve.instances.files import read
+from cosolve.instances.files import lock, read
 from cosolve.instances.milp import TOLERANCE, MILPInstance, Values, with_whole_limits
 from cosolve.models.ctc.config import DataConfig
 from cosolve.models.ctc.node_sets import node_set_problem
@@ -142,7 +140,7 @@ def label(
     lines = _read(path, manifest)
     if any(file.name not in lines for file in files):
         with path.open("a", encoding="utf-8") as stream:
-            _lock(stream, path)
+            lock(stream, path, "another run is making these labels; wait for it")
             lines = _read(path, manifest)  # another run may have made some meanwhile
             stream.truncate(len(_whole(path)) if lines else 0)
             stream.seek(0, os.SEEK_END)
@@ -188,14 +186,6 @@ def label(
         if file.name in lines and lines[file.name]["solutions"]:
             out.append(_checked(file, lines[file.name], path))
     return out
-
-
-def _lock(stream: TextIO, path: Path) -> None:
-    """Keep other runs out until the file is closed."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BlockingIOError(errno.EAGAIN, "another run is making these labels; wait for it", str(path)) from None
 
 
 def _whole(path: Path) -> bytes:
