@@ -377,6 +377,15 @@ def test_a_resumed_run_has_the_instances_it_had(folder, config, known, tmp_path)
         (tmp_path / file.name).symlink_to(file)
     with pytest.raises(ValueError, match="scores of other instances do not compare"):
         train(config, tmp_path / "net", resume=True)
+    for file in some[:2]:
+        (tmp_path / file.name).unlink()
+    with pytest.raises(ValueError, match="as many instances so far, but others"):
+        train(config, tmp_path / "net", resume=True)
+    metrics = tmp_path / "net" / checkpoints.METRICS
+    (line,) = map(json.loads, metrics.read_text().splitlines())
+    del line["instances"]
+    metrics.write_text(json.dumps(line) + "\n")
+    assert train(config, tmp_path / "net", resume=True, max_steps=1)["step"] == 2  # a run that kept no digest
 
 
 def test_families_that_no_instance_has_are_refused(config, known, tmp_path):
