@@ -88,19 +88,6 @@ def instance_files(folder: Path) -> list[Path]:
     return files
 
 
-def unlabelled(folder: Path, config: DataConfig) -> list[Path]:
-    """
-    Instances that the file has no line of.
-
-    Raises
-    ------
-    InvalidFileError
-        See :func:`label`.
-    """
-    lines = _read(folder / LABELS, _manifest(config))
-    return [file for file in instance_files(folder) if file.name not in lines]
-
-
 def _manifest(config: DataConfig) -> dict[str, Any]:
     return {key: getattr(config, key) for key in ("solver", "graph", "time_limit", "runs", "gap")}
 
@@ -112,7 +99,7 @@ def label(
     threads: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
     on_label: Callable[[dict[str, Any]], None] | None = None,
-) -> list[Label]:
+) -> tuple[list[Label], list[Path]]:
     """
     Labels of all instances in a folder; those not yet in its file are made and appended.
 
@@ -126,6 +113,13 @@ def label(
         Asked before each, the first too; what is under way is finished.
     on_label
         Called with each new line, without the solutions.
+
+    Returns
+    -------
+    list of Label
+        Of instances with solutions.
+    list of Path
+        Instances that the file has no line of, as it was stopped before.
 
     Raises
     ------
@@ -185,7 +179,7 @@ def label(
     for file in files:
         if file.name in lines and lines[file.name]["solutions"]:
             out.append(_checked(file, lines[file.name], path))
-    return out
+    return out, [file for file in files if file.name not in lines]
 
 
 def _whole(path: Path) -> bytes:

@@ -23,7 +23,7 @@ from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.data import Dataset, batch_of_step, check_families, dataset
 from cosolve.models.ctc.families import MEASUREMENTS, Family, choose, families_text, survey
 from cosolve.models.ctc.graph import facts
-from cosolve.models.ctc.labels import Label, instance_files, label, unlabelled
+from cosolve.models.ctc.labels import Label, instance_files, label
 from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
 from cosolve.models.ctc.network import Network
 from cosolve.models.devices import cpu_threads, device_of
@@ -113,8 +113,9 @@ def train(
             tell(line)
             return line
 
-        labels = label(folder, config.data, threads=threads, should_stop=lambda: time_left() < 0, on_label=tell)
-        missing = unlabelled(folder, config.data)
+        labels, missing = label(
+            folder, config.data, threads=threads, should_stop=lambda: time_left() < 0, on_label=tell
+        )
         if missing:
             return leave(f"labels of {len(missing)} instances")
         if not config.data.families and len(labels) > 1:  # with fewer there will be no run
