@@ -54,7 +54,7 @@ def convert(
     import cosolve
     from cosolve.cli.values import reader_options
 
-    check_writable(target)
+    check_writable(target, source, instance)
     options = reader_options(set_ or [])
     path, bundled_problem = locate(instance or source)
     problem = problem or bundled_problem

@@ -89,7 +89,7 @@ def evaluate(
     if dry_run:
         _print_outlook(runner.preview(chosen, path, workers=workers, retry=retry))
         return DONE
-    check_writable(path)
+    check_writable(path, suite)
     progress = EvaluationProgress(chosen.title or chosen.name, quiet=quiet)
 
     def on_record(record: Record) -> None:
@@ -118,12 +118,10 @@ def evaluate(
     return DONE if any(record.is_feasible for record in records) else FAILED
 
 
-#: A night of runs of milliseconds.
-_MAX_SEEDS = 1_000_000
-
-
 def _seeds(text: str) -> list[int]:
     """``"0,3-5"`` to [0, 3, 4, 5]."""
+    from cosolve.evaluation.toml_table import MAX_SEEDS
+
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -131,8 +129,10 @@ def _seeds(text: str) -> list[int]:
             least, most = int(first), int(last if dash else first)
         except ValueError:
             raise UsageError(f"--seeds must be like 0,1,2 or 0-9, got {text!r}.") from None
-        if len(found) + most - least >= _MAX_SEEDS:
-            raise UsageError(f"--seeds must be at most {_MAX_SEEDS:,} seeds, got {text!r}.")
+        if most < least:
+            raise UsageError(f"--seeds must have ranges from the least to the greatest, got {text!r}.")
+        if len(found) + most - least >= MAX_SEEDS:
+            raise UsageError(f"--seeds must be at most {MAX_SEEDS:,} seeds, got {text!r}.")
         found += range(least, most + 1)
     if not found or len(set(found)) < len(found):
         raise UsageError(f"--seeds must be distinct integers >= 0, got {text!r}.")

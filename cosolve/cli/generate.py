@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cosolve.cli.errors import DONE, UsageError
-from cosolve.cli.paths import check_writable, is_folder
+from cosolve.cli.paths import check_folder, check_writable, is_folder
 
 if TYPE_CHECKING:
     from cosolve.core.instance import Instance
@@ -76,10 +76,12 @@ def generate(
             raise UsageError("--name means one instance: --count must be 1.")
     parameters = typed(pairs, family.parameters, key)
     in_folder, target = count > 1 or is_folder(out), Path(out)
-    if not in_folder:
-        check_writable(target)
+    if in_folder:
+        check_folder(out, "--out with --count above 1")
+    else:
+        check_writable(target, pairs.get("file"))
     if manifest is not None:
-        check_writable(manifest)
+        check_writable(manifest, pairs.get("file"))
     elif in_folder:
         manifest = target / "manifest.json"
 

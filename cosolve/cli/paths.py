@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cosolve.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from cosolve.instances.formats.source import Source
 
 
 def resolve(name: str | os.PathLike[str]) -> Path:
@@ -45,9 +49,16 @@ def locate(name: str | os.PathLike[str]) -> tuple[Path, str | None]:
     raise FileNotFoundError(2, text, str(name))
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, *inputs: str | os.PathLike[str] | None) -> None:
     """
     Refuse an output path that can't be written before any work is done for it.
+
+    Parameters
+    ----------
+    path
+        What is to be written.
+    inputs
+        Names of files that are read and must stay, as :func:`resolve` takes them; ``None`` where none was given.
 
     Raises
     ------
@@ -60,6 +71,17 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"{path}: its folder {path.parent} does not exist.")
     if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):
         raise UsageError(f"{path}: not writable.")
+    if path.is_file():  # a terminal or a pipe may well be both
+        for name in inputs:
+            if name is not None and _is_same(path, name):
+                raise UsageError(f"{path}: would overwrite the input {name}; name another file to write.")
+
+
+def _is_same(path: Path, name: str | os.PathLike[str]) -> bool:
+    try:
+        return os.path.samefile(path, resolve(name))
+    except OSError:  # who reads it says so
+        return False
 
 
 def is_folder(name: str) -> bool:
@@ -67,10 +89,32 @@ def is_folder(name: str) -> bool:
     return name.endswith(("/", os.sep)) or Path(name).is_dir()
 
 
+def check_folder(name: str, flag: str) -> None:
+    """
+    Refuse a name for a new folder that is meant for a file: one with a format's suffix and no slash at its end.
+
+    Raises
+    ------
+    UsageError
+        With what the name must be.
+    """
+    from cosolve.instances.formats.base import formats, solution_formats
+
+    known = {suffix for key in formats for suffix in formats.get(key).suffixes}
+    known |= {suffix for key in solution_formats for suffix in solution_formats.get(key).suffixes}
+    if not is_folder(name) and known.intersection(_source(Path(name)).suffixes[-1:]):
+        raise UsageError(f"{flag} must be a folder for several files, got {name}; with a slash at its end it is one.")
+
+
 def stem(path: Path) -> str:
     """File name without compression and format suffix."""
+    return _source(path).stem
+
+
+def _source(path: Path) -> Source:
+    """A file without its content, for its name."""
     import numpy as np
 
     from cosolve.instances.formats.source import Source
 
-    return Source(np.empty(0, np.uint8), path).stem
+    return Source(np.empty(0, np.uint8), path)

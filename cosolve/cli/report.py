@@ -61,7 +61,7 @@ def report(
     if chosen == "html" and out is None:
         out = records[0].with_suffix(".html")
     if out is not None:
-        check_writable(out)
+        check_writable(out, *records)
     with notice(f"reading {', '.join(map(str, records))} ..."):
         loaded = Report.load(records, title=title, metrics=metrics)  # type: ignore[arg-type]
     if chosen == "table":

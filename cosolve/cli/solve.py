@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cosolve.cli.errors import DONE, FAILED, INTERRUPTED, UsageError, report
-from cosolve.cli.paths import check_writable, is_folder, locate, resolve, stem
+from cosolve.cli.paths import check_folder, check_writable, is_folder, locate, resolve, stem
 
 if TYPE_CHECKING:
     from cosolve.core.result import SolveResult
@@ -105,11 +105,12 @@ def solve(
             ),
         },
         options=solver_options(solvers.get(name).options_type, name, options_file, option or []),
+        options_file=options_file,
         initial=initial,
         into_folder=out is not None and (len(files) > 1 or is_folder(out)),
         show_progress=progress and not quiet,
     )
-    targets = _targets(files, out)
+    targets = _targets(files, out, options_file)
     codes, rows = [], []
     for file, target_path in zip(files, targets, strict=True):
         try:
@@ -146,6 +147,7 @@ class _Request:
     threads: int
     reading: dict[str, Any]
     options: dict[str, Any]
+    options_file: Path | None
     initial: Path | None
     into_folder: bool
     show_progress: bool
@@ -161,7 +163,7 @@ class _Done:
     code: int
 
 
-def _targets(files: list[str], out: str | None) -> list[Path | None]:
+def _targets(files: list[str], out: str | None, options_file: Path | None) -> list[Path | None]:
     """
     Where each solution goes, known before anything is solved.
 
@@ -171,8 +173,9 @@ def _targets(files: list[str], out: str | None) -> list[Path | None]:
         return [None] * len(files)
     target = Path(out)
     if len(files) == 1 and not is_folder(out):
-        check_writable(target)
+        check_writable(target, *files, options_file)  # --initial may well be improved in place
         return [target]
+    check_folder(out, "--out with several FILEs")
     target.mkdir(parents=True, exist_ok=True)
     names = [stem(Path(file)) for file in files]
     for name in names:
@@ -195,6 +198,7 @@ def _solve_one(file: str, target: Path | None, request: _Request) -> _Done:
     initial = None if request.initial is None else cosolve.read_solution(resolve(request.initial), instance)
     if target is not None and request.into_folder:
         target = target.with_name(target.name + _suffix(instance.problem))
+        check_writable(target, path, request.options_file)  # instances of orienteering are .json too
     name = instance.name or path.name
     title = f"{name} ({instance.problem}), {request.solver}"
     progress = Progress(title, request.limits["time_limit"], quiet=not request.show_progress)

@@ -102,13 +102,26 @@ def with_one_reference(records: Sequence[Record], keys: Sequence[Hashable] | Non
     return shared, sum(len(by_value) > 1 for by_value in known.values())
 
 
-def with_own_references(records: Sequence[Record]) -> list[Record]:
+def with_own_references(records: Sequence[Record], keys: Sequence[Hashable] | None = None) -> list[Record]:
     """
     Give instances without a reference the best objective among these records, marked as our own.
 
     Gaps to it compare these solvers with each other and say nothing about the distance to the optimum.
+
+    Parameters
+    ----------
+    records
+        With one reference per instance.
+    keys
+        As in :func:`with_one_reference`.
+
+    Returns
+    -------
+    list of Record
+        In the same order.
     """
-    keys = instance_keys(records)
+    if keys is None:
+        keys = _judged_instances(records)
     best = _best_of_each(keys, records)
     known = {key for key, record in zip(keys, records) if record.reference is not None}
     filled = []

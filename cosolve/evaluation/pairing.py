@@ -257,7 +257,7 @@ def _with_one_reference(records: Sequence[Record]) -> tuple[list[Record], list[s
     notes = []
     if num_different:
         notes.append(f"{num_different} instances have different references in A and B: the better one is used.")
-    filled = with_own_references(shared)
+    filled = with_own_references(shared, keys)
     num_own = len({key for key, old, new in zip(keys, shared, filled) if old.reference is not new.reference})
     if num_own:
         notes.append(f"{num_own} instances have no reference: gaps there are to the better of the two.")

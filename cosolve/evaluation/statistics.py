@@ -8,6 +8,7 @@ infinity that a run failed where the metric has no worst value. Functions say ho
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -51,7 +52,7 @@ def bootstrap_interval(
     Bootstrap interval of the mean.
 
     Bias-corrected and accelerated (BCa) [1]_ as computed by :func:`scipy.stats.bootstrap`; percentile interval for more
-    than 500 values, where both agree.
+    than 500 values, where both agree, and where an end of BCa's is not finite.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def bootstrap_interval(
     Returns
     -------
     Interval or None
-        ``None`` for fewer than two values or values that are not finite: nothing can be said.
+        ``None`` for fewer than two values, values that are not finite, or whose sum is not: nothing can be said.
 
     References
     ----------
@@ -82,16 +83,20 @@ def bootstrap_interval(
         return Interval(float(array.min()), float(array.max()))
     from scipy.stats import bootstrap
 
-    result = bootstrap(
-        (array,),
-        np.mean,
-        confidence_level=confidence,
-        n_resamples=min(resamples, max(_MAX_DRAWS // array.size, 1000)),
-        batch=max(1, 2_000_000 // array.size),
-        method="BCa" if array.size <= _MAX_BCA_SAMPLE else "percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
+    for method in ("BCa", "percentile") if array.size <= _MAX_BCA_SAMPLE else ("percentile",):
+        with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings(action="ignore"):
+            found = bootstrap(
+                (array,),
+                np.mean,
+                confidence_level=confidence,
+                n_resamples=min(resamples, max(_MAX_DRAWS // array.size, 1000)),
+                batch=max(1, 2_000_000 // array.size),
+                method=method,
+                rng=np.random.default_rng(seed),
+            ).confidence_interval
+        if math.isfinite(found.low) and math.isfinite(found.high):
+            return Interval(float(found.low), float(found.high))
+    return None
 
 
 # -- pairs of solvers -------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from cosolve.evaluation.records import Failure, Record
+from cosolve.instances.files import lock
 
 #: How every line begins; see :meth:`Record.to_dict`.
 _BEGINNING = b'{"schema":'
@@ -38,17 +38,15 @@ class RecordFile:
         is_new = not self.path.exists()
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BlockingIOError(11, "another evaluation is writing to it", str(self.path)) from None
+            lock(self._file, self.path, "another evaluation is writing to it")
             if is_new:
                 _sync_folder(self.path.parent)
             #: The latest record of each key, in order of their first appearance.
             self.records: dict[str, Record] = {}
-            for record in _parse(self.path):
-                self.records[record.key] = record
-            _end_last_line(self._file, self.path)
+            end = 0
+            for record, line_end in _parse(self.path):
+                self.records[record.key], end = record, line_end
+            _end_last_line(self._file, self.path, end)
             os.lseek(self._file, 0, os.SEEK_END)
         except BaseException:
             os.close(self._file)
@@ -113,7 +111,7 @@ def read_records(path: str | os.PathLike[str]) -> list[Record]:
     OSError
         If the file can't be read.
     """
-    return current(_parse(Path(path)))
+    return current(record for record, _ in _parse(Path(path)))
 
 
 def current(records: Iterable[Record]) -> list[Record]:
@@ -138,52 +136,47 @@ def run_names(record: Record) -> tuple[str, str, str, str, int]:
     return record.suite, record.group, record.case, record.solver, record.seed
 
 
-def _parse(path: Path) -> Iterator[Record]:
+def _parse(path: Path) -> Iterator[tuple[Record, int]]:
+    """Each record, and where its line ends; not a last line that is torn, or being written at this moment."""
+    end = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n") and not _is_whole(line):
-                return  # torn, or being written at this moment
+            end += len(line)
             if not line.strip():
                 continue
             try:
-                yield Record.from_dict(json.loads(line))
+                values = json.loads(line)
+            except ValueError as error:
+                if not line.endswith(b"\n"):  # no beginning of a JSON object is one itself
+                    return
+                raise ValueError(f"{path}:{number}: {error}") from error
+            try:
+                yield Record.from_dict(values), end
             except (ValueError, AttributeError) as error:
                 raise ValueError(f"{path}:{number}: {error}") from error
 
 
-def _is_whole(line: bytes) -> bool:
-    """Whether a line without a newline lacks nothing else: no beginning of a JSON object is one itself."""
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
-
-
-def _end_last_line(file: int, path: Path) -> None:
+def _end_last_line(file: int, path: Path, end: int) -> None:
     """
-    End a whole last line with a newline, and cut off what else follows the last newline, if it is the beginning of a
+    End the last record with a newline, and cut off what else follows the last newline, if it is the beginning of a
     record or zeros: nothing else is ours.
+
+    Parameters
+    ----------
+    end
+        Where the last record ends, with its newline if it has one; 0 if there is none.
     """
-    size = os.fstat(file).st_size
-    end = size
-    while end > 0:
-        start = max(0, end - 65536)
-        newline = os.pread(file, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            end = start + newline + 1
-            break
-        end = start
-    if end == size:
-        return
-    tail = os.pread(file, size - end, end)
-    if _is_whole(tail):
-        os.pwrite(file, b"\n", size)
-    else:
-        beginning = tail[: len(_BEGINNING)].rstrip(b"\0")
+    rest = os.pread(file, os.fstat(file).st_size - end, end)
+    torn = rest[rest.rfind(b"\n") + 1 :]
+    if torn:
+        beginning = torn[: len(_BEGINNING)].rstrip(b"\0")
         if beginning != _BEGINNING[: len(beginning)]:
             raise ValueError(f"{path}: not a file of records.")
-        os.ftruncate(file, end)
+        os.ftruncate(file, end + len(rest) - len(torn))
+    elif end and not rest and os.pread(file, 1, end - 1) != b"\n":
+        os.pwrite(file, b"\n", end)
+    else:
+        return
     os.fsync(file)
 
 

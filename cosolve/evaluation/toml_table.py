@@ -17,6 +17,10 @@ _UNITS = {
 }
 
 
+#: Most seeds of a suite: a night of runs of milliseconds.
+MAX_SEEDS = 1_000_000
+
+
 class Table:
     """
     One table.
@@ -101,6 +105,8 @@ class Table:
         found: list[int] = []
         for part in value if isinstance(value, list) else [value]:
             limits = re.fullmatch(r"(\d+)-(\d+)", part) if isinstance(part, str) else None
+            if limits and len(found) + int(limits[2]) - int(limits[1]) >= MAX_SEEDS:
+                self.wrong(key, f"at most {MAX_SEEDS:,} seeds")
             if limits and int(limits[1]) <= int(limits[2]):
                 found += range(int(limits[1]), int(limits[2]) + 1)
             elif isinstance(part, int) and not isinstance(part, bool) and part >= 0 and isinstance(value, list):

@@ -291,7 +291,8 @@ def evaluate(instance: VehicleRoutingInstance, solution: Routes, mode: JudgeMode
             excess = float(durations[route]) - instance.max_length
             violations.append(Violation("route too long", f"route {route}", excess))
     length = float(lengths.sum())
-    return Verdict(length if math.isfinite(length) else None, tuple(violations))
+    # A sum that overflows is for the caller to refuse: there is no rule of this problem that it breaks.
+    return Verdict(length if math.isfinite(length) or not violations else None, tuple(violations))
 
 
 def missing_ways(matrix: np.ndarray, depot: int, flat: np.ndarray, offsets: np.ndarray) -> list[Violation]:

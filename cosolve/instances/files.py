@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError, UnsupportedProblemError
 from cosolve.core.instance import Instance, Solution
@@ -306,3 +306,27 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def lock(file: int | IO[Any], path: str | os.PathLike[str], message: str) -> None:
+    """
+    Keep other processes that ask the same from an open file until it is closed.
+
+    Parameters
+    ----------
+    file
+        Itself, or its descriptor.
+    path, message
+        What the error names and says.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has it.
+    """
+    import fcntl  # not on Windows, where files are read and written all the same
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BlockingIOError(errno.EAGAIN, message, str(path)) from None

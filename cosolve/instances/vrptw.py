@@ -153,8 +153,10 @@ def evaluate(instance: VRPTWInstance, solution: Routes, mode: JudgeMode = "stric
         return verdict
     flat, offsets = solution.flat
     violations = list(verdict.violations)
+    closed: list[Violation] = []
     if not instance.durations.is_complete:
-        violations += missing_ways(instance.durations.matrix, instance.depot, flat, offsets)
+        closed = missing_ways(instance.durations.matrix, instance.depot, flat, offsets)
+        violations += closed
     slack = instance.time_slack
     late, late_back = _lateness(
         *instance.durations.kernel_args,
@@ -165,12 +167,14 @@ def evaluate(instance: VRPTWInstance, solution: Routes, mode: JudgeMode = "stric
         flat,
         offsets,
     )
-    for k in np.flatnonzero((late > slack[flat]) & np.isfinite(late))[:_LISTED].tolist():
+    if closed:  # what took such a way is infinitely late, and that is said already
+        late[np.isinf(late)] = late_back[np.isinf(late_back)] = -np.inf
+    for k in np.flatnonzero(late > slack[flat])[:_LISTED].tolist():
         route = int(np.searchsorted(offsets, k, side="right")) - 1
         violations.append(
             Violation("arrives after the window closes", f"node {flat[k]} in route {route}", float(late[k]))
         )
-    for k in np.flatnonzero((late_back > slack[instance.depot]) & np.isfinite(late_back))[:_LISTED].tolist():
+    for k in np.flatnonzero(late_back > slack[instance.depot])[:_LISTED].tolist():
         violations.append(Violation("returns after the depot closes", f"route {k}", float(late_back[k])))
     return Verdict(verdict.objective, tuple(violations))
 

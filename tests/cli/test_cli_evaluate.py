@@ -83,12 +83,14 @@ def test_a_dry_run_writes_nothing(cli, suite):
         (["mine.toml", "--group", "hard"], "there are: small"),
         (["mine.toml", "--seeds", "1,1"], "distinct"),
         (["mine.toml", "--seeds", "a"], "0,1,2 or 0-9"),
+        (["mine.toml", "--seeds", "0,5-3"], "from the least to the greatest, got '0,5-3'"),
         (["mine.toml", "--seeds", "0,1-99999999999999999999"], "at most 1,000,000 seeds"),
         (["mine.toml", "--workers", "0"], "workers"),
         (["mine.toml", "--executor", "mpi"], "local or ray"),
         (["mine.toml", "--address", "auto"], "--executor ray"),
         (["mine.toml", "--out", "no/where.jsonl"], "does not exist"),
         (["mine.toml", "--out", "square.tsp"], "square.tsp:1"),
+        (["mine.toml", "--out", "mine.toml"], "would overwrite the input mine.toml"),
     ],
 )
 def test_wrong_usage_is_one_line_and_code_2(cli, suite, arguments, message):

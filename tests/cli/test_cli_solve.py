@@ -155,6 +155,49 @@ def test_errors_are_one_line_and_leave_files_alone(cli, folder, scripted, argume
     assert Path("keep.tour").read_text() == "old"
 
 
+def test_inputs_are_never_overwritten(cli, folder, scripted, monkeypatch):
+    """--out with the name of the instance replaced it by a tour."""
+    Path("link.tour").symlink_to("square.tsp")
+    Path("options.toml").write_text("")
+    (folder / "data").mkdir()
+    Path("data/far.tsp").write_bytes(Path("square.tsp").read_bytes())
+    monkeypatch.setenv("COSOLVE_DATA", "data")
+    for file, out in (
+        ("square.tsp", "square.tsp"),
+        ("square.tsp", "link.tour"),
+        ("square.tsp", "options.toml"),
+        ("far.tsp", "data/far.tsp"),
+    ):
+        before = Path(out).read_bytes()
+        answer = solve(cli, file, "--options-file", "options.toml", "--out", out)
+        assert (answer.code, f"{out}: would overwrite the input" in answer.err) == (2, True)
+        assert Path(out).read_bytes() == before
+
+
+def test_a_solution_in_a_folder_does_not_overwrite_its_instance(cli, folder):
+    """Instances and solutions of orienteering both end in .json."""
+    assert cli("generate", "optw", "--param", "size=5", "--out", "x.json").code == 0
+    before = Path("x.json").read_bytes()
+    answer = cli("solve", "x.json", "--out", "./", "--time-limit", 1)
+    assert (answer.code, "x.json: would overwrite the input" in answer.err) == (2, True)
+    assert Path("x.json").read_bytes() == before
+
+
+def test_an_initial_solution_is_improved_in_place(cli, folder, scripted):
+    """It is read before, and replaced as a whole."""
+    assert solve(cli, "square.tsp", "--initial", "bad.tour", "--out", "bad.tour").code == 0
+    square = cosolve.read("square.tsp", format="tsplib")
+    assert cosolve.judge(square, cosolve.read_solution("bad.tour", square)).objective == 40
+
+
+def test_several_files_make_no_folder_with_the_name_of_a_file(cli, folder, scripted):
+    """--out all.tour became a folder of that name."""
+    Path("other.tsp").write_bytes(Path("square.tsp").read_bytes())
+    answer = solve(cli, "square.tsp", "other.tsp", "--out", "all.tour")
+    assert (answer.code, "--out with several FILEs must be a folder" in answer.err) == (2, True)
+    assert not Path("all.tour").exists()
+
+
 def test_unknown_and_unavailable_solvers_have_codes_of_their_own(cli, folder, scripted):
     """A typo is wrong usage; a missing package is not the user's mistake."""
     answer = cli("solve", "square.tsp", "--solver", "nosuch")

@@ -207,6 +207,9 @@ def test_convert_reads_back_as_anybody_will(cli, folder, monkeypatch):
         (["square.tsp", "z.mps", "--from", "tsplib"], "suffix .mps is that of mps, which can't be written for tsp"),
         (["square.tsp", "z.json.gz", "--from", "tsplib"], "(convert --to, generate --format): tsplib."),
         (["square.tsp", "z.tsp", "--from", "tsplib", "--format", "vrplib"], "contradict each other"),
+        (["square.tsp", "square.tsp"], "would overwrite the input square.tsp"),
+        (["--instance", "square.tsp", "good.tour", "square.tsp"], "would overwrite the input square.tsp"),
+        (["--instance", "square.tsp", "good.tour", "good.tour"], "would overwrite the input good.tour"),
     ],
 )
 def test_convert_refuses_in_one_line(cli, folder, arguments, message):
@@ -350,6 +353,25 @@ def test_generate_refuses_to_write_one_instance_many_times(cli, folder, families
     assert "does not depend on the seed" in answer.err
     assert answer.out == ""
     assert not Path("new").exists()
+
+
+def test_generate_makes_no_folder_with_the_name_of_a_file(cli, folder, families):
+    """--count 2 --out q.tsp made a folder of that name; a slash says that one is meant."""
+    answer = cli("generate", "tsp", "--distribution", "line", "--count", 2, "--out", "q.tsp.gz")
+    assert (answer.code, "--out with --count above 1 must be a folder" in answer.err) == (2, True)
+    assert not Path("q.tsp.gz").exists()
+    for out in ("q.tsp/", "q.tsp", "E10k.2"):
+        assert cli("generate", "tsp", "--distribution", "line", "--count", 2, "--out", out).code == 0
+
+
+def test_generate_leaves_the_file_of_a_city_alone(cli, folder):
+    """A mistyped --out would replace the network that the instance is drawn from."""
+    Path("x_net.tntp").write_text("streets")
+    road = ("generate", "atsp", "--distribution", "road", "--param", "file=x_net.tntp")
+    for arguments in (("--out", "x_net.tntp"), ("--out", "new.atsp", "--manifest", "x_net.tntp")):
+        answer = cli(*road, *arguments)
+        assert (answer.code, "would overwrite the input x_net.tntp" in answer.err) == (2, True)
+    assert Path("x_net.tntp").read_text() == "streets"
 
 
 @pytest.mark.parametrize("arguments", [(), ("--count", 2)])

@@ -73,6 +73,14 @@ def test_html_lies_beside_the_records_unless_told_otherwise(report, tmp_path):
     assert '"drawings":[]' in (tmp_path / "small.html").read_text()
 
 
+def test_records_are_never_overwritten(report, records):
+    """--out with the name of the records replaced days of runs by a table."""
+    before = records.read_bytes()
+    code, _, err = report(records, "--out", records, "--format", "csv")
+    assert (code, "would overwrite the input" in err) == (2, True)
+    assert records.read_bytes() == before
+
+
 def test_csv_goes_to_stdout_for_pipes(report, records):
     """``cosolve report x.jsonl --format csv | ...``"""
     _, out, err = report(records, "--format", "csv")

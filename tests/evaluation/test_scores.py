@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -210,6 +211,13 @@ def test_own_references_fill_gaps_only():
         [run("a", "x", 1.0, reference=None, sense="max"), run("b", "x", 2.0, sense="max", reference=None)]
     )
     assert largest[0].reference.value == 2.0
+
+
+def test_own_references_are_of_the_same_rules():
+    """A rounded-down length of the other rules was the reference of unrounded ones, and no gap could be 0."""
+    strict = run("a", "one", 120.0, reference=None)
+    theirs = dataclasses.replace(run("b", "one", 110.0, reference=None), judge="frontierco")
+    assert [r.reference.value for r in with_own_references([strict, theirs])] == [120.0, 110.0]
 
 
 def test_the_virtual_best_takes_the_best_per_instance_and_seed():

@@ -61,6 +61,13 @@ def test_values_equal_up_to_rounding_have_an_interval():
     assert interval.low <= interval.high
 
 
+def test_an_interval_that_bca_has_no_end_of_is_that_of_percentiles():
+    """Cubes of values beyond 1e102 overflow in the acceleration: both ends were NaN."""
+    interval = bootstrap_interval([1e200, 2e200, 5e200])
+    assert 1e200 <= interval.low < interval.high <= 5e200
+    assert bootstrap_interval([1e308, 1.5e308, 1.7e308]) is None
+
+
 def test_intervals_where_there_is_nothing_to_resample():
     """BCa divides by 0 on constant data and SciPy answers NaN; one value says nothing at all."""
     assert bootstrap_interval([0.25, 0.25, 0.25]) == Interval(0.25, 0.25)

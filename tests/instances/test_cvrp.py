@@ -169,3 +169,11 @@ def test_digest_covers_the_limits():
 def test_minus_zero_is_zero_in_the_digest():
     """Equal instances would be two in records."""
     assert square(demand=[-0.0, 2, 3, -0.0, 3]) == square(demand=[0.0, 2, 3, 0.0, 3])
+
+
+def test_a_length_that_overflows_is_a_violation():
+    """The judge raised ValueError: a verdict without objective must name a violation."""
+    coords = np.array([[0.0, 0.0], [1e200, 0.0], [0.0, 1e200]])
+    instance = CVRPInstance(distances=Distances.from_coords(coords), demand=np.array([0.0, 1.0, 1.0]), capacity=2.0)
+    verdict = judge(instance, Routes(routes=[[1, 2]]))
+    assert (verdict.objective, [v.what for v in verdict.violations]) == (None, ["objective is not a finite number"])

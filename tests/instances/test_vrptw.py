@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cosolve
+from cosolve.core.metric import Metric
 from cosolve.core.problem import judge
 from cosolve.instances.cvrp import ACVRPInstance, CVRPInstance, Routes
 from cosolve.instances.distances import Distances
@@ -323,3 +324,47 @@ def test_judge_agrees_with_a_plain_simulation(seed):
     verdict = judge(instance, Routes(routes=routes))
     assert verdict.feasible == (feasible and np.isfinite(total))
     assert verdict.objective == (total if np.isfinite(total) else None)
+
+
+def test_durations_that_overflow_are_late():
+    """Infinitely late counted as in time, as if a missing way had been named."""
+    coords = np.array([[0.0, 0.0], [1e154, 0.0], [-1e154, 0.0]])
+    instance = VRPTWInstance(
+        distances=Distances.from_matrix(np.ones((3, 3)) - np.eye(3)),
+        durations=Distances.from_coords(coords, metric=Metric.EXACT_2D),
+        demand=np.array([0.0, 1.0, 1.0]),
+        capacity=2.0,
+        opens=np.zeros(3),
+        closes=np.full(3, 1e160),
+        service=np.zeros(3),
+    )
+    assert [v.what for v in judge(instance, Routes(routes=[[1, 2]])).violations] == [
+        "arrives after the window closes",
+        "returns after the depot closes",
+    ]
+    assert judge(instance, Routes(routes=[[1], [2]])).feasible
+    far = replace(
+        instance, distances=Distances.from_coords(coords, metric=Metric.EXACT_2D), durations=instance.distances
+    )
+    verdict = judge(far, Routes(routes=[[1, 2]]))
+    assert (verdict.objective, [v.what for v in verdict.violations]) == (None, ["objective is not a finite number"])
+
+
+def test_durations_that_overflow_are_late_beside_missing_ways():
+    """A way that is missing elsewhere said nothing of these routes."""
+    durations = np.ones((4, 4)) - np.eye(4)
+    durations[1, 2], durations[2, 3], durations[3, 1] = 1.7e308, 1.7e308, np.inf
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.ones((4, 4)) - np.eye(4)),
+        durations=Distances.from_matrix(durations),
+        demand=np.array([0.0, 1.0, 1.0, 1.0]),
+        capacity=3.0,
+        opens=np.zeros(4),
+        closes=np.full(4, 1.7e308),
+        service=np.zeros(4),
+    )
+    assert [v.what for v in judge(instance, Routes(routes=[[1, 2, 3]])).violations] == [
+        "arrives after the window closes",
+        "returns after the depot closes",
+    ]
+    assert [v.what for v in judge(instance, Routes(routes=[[3, 1, 2]])).violations] == ["no such way"]

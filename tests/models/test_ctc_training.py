@@ -36,6 +36,11 @@ from cosolve.search.row_types import RowType
 MODEL = ModelConfig(width=16, heads=2, rounds=1, dropout=0.0)
 
 
+def labels_of(*args, **kwargs):
+    """Those of instances with solutions."""
+    return labels.label(*args, **kwargs)[0]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Six small covers, not labelled yet."""
@@ -53,7 +58,7 @@ def config(folder):
 
 @pytest.fixture(scope="module")
 def known(folder, config):
-    return labels.label(folder, config.data)
+    return labels_of(folder, config.data)
 
 
 def test_labels_are_optimal_solutions_and_their_tight_rows(known):
@@ -70,7 +75,7 @@ def test_rows_are_tight_at_the_sides_that_solvers_see(config, tmp_path):
     """x + y >= 0.5 is x + y >= 1 for integers: a solver may impose that row, and learned that it is never tight."""
     instance = cosolve.MILPInstance.from_scipy([[1, 1]], cost=1, row_lower=0.5, col_upper=1, is_integer=True)
     cosolve.write(instance, tmp_path / "cover.mps")
-    (known,) = labels.label(tmp_path, replace(config.data, graph=False, solver="scip", time_limit=20))
+    (known,) = labels_of(tmp_path, replace(config.data, graph=False, solver="scip", time_limit=20))
     assert known.tight().all()
 
 
@@ -97,13 +102,13 @@ def test_labelling_goes_on_where_it_was_cut_off(folder, config, known, tmp_path,
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:4]) + lines[4][:50])
     made = []
-    again = labels.label(tmp_path, config.data, threads=2, on_label=made.append)
+    again = labels_of(tmp_path, config.data, threads=2, on_label=made.append)
     assert len(made) == 3
     assert [a.path.name for a in again] == [k.path.name for k in known]
     for line in path.read_text().splitlines():
         json.loads(line)
     path.write_text("".join(lines[:2]))
-    assert len(labels.label(tmp_path, config.data, should_stop=lambda: True)) == 1
+    assert len(labels_of(tmp_path, config.data, should_stop=lambda: True)) == 1
     assert path.read_text() == "".join(lines[:2])
 
 
@@ -129,7 +134,7 @@ def test_a_damaged_label_is_named(folder, config, known, tmp_path, change, what)
     change(line)
     (tmp_path / labels.LABELS).write_text(f"{manifest}\n{json.dumps(line)}\n")
     with pytest.raises(InvalidFileError, match=rf"labels.jsonl:2: no label: .*{what}"):
-        labels.label(tmp_path, config.data)
+        labels_of(tmp_path, config.data)
 
 
 def test_labels_are_made_by_one_run_at_a_time(folder, config, known, tmp_path):
@@ -138,15 +143,15 @@ def test_labels_are_made_by_one_run_at_a_time(folder, config, known, tmp_path):
     with (tmp_path / labels.LABELS).open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(BlockingIOError, match="another run is making these labels"):
-            labels.label(tmp_path, config.data)
-    assert len(labels.label(tmp_path, config.data)) == 1
+            labels_of(tmp_path, config.data)
+    assert len(labels_of(tmp_path, config.data)) == 1
 
 
 def test_an_unbounded_model_has_no_label(tmp_path):
     """Whatever solution came up last was learned as the best one."""
     (tmp_path / "a.lp").write_text("Maximize x\nSubject To\n c: x >= 2\nGenerals\n x\nEnd\n")
     seen = []
-    assert labels.label(tmp_path, DataConfig(time_limit=5.0), on_label=seen.append) == []
+    assert labels_of(tmp_path, DataConfig(time_limit=5.0), on_label=seen.append) == []
     assert seen[0]["status"] == "unbounded"
     assert json.loads((tmp_path / labels.LABELS).read_text().splitlines()[1])["solutions"] == []
     with pytest.raises(ValueError, match=r"at least 2 instances with solutions, got 0: labels.jsonl .* status"):
@@ -158,12 +163,12 @@ def test_settings_that_make_no_label_do_not_bind_the_next_run(folder, config, tm
     for file in folder.glob("*.mps"):
         (tmp_path / file.name).symlink_to(file)
     with pytest.raises(cosolve.UnsupportedProblemError):
-        labels.label(tmp_path, replace(config.data, graph=False))
+        labels_of(tmp_path, replace(config.data, graph=False))
     path = tmp_path / labels.LABELS
     path.write_text('{"kind": "manifest", "solver": "other"}\n')
-    assert len(labels.label(tmp_path, config.data)) == 6
+    assert len(labels_of(tmp_path, config.data)) == 6
     with pytest.raises(InvalidFileError, match=r"jsonl: made with .* not "):
-        labels.label(tmp_path, replace(config.data, runs=3))
+        labels_of(tmp_path, replace(config.data, runs=3))
 
 
 def test_labels_cut_off_in_their_first_line_begin_anew(folder, config, known, tmp_path):
@@ -172,9 +177,9 @@ def test_labels_cut_off_in_their_first_line_begin_anew(folder, config, known, tm
         (tmp_path / file.name).write_bytes(file.read_bytes())
     path = tmp_path / labels.LABELS
     path.write_text((folder / labels.LABELS).read_text()[:30])
-    assert len(labels.label(tmp_path, config.data)) == 2
+    assert len(labels_of(tmp_path, config.data)) == 2
     assert json.loads(path.read_text().splitlines()[0])["kind"] == "manifest"
-    assert len(labels.label(tmp_path, config.data, should_stop=lambda: True)) == 2
+    assert len(labels_of(tmp_path, config.data, should_stop=lambda: True)) == 2
 
 
 def test_ctrl_c_keeps_finished_labels_and_waits_for_none(folder, config, known, tmp_path, monkeypatch):
@@ -202,7 +207,7 @@ def test_ctrl_c_keeps_finished_labels_and_waits_for_none(folder, config, known, 
     monkeypatch.setattr(labels, "_solve", slow)
     begin = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        labels.label(tmp_path, config.data, threads=3, on_label=interrupt)
+        labels_of(tmp_path, config.data, threads=3, on_label=interrupt)
     assert time.perf_counter() - begin < 15
     go_on.set()
     kept = [json.loads(line).get("file") for line in (tmp_path / labels.LABELS).read_text().splitlines()[1:]]
@@ -213,18 +218,18 @@ def test_ctrl_c_keeps_finished_labels_and_waits_for_none(folder, config, known, 
 def test_labels_of_other_settings_or_instances_are_refused(folder, config, known, tmp_path):
     """Labels of a weaker solver, or of instances that were made anew, would be learned without a word."""
     with pytest.raises(InvalidFileError, match="made with"):
-        labels.label(folder, replace(config.data, time_limit=1.0))
+        labels_of(folder, replace(config.data, time_limit=1.0))
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "cover-0.mps").write_bytes((folder / "cover-1.mps").read_bytes())
     with pytest.raises(InvalidFileError, match=r"cover-0.mps is not the instance"):
-        labels.label(tmp_path, config.data)
+        labels_of(tmp_path, config.data)
     with pytest.raises(FileNotFoundError, match="to learn from"):
-        labels.label(tmp_path / "none", config.data)
+        labels_of(tmp_path / "none", config.data)
     path = tmp_path / labels.LABELS
     path.write_text(path.read_text().splitlines(keepends=True)[0] + "{}\n")
     with pytest.raises(InvalidFileError, match=r"labels.jsonl:2"):
-        labels.label(tmp_path, config.data)
+        labels_of(tmp_path, config.data)
 
 
 def test_the_judge_keeps_families_that_can_be_learned(known):
@@ -243,7 +248,7 @@ def test_measured_worth_decides_between_families_of_one_type(monkeypatch, tmp_pa
     for i in range(3):
         instance = generate("milp", "auction", seed=i, items=15, bids=60)
         cosolve.write(instance, tmp_path / f"{i}.mps")
-    known = labels.label(tmp_path, DataConfig(instances=str(tmp_path), time_limit=20))
+    known = labels_of(tmp_path, DataConfig(instances=str(tmp_path), time_limit=20))
     for name, value in (("LEAST_TIGHT", 1), ("LEAST_SHARE", 0.0), ("GREATEST_SHARE", 1.0)):
         monkeypatch.setattr(families, name, value)
 
@@ -304,7 +309,7 @@ def test_one_batch_can_be_learned_by_heart(tmp_path):
     with cpu_threads(1):
         torch.manual_seed(0)
         net = Network(config.model)
-        batch = batch_of_step(dataset(labels.label(tmp_path, data), config).training, 0, 0, 2)
+        batch = batch_of_step(dataset(labels_of(tmp_path, data), config).training, 0, 0, 2)
         optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
         losses = []
         for _ in range(120):
@@ -377,6 +382,15 @@ def test_a_resumed_run_has_the_instances_it_had(folder, config, known, tmp_path)
         (tmp_path / file.name).symlink_to(file)
     with pytest.raises(ValueError, match="scores of other instances do not compare"):
         train(config, tmp_path / "net", resume=True)
+    for file in some[:2]:
+        (tmp_path / file.name).unlink()
+    with pytest.raises(ValueError, match="as many instances so far, but others"):
+        train(config, tmp_path / "net", resume=True)
+    metrics = tmp_path / "net" / checkpoints.METRICS
+    (line,) = map(json.loads, metrics.read_text().splitlines())
+    del line["instances"]
+    metrics.write_text(json.dumps(line) + "\n")
+    assert train(config, tmp_path / "net", resume=True, max_steps=1)["step"] == 2  # a run that kept no digest
 
 
 def test_families_that_no_instance_has_are_refused(config, known, tmp_path):
@@ -428,7 +442,7 @@ def test_a_slice_that_ends_while_families_are_judged_goes_on_there(tmp_path, mon
         monkeypatch.setattr(families, name, value)
     data = DataConfig(instances=str(tmp_path), time_limit=20, oracle=2, oracle_limit=20.0)
     config, out = CtcConfig(data, MODEL, TrainingConfig(steps=2, batch=2)), tmp_path / "net"
-    labels.label(tmp_path, data)
+    labels_of(tmp_path, data)
     clock, limits = [0.0], []
 
     def seconds(instance, solver, time_limit):
@@ -459,7 +473,7 @@ def test_a_slice_that_ends_while_families_are_judged_goes_on_there(tmp_path, mon
     assert kept.split(",")[:2] == ["bidder", "item"]
     (out / families.MEASUREMENTS).write_text('{"file": "1.mps", "family": "", "seconds": "x"}\n')
     with pytest.raises(InvalidFileError, match=r"oracle.jsonl:1: no measurement"):
-        families.choose(labels.label(tmp_path, data), oracle=2, keep=out / families.MEASUREMENTS)
+        families.choose(labels_of(tmp_path, data), oracle=2, keep=out / families.MEASUREMENTS)
 
 
 def test_the_oracle_of_a_slice_that_is_over_solves_nothing(tmp_path, monkeypatch):
@@ -468,7 +482,7 @@ def test_the_oracle_of_a_slice_that_is_over_solves_nothing(tmp_path, monkeypatch
         cosolve.write(generate("milp", "auction", seed=i, items=60, bids=300), tmp_path / f"{i}.mps")
     for name, value in (("LEAST_TIGHT", 1), ("LEAST_SHARE", 0.0), ("GREATEST_SHARE", 1.0)):
         monkeypatch.setattr(families, name, value)
-    known = labels.label(tmp_path, DataConfig(instances=str(tmp_path), time_limit=0.5))
+    known = labels_of(tmp_path, DataConfig(instances=str(tmp_path), time_limit=0.5))
     for time_left in (0.0, 0.01):
         with pytest.raises(TimeoutError):
             families.choose(known, oracle=2, time_left=lambda left=time_left: left, keep=tmp_path / "kept")

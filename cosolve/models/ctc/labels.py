@@ -8,8 +8,6 @@ off goes on where it was. What is tight is computed from the solutions, never as
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import logging
 import math
@@ -18,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +24,7 @@ from cosolve.core.driver import solve
 from cosolve.core.errors import InvalidFileError
 from cosolve.core.problem import judge
 from cosolve.core.result import Incumbent, Status
-from cosolve.instances.files import read
+from cosolve.instances.files import lock, read
 from cosolve.instances.milp import TOLERANCE, MILPInstance, Values, with_whole_limits
 from cosolve.models.ctc.config import DataConfig
 from cosolve.models.ctc.node_sets import node_set_problem
@@ -90,19 +88,6 @@ def instance_files(folder: Path) -> list[Path]:
     return files
 
 
-def unlabelled(folder: Path, config: DataConfig) -> list[Path]:
-    """
-    Instances that the file has no line of.
-
-    Raises
-    ------
-    InvalidFileError
-        See :func:`label`.
-    """
-    lines = _read(folder / LABELS, _manifest(config))
-    return [file for file in instance_files(folder) if file.name not in lines]
-
-
 def _manifest(config: DataConfig) -> dict[str, Any]:
     return {key: getattr(config, key) for key in ("solver", "graph", "time_limit", "runs", "gap")}
 
@@ -114,7 +99,7 @@ def label(
     threads: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
     on_label: Callable[[dict[str, Any]], None] | None = None,
-) -> list[Label]:
+) -> tuple[list[Label], list[Path]]:
     """
     Labels of all instances in a folder; those not yet in its file are made and appended.
 
@@ -129,6 +114,13 @@ def label(
     on_label
         Called with each new line, without the solutions.
 
+    Returns
+    -------
+    list of Label
+        Of instances with solutions.
+    list of Path
+        Instances that the file has no line of, as it was stopped before.
+
     Raises
     ------
     InvalidFileError
@@ -142,7 +134,7 @@ def label(
     lines = _read(path, manifest)
     if any(file.name not in lines for file in files):
         with path.open("a", encoding="utf-8") as stream:
-            _lock(stream, path)
+            lock(stream, path, "another run is making these labels; wait for it")
             lines = _read(path, manifest)  # another run may have made some meanwhile
             stream.truncate(len(_whole(path)) if lines else 0)
             stream.seek(0, os.SEEK_END)
@@ -187,15 +179,7 @@ def label(
     for file in files:
         if file.name in lines and lines[file.name]["solutions"]:
             out.append(_checked(file, lines[file.name], path))
-    return out
-
-
-def _lock(stream: TextIO, path: Path) -> None:
-    """Keep other runs out until the file is closed."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BlockingIOError(errno.EAGAIN, "another run is making these labels; wait for it", str(path)) from None
+    return out, [file for file in files if file.name not in lines]
 
 
 def _whole(path: Path) -> bytes:

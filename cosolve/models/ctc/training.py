@@ -6,6 +6,7 @@ Batches are functions of the seed and the step, so a run that was cut into slice
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.data import Dataset, batch_of_step, check_families, dataset
 from cosolve.models.ctc.families import MEASUREMENTS, Family, choose, families_text, survey
 from cosolve.models.ctc.graph import facts
-from cosolve.models.ctc.labels import Label, instance_files, label, unlabelled
+from cosolve.models.ctc.labels import Label, instance_files, label
 from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
 from cosolve.models.ctc.network import Network
 from cosolve.models.devices import cpu_threads, device_of
@@ -79,8 +80,8 @@ def train(
     Raises
     ------
     ValueError
-        If no instances are named, ``out`` holds a run already and ``resume`` is not set, or the other way round; or
-        there are too few labels.
+        If no instances are named, ``out`` holds a run already and ``resume`` is not set, or the other way round; there
+        are too few labels; or the run had other instances.
     FileNotFoundError
         If there are no instances.
     InvalidFileError
@@ -112,8 +113,9 @@ def train(
             tell(line)
             return line
 
-        labels = label(folder, config.data, threads=threads, should_stop=lambda: time_left() < 0, on_label=tell)
-        missing = unlabelled(folder, config.data)
+        labels, missing = label(
+            folder, config.data, threads=threads, should_stop=lambda: time_left() < 0, on_label=tell
+        )
         if missing:
             return leave(f"labels of {len(missing)} instances")
         if not config.data.families and len(labels) > 1:  # with fewer there will be no run
@@ -125,19 +127,21 @@ def train(
             config = run.config = replace(config, data=replace(config.data, families=families))
         data = dataset(labels, config)
         check_families(labels, config.data.families)
-        sizes = {"training": len(data.training), "validation": len(data.validation)}
-        before = {key: run.lines[-1].get(key) for key in sizes} if run.lines else sizes
-        if before != sizes:
+        seen = {"training": len(data.training), "validation": len(data.validation), "instances": _digest(labels)}
+        before = {**seen, **(run.lines[-1] if run.lines else {})}  # older runs kept no digest
+        if any(before[key] != seen[key] for key in ("training", "validation")):
             raise ValueError(
                 f"the run had {before['training']} graphs to train and {before['validation']} to validate so far, not "
-                f"{sizes['training']} and {sizes['validation']}: scores of other instances do not compare."
+                f"{seen['training']} and {seen['validation']}: scores of other instances do not compare."
             )
+        if before["instances"] != seen["instances"]:
+            raise ValueError("the run had as many instances so far, but others, whose scores do not compare.")
         last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
         coverage = ranges(labels)
 
         def measure(line: dict[str, Any]) -> None:
             scores = validate(network, data)
-            run.save({"step": run.step, **line, **scores, **sizes}, perf_counter() - begin, where, coverage)
+            run.save({"step": run.step, **line, **scores, **seen}, perf_counter() - begin, where, coverage)
             tell(run.lines[-1])
 
         while run.step < last and time_left() > 0:
@@ -217,6 +221,11 @@ def ranges(labels: Sequence[Label]) -> dict[str, tuple[float, float]]:
         wide = _LEEWAY.get(name, 1.25)
         out[name] = (round(min(values) / wide, 6), round(max(values) * wide, 6))
     return out
+
+
+def _digest(labels: Sequence[Label]) -> str:
+    """Of the instances in their order, by which they are divided."""
+    return hashlib.sha256("".join(label.instance.digest for label in labels).encode()).hexdigest()[:16]
 
 
 def _kept_families(out: Path) -> str:
