@@ -16,11 +16,11 @@ import cosolve
 from cosolve.core.metric import Metric
 from cosolve.core.problem import judge, problems
 from cosolve.evaluation.drawing import draw, painters
-from cosolve.evaluation.drawing.axis import ticks
+from cosolve.evaluation.drawing.axis import draw_bottom_axis, ticks
 from cosolve.evaluation.drawing.layout import layout_distances, layout_graph
 from cosolve.evaluation.drawing.palette import COLOURS, ink, scale, spread, tints
 from cosolve.evaluation.drawing.plane import fit, map_coords, thin
-from cosolve.evaluation.drawing.svg import Box, path_data
+from cosolve.evaluation.drawing.svg import Box, Canvas, path_data
 from cosolve.evaluation.drawing.view import view_graph
 from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.instances.cpmp import Clustering
@@ -160,6 +160,27 @@ def test_one_element_at_most_is_drawn_where_that_is_asked_for(problem):
     """Thinning down to a single element is the edge where indices run empty."""
     instance, solution = CASES[problem]
     parse(draw(instance, solution, max_elements=1))
+
+
+@pytest.mark.parametrize("word", ["\x00", "\x01", "\x0b", "\x1f", "\udce9", "\ufffe", "\uffff"])
+def test_names_may_hold_what_xml_forbids(word):
+    """A NAME with a control character, or a file name that is not UTF-8, made the whole drawing ill-formed."""
+    tour = TSPInstance(name=f"a{word}b", distances=_SQUARE)
+    root = ET.fromstring(draw(tour, None).encode())
+    assert root[0].text.endswith("instance of a\N{REPLACEMENT CHARACTER}b")
+    stump, tree = CASES["regtree"]
+    stump = dataclasses.replace(stump, feature_names=("x", f"a{word}b"))
+    splits = with_class(parse(draw(stump, tree)), "split")
+    assert titles(splits)[0].startswith("a\N{REPLACEMENT CHARACTER}b <= ")
+
+
+@pytest.mark.parametrize("length", [5e-324, 1e-305, 1e308, 1.7e308])
+def test_axes_of_any_length(length):
+    """The width of the axis times a number near the largest double is none; below the smallest there are no steps."""
+    canvas = Canvas(640, 480, "axis")
+    draw_bottom_axis(canvas, canvas.box, length, "time")
+    root = parse(canvas.render("axis"))
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) >= 1
 
 
 def test_names_are_escaped():

@@ -15,6 +15,7 @@ from string import Template
 from typing import Any
 
 import cosolve
+from cosolve.evaluation.drawing.svg import shown
 from cosolve.evaluation.frontierco import score_records
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.reference_files import published_gaps
@@ -67,7 +68,7 @@ def page(
         "base-uri 'none'; form-action 'none'"
     )
     return Template(_asset("page.html")).substitute(
-        title=html.escape(title),
+        title=html.escape(shown(title)),
         policy=html.escape(policy, quote=True).replace("&#x27;", "'"),
         version=html.escape(cosolve.__version__),
         date=(now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
