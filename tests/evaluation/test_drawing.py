@@ -437,6 +437,15 @@ def test_components_do_not_overlap():
     assert apart.any()
 
 
+def test_thousands_of_components_take_seconds():
+    """Each was selected from all nodes again, and the smallest went through all rounds of the layout."""
+    edges, lone = 20_000, 10_000
+    tails = np.arange(0, 2 * edges, 2)
+    places = layout_graph(_adjacency(Graph.from_edges(2 * edges + lone, tails, tails + 1)), 1.3)
+    assert np.allclose(np.hypot(*(places[tails + 1] - places[tails]).T), 1.0)
+    assert len(np.unique(places.round(6), axis=0)) == len(places)
+
+
 def _adjacency(graph):
     from scipy.sparse import csr_matrix
 
@@ -456,6 +465,16 @@ def test_a_large_graph_is_a_window_with_all_edges_inside_and_says_so():
     dense = view_graph(_adjacency(_random_graph(400, 70_000, seed=7)), _BOX, 20_000)
     assert 20 < len(dense.nodes) < 300
     assert len(dense.tails) <= 3_000
+
+
+def test_the_limit_holds_for_nodes_as_for_edges():
+    """A graph without edges was laid out and drawn whole whatever the limit."""
+    graph = _random_graph(1_000, 50, seed=8)
+    assert len(view_graph(_adjacency(graph), _BOX, 1_000).nodes) == 1_000
+    for limit in (1, 40, 999):
+        assert 1 <= len(view_graph(_adjacency(graph), _BOX, limit).nodes) <= limit
+    root = parse(draw(MISInstance(graph=graph), NodeSet(nodes=np.empty(0)), max_elements=40))
+    assert sum(path.get("d").count("m") for path in with_class(root, "others")) <= 40
 
 
 @pytest.mark.slow
