@@ -291,7 +291,8 @@ def evaluate(instance: VehicleRoutingInstance, solution: Routes, mode: JudgeMode
             excess = float(durations[route]) - instance.max_length
             violations.append(Violation("route too long", f"route {route}", excess))
     length = float(lengths.sum())
-    return Verdict(length if math.isfinite(length) else None, tuple(violations))
+    # Without a way that is missing, only numbers near the largest double add up to infinity: the judge's to name.
+    return Verdict(None if violations and not math.isfinite(length) else length, tuple(violations))
 
 
 def missing_ways(matrix: np.ndarray, depot: int, flat: np.ndarray, offsets: np.ndarray) -> list[Violation]:

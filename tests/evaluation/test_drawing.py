@@ -467,6 +467,24 @@ def test_a_large_graph_is_a_window_with_all_edges_inside_and_says_so():
     assert len(dense.tails) <= 3_000
 
 
+@pytest.mark.parametrize("coords", [np.zeros((4, 0)), np.full((4, 2), np.nan), np.ones((4, 5)), np.ones((3, 2))])
+def test_coordinates_that_are_no_places_are_not_drawn(coords):
+    """SteinLib files may have any behind a node: NaN stood in the SVG, and none at all ended in an IndexError."""
+    instance, tree = CASES["stp"]
+    odd = dataclasses.replace(instance, meta={"coords": coords})
+    assert draw(odd, tree) == draw(dataclasses.replace(instance, meta={}), tree)
+    space = dataclasses.replace(instance, meta={"coords": np.eye(4, 3) * 1.7e308})
+    assert all(inside(points_of(path)) for path in with_class(parse(draw(space, tree)), "tree"))
+
+
+def test_matrices_near_the_largest_double_are_laid_out():
+    """The mean of the two directions was infinite, and the eigenvalues did not converge."""
+    exact = np.hypot(*(_SQUARE.coords[:, None] - _SQUARE.coords[None]).transpose(2, 0, 1))
+    places = layout_distances(Distances.from_matrix(exact * 1e307), 1.3)
+    found = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    assert np.allclose(found / found.max(), exact / exact.max(), atol=0.05)
+
+
 def test_the_limit_holds_for_nodes_as_for_edges():
     """A graph without edges was laid out and drawn whole whatever the limit."""
     graph = _random_graph(1_000, 50, seed=8)

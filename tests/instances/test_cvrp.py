@@ -169,3 +169,11 @@ def test_digest_covers_the_limits():
 def test_minus_zero_is_zero_in_the_digest():
     """Equal instances would be two in records."""
     assert square(demand=[-0.0, 2, 3, -0.0, 3]) == square(demand=[0.0, 2, 3, 0.0, 3])
+
+
+def test_lengths_beyond_the_largest_double_are_an_infeasibility():
+    """The judge ended in an error of its own, and with it every solver and every drawing."""
+    huge = square(distances=Distances.from_coords(COORDS * 3e307, Metric.EXACT_2D))
+    verdict = judge(huge, Routes(routes=[[1, 2], [3, 4]]))
+    assert verdict.objective is None
+    assert [violation.what for violation in verdict.violations] == ["objective is not a finite number"]

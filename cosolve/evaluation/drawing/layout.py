@@ -24,6 +24,8 @@ def layout_distances(distances: Distances, aspect: float) -> np.ndarray:
     if not distances.is_complete:
         # Places without a way between them are as far apart as any.
         matrix = np.where(np.isfinite(matrix), matrix, matrix.max(where=np.isfinite(matrix), initial=0.0))
+    if (most := matrix.max()) > 1e100:  # the sum of two near the largest double would be infinite; no map has a scale
+        matrix = matrix * (1e100 / most)
     rows = _pivots(n, lambda node: (matrix[node] + matrix[:, node]) / 2)
     nothing = np.empty(0, np.int64)
     return _turned(_arrange(rows, nothing, nothing), aspect)
