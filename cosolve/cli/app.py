@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -63,6 +64,9 @@ def run(arguments: Sequence[str]) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the shell (>&-): what is printed has to go somewhere
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for the rest of the process)
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):  # a file name may be no text of any encoding
+            stream.reconfigure(errors="backslashreplace")
     debug = bool(os.environ.get("COSOLVE_DEBUG"))
     logger = logging.getLogger("cosolve")
     # What users must know stands in results and error lines; without a handler Python would print tracebacks.

@@ -291,8 +291,8 @@ def evaluate(instance: VehicleRoutingInstance, solution: Routes, mode: JudgeMode
             excess = float(durations[route]) - instance.max_length
             violations.append(Violation("route too long", f"route {route}", excess))
     length = float(lengths.sum())
-    # A sum that overflows is for the caller to refuse: there is no rule of this problem that it breaks.
-    return Verdict(length if math.isfinite(length) or not violations else None, tuple(violations))
+    # Without a way that is missing, only numbers near the largest double add up to infinity: the judge's to name.
+    return Verdict(None if violations and not math.isfinite(length) else length, tuple(violations))
 
 
 def missing_ways(matrix: np.ndarray, depot: int, flat: np.ndarray, offsets: np.ndarray) -> list[Violation]:

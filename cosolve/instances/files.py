@@ -11,12 +11,14 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError, UnsupportedProblemError
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.problem import problems
+from cosolve.core.text import writable
 from cosolve.core.values import check_value, convert_value, kinds_of
 from cosolve.instances.formats.base import Format, SolutionFormat, formats, solution_formats
 from cosolve.instances.formats.source import Source
@@ -78,7 +80,8 @@ def read(
         if isinstance(error, InvalidInstanceError):
             raise
         raise InvalidInstanceError(str(error) or type(error).__name__, path) from error
-    return instance
+    name = writable(instance.name)
+    return instance if name == instance.name else replace(instance, name=name)
 
 
 def _typed(chosen: Format, options: dict[str, Any]) -> dict[str, Any]:

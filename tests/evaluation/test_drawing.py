@@ -16,11 +16,11 @@ import cosolve
 from cosolve.core.metric import Metric
 from cosolve.core.problem import judge, problems
 from cosolve.evaluation.drawing import draw, painters
-from cosolve.evaluation.drawing.axis import ticks
+from cosolve.evaluation.drawing.axis import draw_bottom_axis, ticks
 from cosolve.evaluation.drawing.layout import layout_distances, layout_graph
 from cosolve.evaluation.drawing.palette import COLOURS, ink, scale, spread, tints
 from cosolve.evaluation.drawing.plane import fit, map_coords, thin
-from cosolve.evaluation.drawing.svg import Box, path_data
+from cosolve.evaluation.drawing.svg import Box, Canvas, path_data
 from cosolve.evaluation.drawing.view import view_graph
 from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.instances.cpmp import Clustering
@@ -160,6 +160,27 @@ def test_one_element_at_most_is_drawn_where_that_is_asked_for(problem):
     """Thinning down to a single element is the edge where indices run empty."""
     instance, solution = CASES[problem]
     parse(draw(instance, solution, max_elements=1))
+
+
+@pytest.mark.parametrize("word", ["\x00", "\x01", "\x0b", "\x1f", "\udce9", "\ufffe", "\uffff"])
+def test_names_may_hold_what_xml_forbids(word):
+    """A NAME with a control character, or a file name that is not UTF-8, made the whole drawing ill-formed."""
+    tour = TSPInstance(name=f"a{word}b", distances=_SQUARE)
+    root = ET.fromstring(draw(tour, None).encode())
+    assert root[0].text.endswith("instance of a\N{REPLACEMENT CHARACTER}b")
+    stump, tree = CASES["regtree"]
+    stump = dataclasses.replace(stump, feature_names=("x", f"a{word}b"))
+    splits = with_class(parse(draw(stump, tree)), "split")
+    assert titles(splits)[0].startswith("a\N{REPLACEMENT CHARACTER}b <= ")
+
+
+@pytest.mark.parametrize("length", [5e-324, 1e-305, 1e308, 1.7e308])
+def test_axes_of_any_length(length):
+    """The width of the axis times a number near the largest double is none; below the smallest there are no steps."""
+    canvas = Canvas(640, 480, "axis")
+    draw_bottom_axis(canvas, canvas.box, length, "time")
+    root = parse(canvas.render("axis"))
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) >= 1
 
 
 def test_names_are_escaped():
@@ -416,6 +437,15 @@ def test_components_do_not_overlap():
     assert apart.any()
 
 
+def test_thousands_of_components_take_seconds():
+    """Each was selected from all nodes again, and the smallest went through all rounds of the layout."""
+    edges, lone = 20_000, 10_000
+    tails = np.arange(0, 2 * edges, 2)
+    places = layout_graph(_adjacency(Graph.from_edges(2 * edges + lone, tails, tails + 1)), 1.3)
+    assert np.allclose(np.hypot(*(places[tails + 1] - places[tails]).T), 1.0)
+    assert len(np.unique(places.round(6), axis=0)) == len(places)
+
+
 def _adjacency(graph):
     from scipy.sparse import csr_matrix
 
@@ -435,6 +465,34 @@ def test_a_large_graph_is_a_window_with_all_edges_inside_and_says_so():
     dense = view_graph(_adjacency(_random_graph(400, 70_000, seed=7)), _BOX, 20_000)
     assert 20 < len(dense.nodes) < 300
     assert len(dense.tails) <= 3_000
+
+
+@pytest.mark.parametrize("coords", [np.zeros((4, 0)), np.full((4, 2), np.nan), np.ones((4, 5)), np.ones((3, 2))])
+def test_coordinates_that_are_no_places_are_not_drawn(coords):
+    """SteinLib files may have any behind a node: NaN stood in the SVG, and none at all ended in an IndexError."""
+    instance, tree = CASES["stp"]
+    odd = dataclasses.replace(instance, meta={"coords": coords})
+    assert draw(odd, tree) == draw(dataclasses.replace(instance, meta={}), tree)
+    space = dataclasses.replace(instance, meta={"coords": np.eye(4, 3) * 1.7e308})
+    assert all(inside(points_of(path)) for path in with_class(parse(draw(space, tree)), "tree"))
+
+
+def test_matrices_near_the_largest_double_are_laid_out():
+    """The mean of the two directions was infinite, and the eigenvalues did not converge."""
+    exact = np.hypot(*(_SQUARE.coords[:, None] - _SQUARE.coords[None]).transpose(2, 0, 1))
+    places = layout_distances(Distances.from_matrix(exact * 1e307), 1.3)
+    found = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    assert np.allclose(found / found.max(), exact / exact.max(), atol=0.05)
+
+
+def test_the_limit_holds_for_nodes_as_for_edges():
+    """A graph without edges was laid out and drawn whole whatever the limit."""
+    graph = _random_graph(1_000, 50, seed=8)
+    assert len(view_graph(_adjacency(graph), _BOX, 1_000).nodes) == 1_000
+    for limit in (1, 40, 999):
+        assert 1 <= len(view_graph(_adjacency(graph), _BOX, limit).nodes) <= limit
+    root = parse(draw(MISInstance(graph=graph), NodeSet(nodes=np.empty(0)), max_elements=40))
+    assert sum(path.get("d").count("m") for path in with_class(root, "others")) <= 40
 
 
 @pytest.mark.slow

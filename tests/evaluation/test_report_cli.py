@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 from solved import solved_run
@@ -86,6 +90,32 @@ def test_csv_goes_to_stdout_for_pipes(report, records):
     _, out, err = report(records, "--format", "csv")
     assert err == ""
     assert len(list(csv.DictReader(out.splitlines()))) == 60
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tex", "html"])
+def test_names_that_are_no_text_are_written_all_the_same(report, tmp_path, suffix):
+    """A file name that is not UTF-8 stands in records as a lone surrogate: of the report there was only an error."""
+    path, word = tmp_path / "run.jsonl", "caf\udce9"
+    odd = [replace(r, case=word, suite=word, message=word) for r in synthetic_records(6, num_solvers=2)]
+    path.write_text("".join(json.dumps(r.to_dict()) + "\n" for r in odd))
+    out = tmp_path / f"x.{suffix}"
+    assert report(path, "--out", out)[0] == 0
+    assert "caf" in out.read_text(encoding="utf-8")
+    if suffix == "csv":
+        assert r",caf\udce9," in out.read_text()
+
+
+def test_printing_names_that_are_no_text(records):
+    """As a terminal's encoding, UTF-8 is strict."""
+    records.write_text(
+        records.read_text()
+        .replace('"suite":"synthetic"', r'"suite":"caf\udce9"')
+        .replace('"suite": "synthetic"', r'"suite": "caf\udce9"')
+    )
+    command = [sys.executable, "-m", "cosolve", "report", str(records)]
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, capture_output=True, env=strict, check=True)
+    assert done.stdout.decode().startswith(r"caf\udce9")
 
 
 def test_frontiercos_metrics_have_their_own_table(report, records):

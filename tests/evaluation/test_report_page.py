@@ -97,6 +97,49 @@ def test_a_thousand_records_stay_small():
     assert len(make(synthetic_records(1000))) < 2_000_000
 
 
+def test_a_page_of_many_runs_lists_a_part_and_says_so(monkeypatch):
+    """A hundred thousand runs made a page of 51 MB, which no mailbox takes; the limit held for drawings alone."""
+    found = synthetic_records(2_000)
+    whole = data_of(make(found))
+    monkeypatch.setattr(page, "MAX_PAGE_SIZE", 600_000)
+    text = make(found)
+    data = data_of(text)
+    rows = rows_of(data)
+    assert len(text) < 600_000
+    assert 200 < len(rows) < 2_000
+    assert data["scopes"] == whole["scopes"]
+    note = f"{len(rows):,} of 2,000 runs are listed"
+    assert note in data["notes"][0]
+    assert note in text[: text.index("<main>")]
+    listed = {(data["cases"][row["case"]]["name"], row["solver"], row["seed"]): row["objective"] for row in rows}
+    every = {(r.case, data["solvers"].index(r.solver), r.seed): r.objective for r in found}
+    assert len(listed) == len(rows)
+    assert listed.items() <= every.items()
+    assert {case["group"] for case in data["cases"]} == {case["group"] for case in whole["cases"]}
+    best = {case["name"]: whole["runs"][case["best"]] for case in whole["cases"] if case["best"] is not None}
+    for number, case in enumerate(data["cases"]):
+        own = [row for row in rows if row["case"] == number]
+        # All solvers of a seed: one that was left out would look as if it had not been run.
+        assert max(sum(row["seed"] == seed for row in own) for seed in (0, 1)) == 5
+        if case["best"] is not None:
+            assert data["runs"][case["best"]][1:4] == best[case["name"]][1:4]
+
+
+def test_many_seeds_and_many_groups_are_not_all_told_apart(monkeypatch):
+    """They grow without end as runs do."""
+    found = [run(s, "c", 100.0, seed=seed, key=f"{s}{seed}") for seed in range(3_000) for s in "ab"]
+    monkeypatch.setattr(page, "MAX_PAGE_SIZE", 700_000)
+    text = make(found)
+    assert len(text) < 700_000
+    assert ["Seeds", "3,000 from 0 to 2999"] in data_of(text)["facts"]
+    groups = [run(s, f"c{g}", 100.0, group=f"g{g}", key=f"{s}{g}") for g in range(400) for s in "ab"]
+    text = make(groups)
+    assert len(text) < 700_000
+    data = data_of(text)
+    assert data["scopes"][0]["label"] == "all"
+    assert f"{401 - len(data['scopes'])} of 400 groups have no statistics" in data["notes"][0]
+
+
 # -- what it says -----------------------------------------------------------------------------------------------------
 
 

@@ -164,6 +164,22 @@ def test_malformed_json_solutions_are_refused(tmp_path, square, text):
         cosolve.read_solution(path, square)
 
 
+def test_a_file_name_that_is_not_utf8_gives_a_name_that_can_be_written(tmp_path, square):
+    """Python holds such names as lone surrogates, which no writer, record or page can encode."""
+    plain = tmp_path / "plain.tsp"
+    cosolve.write(square, plain)
+    path = tmp_path / os.fsdecode(b"caf\xe9.tsp")
+    try:
+        path.write_text(plain.read_text().replace("NAME : square\n", ""))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    instance = cosolve.read(path)
+    assert instance == square
+    assert instance.name == r"caf\udce9"
+    cosolve.write(instance, plain)
+    assert cosolve.read(plain).name == instance.name
+
+
 def test_unknown_content_option_and_problem_are_refused(tmp_path, square):
     """Each names what is allowed."""
     path = tmp_path / "x.tsp"

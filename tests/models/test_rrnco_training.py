@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cosolve.core.errors import InvalidFileError
+from cosolve.core.errors import InvalidFileError, TrainingError
 from cosolve.core.problem import judge
 from cosolve.instances.generators.roads import draw_places, road_tables
 from cosolve.models import checkpoints
@@ -62,6 +62,15 @@ def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(tmp_path):
     assert (found.family, found.problem) == ("rrnco", "atsp")
     assert found.coverage["customers"] == (0.8 * 6, 1.25 * 8)
     found.load_into(Network(CONFIG.model, "atsp"))
+
+
+@pytest.mark.parametrize("problem", ["atsp", "acvrp", "acvrptw"])
+def test_choices_of_a_network_that_overflows_end_the_run_in_our_words(tmp_path, problem):
+    """PyTorch said that a probability tensor contains nan, and on a GPU gave the device up."""
+    settings = replace(CONFIG.training, imitation_steps=0, reinforce_steps=4, reinforce_rate=1e30, validation_every=100)
+    config = replace(CONFIG, data=replace(CONFIG.data, problem=problem), training=settings)
+    with pytest.raises(TrainingError, match=r"not finite; nothing is saved yet\. Try a smaller rate"):
+        train(config, tmp_path)
 
 
 @pytest.mark.parametrize("leader_weight", [1.0, 8.0])

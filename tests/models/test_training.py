@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cosolve.core.errors import InvalidFileError
+from cosolve.core.errors import InvalidFileError, TrainingError
 from cosolve.models import checkpoints
 from cosolve.models.decost.config import DataConfig, DecostConfig, ModelConfig, TrainingConfig
 from cosolve.models.decost.data import sampler
@@ -69,6 +69,13 @@ def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(tmp_path):
     assert [line["seconds"] for line in lines] == sorted(line["seconds"] for line in lines)
     best = min(lines, key=lambda line: (line["gap_x8"], -line["step"]))
     assert f"| steps | {best['step']} " in (tmp_path / "parts" / checkpoints.CARD).read_text()
+
+
+def test_choices_of_a_network_that_overflows_end_the_run_in_our_words(tmp_path):
+    """PyTorch said that a probability tensor contains nan, and on a GPU gave the device up."""
+    settings = replace(CONFIG.training, imitation_steps=0, reinforce_rate=1e30, validation_every=100)
+    with pytest.raises(TrainingError, match="gradient of step 1 is not finite; nothing is saved yet"):
+        train(replace(CONFIG, training=settings), tmp_path)
 
 
 def test_only_the_training_table_may_change_on_resume(tmp_path):

@@ -24,6 +24,8 @@ def layout_distances(distances: Distances, aspect: float) -> np.ndarray:
     if not distances.is_complete:
         # Places without a way between them are as far apart as any.
         matrix = np.where(np.isfinite(matrix), matrix, matrix.max(where=np.isfinite(matrix), initial=0.0))
+    if (most := matrix.max()) > 1e100:  # the sum of two near the largest double would be infinite; no map has a scale
+        matrix = matrix * (1e100 / most)
     rows = _pivots(n, lambda node: (matrix[node] + matrix[:, node]) / 2)
     nothing = np.empty(0, np.int64)
     return _turned(_arrange(rows, nothing, nothing), aspect)
@@ -42,14 +44,29 @@ def layout_graph(adjacency: csr_matrix, aspect: float) -> np.ndarray:
     """
     count, label = connected_components(adjacency, directed=False)
     order = np.argsort(label, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1])
-    places = [_turned(_layout_connected(adjacency[part][:, part]), aspect) for part in parts]
+    ends = np.cumsum(np.bincount(label, minlength=count)).tolist()
+    # With the nodes of each component in a row, components are blocks: to select each by its nodes goes over all nodes.
+    grouped = csr_matrix(adjacency[order][:, order])
+    places = [_layout_block(grouped, begin, end, aspect) for begin, end in zip([0, *ends], ends)]
     gap = float(adjacency.data.mean()) if adjacency.nnz else 1.0
-    corners = _pack([np.ptp(place, axis=0) + gap for place in places], aspect)
+    corners = _pack([place.max(axis=0) + gap for place in places], aspect)
     out = np.empty((adjacency.shape[0], 2))
-    for part, place, corner in zip(parts, places, corners):
-        out[part] = place - place.min(axis=0) + corner
+    out[order] = np.concatenate(places) + np.repeat(corners, [len(place) for place in places], axis=0)
     return out
+
+
+def _layout_block(grouped: csr_matrix, begin: int, end: int, aspect: float) -> np.ndarray:
+    """Places of the component of the nodes ``begin`` to ``end - 1``, from 0 on in both directions."""
+    n, first = end - begin, grouped.indptr[begin]
+    if n == 1:
+        return np.zeros((1, 2))
+    if n == 2:
+        return np.outer((0.0, grouped.data[first]), np.array([aspect, 1.0]) / np.hypot(aspect, 1.0))
+    entries = slice(first, grouped.indptr[end])
+    indptr = grouped.indptr[begin : end + 1] - first
+    block = csr_matrix((grouped.data[entries], grouped.indices[entries] - begin, indptr), shape=(n, n))
+    places = _turned(_layout_connected(block), aspect)
+    return places - places.min(axis=0)
 
 
 def _layout_connected(adjacency: csr_matrix) -> np.ndarray:
@@ -121,7 +138,8 @@ def _majorise(
     incidence = csr_matrix(
         (np.concatenate((ones, -ones)), (np.tile(pairs, 2), np.concatenate((first, second)))), shape=(len(first), n)
     )
-    laplacian = incidence.T @ diags(weight) @ incidence
+    back = incidence.T
+    laplacian = back @ diags(weight) @ incidence
     inverse = np.linalg.inv(laplacian.toarray() + 1.0 / n) if n <= _ALL_PAIRS else None
     for step in range(_ROUNDS):
         gaps = incidence @ points
@@ -129,7 +147,7 @@ def _majorise(
         if step == 0:
             best = (weight * target * length).sum() / (weight * length**2).sum()
             points, gaps, length = points * best, gaps * best, length * best
-        pull = incidence.T @ (gaps * (weight * target / length)[:, None])
+        pull = back @ (gaps * (weight * target / length)[:, None])
         if inverse is not None:
             points = inverse @ pull
         else:

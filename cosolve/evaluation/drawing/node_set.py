@@ -23,7 +23,7 @@ def draw_independent_set(instance: MISInstance, solution: NodeSet | None, canvas
     canvas
         Where.
     limit
-        Most edges that are drawn.
+        Most nodes and edges that are drawn, each.
     """
     _draw(instance, solution, canvas, limit, is_cover=False)
 

@@ -34,20 +34,20 @@ def draw_steiner_tree(instance: STPInstance, solution: EdgeSet | None, canvas: C
     """
     n, m = instance.num_nodes, instance.num_edges
     tree = np.empty((0, 2), np.int64) if solution is None else solution.edges
-    coords = instance.meta.get("coords")
+    points = _points(instance)
     entries = [("square", _TERMINAL, counted(len(instance.terminals), "terminal"))]
     if solution is not None:
         entries.append(("line", CHOSEN, f"tree of {counted(len(tree), 'edge')}"))
     entries.append(("line", "currentColor", f"graph of {counted(n, 'node')}, {counted(m, 'edge')}"))
 
-    if coords is not None:
+    if points is not None:
         nodes = np.arange(n)
         edges = instance.edges
         if m > limit:
             edges = edges[np.linspace(0, m - 1, limit).astype(np.int64)]
             entries.append(("", "", f"{limit:,} of its edges drawn"))
         canvas.legend(entries)
-        pixels = fit(_flat(np.asarray(coords, float)), canvas.box)
+        pixels = fit(points, canvas.box)
         tails, heads = edges.T
     else:
         nodes, edges, inner = np.arange(n), instance.edges, tree
@@ -93,10 +93,14 @@ def _adjacency(num_nodes: int, edges: np.ndarray, tree: np.ndarray) -> csr_matri
     return matrix
 
 
-def _flat(coords: np.ndarray) -> np.ndarray:
-    """Coordinates of one to three dimensions in the plane; of the third an oblique view."""
-    if coords.shape[1] == 1:
-        return np.column_stack((coords[:, 0], np.zeros(len(coords))))
-    if coords.shape[1] == 2:
-        return coords
-    return coords[:, :2] + np.outer(coords[:, 2], (0.5, 0.35))
+def _points(instance: STPInstance) -> np.ndarray | None:
+    """(n, 2) points by the coordinates, of a third one an oblique view; ``None`` if they are no places in space."""
+    coords = np.asarray(instance.meta.get("coords", ()), float)
+    if coords.ndim != 2 or len(coords) != instance.num_nodes or not 1 <= coords.shape[1] <= 3:
+        return None
+    if not np.isfinite(coords).all():
+        return None
+    coords = coords / (np.abs(coords).max() or 1.0)
+    points = np.zeros((len(coords), 2))
+    points[:, : min(coords.shape[1], 2)] = coords[:, :2]
+    return points + np.outer(coords[:, 2], (0.5, 0.35)) if coords.shape[1] == 3 else points

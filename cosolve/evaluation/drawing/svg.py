@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax import saxutils
 
 import numpy as np
 
 _MARGIN = 14.0
 _LINE_HEIGHT = 18.0
 _FONT_SIZE = 12.0
+
+#: What XML 1.0 has no way to write, not even as a reference.
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Canvas:
         **attributes
             Their values, numbers rounded to 1/100; ``css`` stands for ``class`` and ``_`` for ``-``.
         """
-        body = (f"<title>{escape(title)}</title>" if title else "") + escape(content)
+        body = (f"<title>{_escape(title)}</title>" if title else "") + _escape(content)
         head = f"<{tag}{_attributes(attributes)}"
         self._parts.append(f"{head}>{body}</{tag}>" if body else f"{head}/>")
 
@@ -208,7 +212,7 @@ class Canvas:
                 "font_size": _FONT_SIZE,
             }
         )
-        body = "\n".join((f"<title>{escape(self.title)}</title>", *self._parts))
+        body = "\n".join((f"<title>{_escape(self.title)}</title>", *self._parts))
         return f'<svg xmlns="http://www.w3.org/2000/svg"{head}>\n{body}\n</svg>\n'
 
 
@@ -238,9 +242,18 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def shown(text: str) -> str:
+    """Text with U+FFFD for what no XML may hold: control characters and lone surrogates."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _escape(text: str) -> str:
+    return saxutils.escape(shown(text))
+
+
 def _attributes(attributes: dict[str, Any]) -> str:
     words = []
     for name, value in attributes.items():
         text = value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
-        words.append(f" {'class' if name == 'css' else name.replace('_', '-')}={quoteattr(text)}")
+        words.append(f" {'class' if name == 'css' else name.replace('_', '-')}={saxutils.quoteattr(shown(text))}")
     return "".join(words)

@@ -60,8 +60,8 @@ def draw_edges(tails: np.ndarray, heads: np.ndarray, canvas: Canvas) -> None:
 
 
 def fits(num_nodes: int, num_edges: int, box: Box, limit: int) -> bool:
-    """Whether a graph can be read when all of it is drawn, with at most ``limit`` edges."""
-    return num_nodes <= box.area / _PIXELS_PER_NODE and num_edges <= limit
+    """Whether a graph can be read when all of it is drawn, with at most ``limit`` nodes and edges each."""
+    return num_nodes <= min(limit, box.area / _PIXELS_PER_NODE) and num_edges <= limit
 
 
 def view_graph(adjacency: csr_matrix, box: Box, limit: int) -> View:
@@ -78,7 +78,7 @@ def view_graph(adjacency: csr_matrix, box: Box, limit: int) -> View:
     box
         Where it will be drawn.
     limit
-        Most edges that are drawn.
+        Most nodes and edges that are drawn, each.
     """
     n = adjacency.shape[0]
     if fits(n, adjacency.nnz // 2, box, limit):
@@ -87,7 +87,8 @@ def view_graph(adjacency: csr_matrix, box: Box, limit: int) -> View:
     members = np.flatnonzero(label == np.bincount(label).argmax())
     degree = np.diff(adjacency.indptr)[members]
     start = int(members[np.argsort(degree, kind="stable")[len(members) // 2]])
-    around = breadth_first_order(adjacency, start, directed=False, return_predecessors=False)[:_WINDOW_NODES]
+    around = breadth_first_order(adjacency, start, directed=False, return_predecessors=False)
+    around = around[: min(limit, _WINDOW_NODES)]
     # Dense graphs: fewer nodes, so that edges can still be followed.
     while len(around) > 2 and adjacency[around][:, around].nnz // 2 > min(limit, _WINDOW_EDGES):
         around = around[: max(2, len(around) * 4 // 5)]

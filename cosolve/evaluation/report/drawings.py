@@ -43,6 +43,10 @@ class Drawing:
     why: str = ""
 
 
+#: In place of a drawing for which there is no room.
+LEFT_OUT = Drawing(why="left out to keep the page small")
+
+
 class Artist:
     """
     Draws solutions that records name, as long as there is room.
@@ -93,7 +97,7 @@ class Artist:
 
     def _leave_out(self) -> Drawing:
         self.num_left_out += 1
-        return Drawing(why="left out to keep the page small")
+        return LEFT_OUT
 
     def _picture(self, record: Record, elements: int) -> str:
         """

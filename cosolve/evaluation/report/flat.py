@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cosolve.core.result import jsonable
+from cosolve.core.text import writable
 from cosolve.evaluation.records import Record
 
 
@@ -92,4 +93,4 @@ def csv_text(records: Sequence[Record]) -> str:
     writer.writerow(COLUMNS)
     for record in records:
         writer.writerow(["" if (cell := value(record)) is None else cell for value in COLUMNS.values()])
-    return buffer.getvalue()
+    return writable(buffer.getvalue())

@@ -15,13 +15,23 @@ from string import Template
 from typing import Any
 
 import cosolve
+from cosolve.evaluation.drawing.svg import shown
 from cosolve.evaluation.frontierco import score_records
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.reference_files import published_gaps
 from cosolve.evaluation.report import words
 from cosolve.evaluation.report.collect import Collection, RunId
-from cosolve.evaluation.report.drawings import Artist
-from cosolve.evaluation.report.runs import RUN_COLUMNS, Interned, case_values, cases, machine_text, run_rows
+from cosolve.evaluation.report.drawings import LEFT_OUT, Artist
+from cosolve.evaluation.report.runs import (
+    RUN_COLUMNS,
+    Interned,
+    case_values,
+    cases,
+    machine_text,
+    renumbered,
+    run_rows,
+    runs_that_fit,
+)
 from cosolve.evaluation.report.scopes import ALPHA, TARGET_GAP, Scope, scopes, statistics_of
 from cosolve.evaluation.report.tables import best_of, frontierco_table
 from cosolve.evaluation.scores import took_place
@@ -29,6 +39,10 @@ from cosolve.evaluation.summary import SummaryRow, summarise
 
 #: Bytes that the page should not grow beyond.
 MAX_PAGE_SIZE = 20_000_000
+#: Share of it for statistics; of the rest, runs come before drawings.
+_STATISTICS = 0.4
+#: Most seeds that are listed.
+_MAX_SEEDS = 50
 
 _SCRIPTS = ("dom.js", "scales.js", "charts.js", "table.js", "detail.js", "app.js")
 _CONFIDENCE = 0.95
@@ -67,11 +81,12 @@ def page(
         "base-uri 'none'; form-action 'none'"
     )
     return Template(_asset("page.html")).substitute(
-        title=html.escape(title),
+        title=html.escape(shown(title)),
         policy=html.escape(policy, quote=True).replace("&#x27;", "'"),
         version=html.escape(cosolve.__version__),
         date=(now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
         lead=html.escape(_lead(collection.records)),
+        missing="".join(f'<p class="note">{html.escape(text)}</p>' for text in data["missing"]),
         profile_note=f"Share of instances on which a solver comes within {TARGET_GAP:.0%} of the reference, within a "
         "multiple of the fastest solver's time (Dolan and Moré).",
         alpha=f"{ALPHA:g}",
@@ -88,36 +103,54 @@ def embedded_json(value: Any) -> str:
 
 def page_data(collection: Collection, folders: Mapping[RunId, Path], *, frontierco: bool = False) -> dict[str, Any]:
     """Everything that the page shows, as JSON values."""
-    records = collection.records
+    records: Sequence[Record] = collection.records
     solvers = {name: number for number, name in enumerate(dict.fromkeys(record.solver for record in records))}
     all_cases = cases(records)
     setups, machines = Interned(), Interned()
     rows = run_rows(records, all_cases, solvers, setups, machines)
     summary = summarise(records, confidence=_CONFIDENCE)
+    statistics: list[dict[str, Any]] = []
+    room = int(_STATISTICS * MAX_PAGE_SIZE)
+    for scope in (found := scopes(records)):
+        values = {
+            "label": scope.label,
+            "problem": scope.problem,
+            "group": scope.group,
+            **_summary(scope, [row for row in summary if row.group == scope.label], solvers),
+            **statistics_of(scope, solvers),
+        }
+        room -= len(embedded_json(values))
+        if room < 0 and statistics:
+            break
+        statistics.append(values)
     data = {
         "solvers": list(solvers),
         "confidence": f"{_CONFIDENCE:.0%}",
         "alpha": ALPHA,
         "facts": _facts(records),
-        "scopes": [
-            {
-                "label": scope.label,
-                "problem": scope.problem,
-                "group": scope.group,
-                **_summary(scope, [row for row in summary if row.group == scope.label], solvers),
-                **statistics_of(scope, solvers),
-            }
-            for scope in scopes(records)
-        ],
+        "scopes": statistics,
         "frontierco": _frontierco(records) if frontierco else None,
         "published": _published(records, frontierco),
         "run_columns": RUN_COLUMNS,
-        "runs": rows,
         "setups": setups.values,
         "machines": machines.values,
     }
     budget = MAX_PAGE_SIZE * 9 // 10 - len(embedded_json(data))
-    artist = Artist(folders, budget)
+    positions = runs_that_fit(
+        all_cases,
+        [record.seed for record in records],
+        [len(embedded_json(row)) + 1 for row in rows],
+        [len(embedded_json(case_values(case, records, LEFT_OUT, None))) + 1 for case in all_cases],
+        budget,
+    )
+    missing = _missing(len(positions), len(records), len(found) - len(statistics), len(found) - 1)
+    records, rows = [records[i] for i in positions], [rows[i] for i in positions]
+    all_cases = renumbered(all_cases, positions)
+    for number, case in enumerate(all_cases):
+        for i in case.records:
+            rows[i][RUN_COLUMNS.index("case")] = number
+    data["runs"] = rows
+    artist = Artist(folders, budget - len(embedded_json(rows)))
     drawings = artist.draw_all([None if case.best is None else records[case.best] for case in all_cases])
     packed = [drawing.packed for drawing in drawings if drawing.packed]
     numbers = iter(range(len(packed)))
@@ -126,7 +159,8 @@ def page_data(collection: Collection, folders: Mapping[RunId, Path], *, frontier
         for case, drawing in zip(all_cases, drawings)
     ]
     data["drawings"] = packed
-    data["notes"] = _notes(collection, artist.num_left_out)
+    data["missing"] = missing
+    data["notes"] = [*missing, *_notes(collection, artist.num_left_out)]
     return data
 
 
@@ -158,6 +192,23 @@ def _lead(records: Sequence[Record]) -> str:
     return ", ".join(parts) + "."
 
 
+def _missing(listed: int, runs: int, groups_left_out: int, groups: int) -> list[str]:
+    """What is not in the page, and what shows it."""
+    texts = []
+    if listed < runs:
+        texts.append(
+            f"To keep the page small, {listed:,} of {runs:,} runs are listed and plotted one by one, evenly spaced "
+            "over instances and seeds; all other numbers are of all runs. All runs as a table: "
+            "cosolve report RUN.jsonl --format csv."
+        )
+    if groups_left_out:
+        texts.append(
+            f"To keep the page small, {groups_left_out:,} of {groups:,} groups have no statistics of their own here. "
+            "The summary of all groups: cosolve report RUN.jsonl."
+        )
+    return texts
+
+
 def _facts(records: Sequence[Record]) -> list[tuple[str, str]]:
     def listed(values: Sequence[str]) -> str:
         return "\n".join(sorted({value for value in values if value}))
@@ -170,6 +221,8 @@ def _facts(records: Sequence[Record]) -> list[tuple[str, str]]:
     started = sorted(record.started for record in records if record.started)
     limits = sorted({record.time_limit for record in records if record.time_limit is not None})
     memory = sorted({record.memory_limit for record in records if record.memory_limit is not None})
+    seeds = sorted({record.seed for record in records})
+    many = f"{len(seeds):,} from {seeds[0]} to {seeds[-1]}"
     facts = [
         ("Suites", listed([record.suite for record in records])),
         ("Started", f"{started[0]} to {started[-1]}" if started else ""),
@@ -178,7 +231,7 @@ def _facts(records: Sequence[Record]) -> list[tuple[str, str]]:
         ("Time limits", ", ".join(f"{limit:g} s" for limit in limits)),
         ("Memory limits", ", ".join(f"{limit / 2**20:g} MiB" for limit in memory)),
         ("Threads", ", ".join(map(str, sorted({record.threads for record in records})))),
-        ("Seeds", ", ".join(map(str, sorted({record.seed for record in records})))),
+        ("Seeds", ", ".join(map(str, seeds)) if len(seeds) <= _MAX_SEEDS else many),
     ]
     return [(name, text) for name, text in facts if text]
 

@@ -8,6 +8,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cosolve.evaluation.derived import contradictions
 from cosolve.evaluation.records import Record
 from cosolve.evaluation.report import words
@@ -73,6 +75,50 @@ def cases(records: Sequence[Record]) -> list[CaseRuns]:
         best = min(solved, key=lambda i: sign * (records[i].objective or 0.0), default=None)
         result.append(CaseRuns(tuple(positions), best))
     return result
+
+
+def runs_that_fit(
+    cases: Sequence[CaseRuns], seeds: Sequence[int], sizes: Sequence[int], case_sizes: Sequence[int], room: int
+) -> list[int]:
+    """
+    Positions of the runs that the page lists: all, or a part evenly spaced over instances and seeds.
+
+    Runs on the same instance with the same seed stay together, so that solvers can be compared, and with them the
+    best run on that instance.
+
+    Parameters
+    ----------
+    cases
+        All instances.
+    seeds, sizes
+        Seed of each run, and its bytes in the page.
+    case_sizes
+        Bytes of each instance.
+    room
+        Most bytes of all; exceeded only by the runs on one instance with one seed.
+    """
+    together: dict[tuple[int, int], list[int]] = {}
+    for number, case in enumerate(cases):
+        for i in case.records:
+            together.setdefault((number, seeds[i]), []).append(i)
+    keys = list(together)
+    num = len(keys)
+    while True:
+        kept = [keys[k] for k in np.unique(np.linspace(0, len(keys) - 1, num).astype(np.int64)).tolist()]
+        numbers = {number for number, _ in kept}
+        positions = {i for key in kept for i in together[key]}
+        positions |= {best for number in numbers if (best := cases[number].best) is not None}
+        size = sum(sizes[i] for i in positions) + sum(case_sizes[number] for number in numbers)
+        if size <= room or num <= 1:
+            return sorted(positions)
+        num = max(1, min(num - 1, num * room // size))
+
+
+def renumbered(cases: Sequence[CaseRuns], positions: Sequence[int]) -> list[CaseRuns]:
+    """Those of the instances that have runs at these positions, with what these are among each other."""
+    new = {position: k for k, position in enumerate(positions)}
+    parts = ((case, tuple(new[i] for i in case.records if i in new)) for case in cases)
+    return [CaseRuns(records, None if case.best is None else new[case.best]) for case, records in parts if records]
 
 
 def case_values(case: CaseRuns, records: Sequence[Record], drawing: Drawing, number: int | None) -> dict[str, Any]:

@@ -30,6 +30,8 @@ TARGET_GAP = 0.01
 ALPHA = 0.05
 #: Seconds below which times count as equal in the performance profile.
 TIME_FLOOR = 1e-3
+#: Most points of a profile: more steps of equal height can't be told apart in a chart.
+_MAX_STEPS = 1_000
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,17 @@ def _profile_series(profile: Profile, solvers: Mapping[str, int], least: float) 
     series = []
     for solver, shares in zip(profile.solvers, profile.shares):
         points = list(zip(np.maximum(profile.thresholds, least).tolist(), shares.tolist()))
-        series.append({"solver": solvers[solver], "points": step_changes(_last_of_equal(points))})
+        series.append({"solver": solvers[solver], "points": _thinned(step_changes(_last_of_equal(points)))})
     return series
 
 
 def _last_of_equal(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return list(dict(points).items())
+
+
+def _thinned(points: list[Any]) -> list[Any]:
+    kept = np.unique(np.linspace(0, len(points) - 1, min(len(points), _MAX_STEPS)).astype(np.int64))
+    return [points[k] for k in kept.tolist()]
 
 
 # -- ranking and pairs ------------------------------------------------------------------------------------------------

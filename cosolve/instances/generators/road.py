@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from cosolve.core.text import writable
 from cosolve.instances.cvrp import ACVRPInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators import Generator
@@ -210,8 +211,9 @@ class _Choice:
         meta: dict[str, Any] = {"where": self.split, "split": self.split}
         if self.file:
             pool = from_file(self.file, self.points, self.km, self.minutes)
-            stem = Path(self.file).name.split(".")[0]
-            meta |= {"where": stem if self.split != "cluster" else f"{stem}-cluster", "file": Path(self.file).name}
+            name = writable(Path(self.file).name)
+            stem = name.split(".")[0]
+            meta |= {"where": stem if self.split != "cluster" else f"{stem}-cluster", "file": name}
         else:
             cities = CITIES[self.split]
             city = cities[seed % len(cities)] if self.city < 0 else self.city

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cosolve.models.chance import draw
 from cosolve.models.decost import environment
 from cosolve.models.decost.batch import Batch
 from cosolve.models.decost.environment import State
@@ -82,8 +83,7 @@ def decode(
         elif generator is None:
             choice = log_probability.argmax(dim=2)
         else:
-            chances = log_probability.exp().flatten(0, 1)
-            choice = torch.multinomial(chances, 1, generator=generator).view_as(state.place)
+            choice = draw(log_probability, mask, generator)
         steps.append(_record(batch, state, choice, share))
         state = environment.step(batch, state, choice, steps[-1][5])
         if bool((choice == 0).all()):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from cosolve.models.chance import draw
 from cosolve.models.rrnco import environment
 from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.decoder import Embedding
@@ -85,8 +86,7 @@ def decode(
         if generator is None:
             choice = network.score(batch, embedding, state, mask).argmax(dim=2)
         else:
-            log_probability = network.decide(batch, embedding, state, mask)
-            choice = torch.multinomial(log_probability.exp().flatten(0, 1), 1, generator=generator).view_as(state.place)
+            choice = draw(network.decide(batch, embedding, state, mask), mask, generator)
         steps.append((choice, state.place, state.load, state.time))
         state = environment.step(batch, state, choice)
     return Rollout(*(torch.stack(column, dim=2) for column in zip(*steps, strict=True)))
