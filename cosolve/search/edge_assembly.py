@@ -30,6 +30,9 @@ from cosolve.search.random import below, stream, uniform
 #: Children of a pair, at most.
 CHILDREN = 30
 
+#: Candidates of each city for the edges that join cycles; more take longer and find no better tours.
+_JOIN = 5
+
 #: Different neighbours of a city that are counted; more than tours near a local optimum have.
 _COUNTED = 24
 
@@ -72,7 +75,7 @@ def assemble(
     search: tsp.Search, given: Sequence[np.ndarray], size: int, rng: np.random.Generator, most: float = math.inf
 ) -> Iterator[tuple[np.ndarray, int]]:
     """
-    Tours by iterated 3-opt, a kick for each city, that meet then until no child is better than its parents.
+    Locally optimal tours that meet until no child is better than its parents.
 
     Parameters
     ----------
@@ -85,7 +88,7 @@ def assemble(
     rng
         Decides everything.
     most
-        Iterations, at most: kicks, and pairs that meet.
+        Iterations, at most: pairs that meet.
 
     Yields
     ------
@@ -97,11 +100,9 @@ def assemble(
     orders = np.empty((size, n), np.int32)
     for k in range(size):
         order = given[k] if k < len(given) else _nearest_tour(*data, random)
-        for orders[k], _, done in tsp.kick(search, order, n, rng, most):
-            yield orders[k], done
-            most -= done
-        if most <= 0:
-            return
+        for orders[k], _, _ in tsp.kick(search, order, 0, rng):
+            yield orders[k], 0
+    near, candidate_lengths = (np.ascontiguousarray(t[:, :_JOIN]) for t in (search.neighbours, search.lengths))
     population = Population.of(orders)
     lengths = np.array([length_of(search.metric, search.coords, search.matrix, order) for order in orders])
     per_slice = max(1, 30_000 // n)
@@ -111,7 +112,10 @@ def assemble(
         pairs = np.column_stack([turn, np.roll(turn, -1)])
         while k < size and most > 0:
             some_pairs = pairs[k : k + int(min(per_slice, most))]
-            replaced += evolve(*data, search.lengths, *population, lengths, some_pairs, random, search.epsilon)
+            replaced += evolve(
+                search.metric, search.coords, search.matrix, near, candidate_lengths, *population, lengths,
+                some_pairs, random, search.epsilon,
+            )  # fmt: skip
             k += len(some_pairs)
             most -= len(some_pairs)
             yield population.order(int(lengths.argmin())), len(some_pairs)
@@ -371,6 +375,7 @@ def _join(
     filled: int,
     edges: np.ndarray,
     num_edges: int,
+    most: float,
 ) -> tuple[float, int, int]:
     """
     Make one tour of the child's cycles, smallest first.
@@ -378,7 +383,8 @@ def _join(
     Returns
     -------
     cost, filled, num_edges
-        Infinite if candidates do not suffice; entries of the journal, and of the exchanged edges, then.
+        Infinite if candidates do not suffice, or the cost of the first joints comes to ``most``; entries of the
+        journal, and of the exchanged edges, then.
     """
     n = len(order)
     total = 0.0
@@ -407,9 +413,9 @@ def _join(
                             change += distance(metric, coords, matrix, x, y)
                             if change < best:
                                 best, v1, v2, w1, w2 = change, v, x, w, y
-        if v1 < 0:
-            return np.inf, filled, num_edges
         total += best
+        if v1 < 0 or total >= most:
+            return np.inf, filled, num_edges
         filled = _relink(links, journal, filled, v1, v2, w1)
         filled = _relink(links, journal, filled, v2, v1, w2)
         filled = _relink(links, journal, filled, w1, w2, v1)
@@ -510,7 +516,7 @@ def evolve(
             if found > 1:
                 cost, filled, num_edges = _join(
                     metric, coords, matrix, neighbours, candidate_lengths, a, order, position, cuts, m, label, sizes,
-                    found, journal, filled, edges, num_edges,
+                    found, journal, filled, edges, num_edges, gain,
                 )  # fmt: skip
                 gain -= cost
             if gain > epsilon:

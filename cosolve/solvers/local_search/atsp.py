@@ -17,7 +17,7 @@ from cosolve.instances.tsp import ATSPInstance, Tour
 from cosolve.search import atsp
 from cosolve.search.directed_edge_assembly import assemble, length_of
 from cosolve.search.tours import shortest_tour
-from cosolve.solvers.local_search.tsp import FIRST, LATER, TINY, Best
+from cosolve.solvers.local_search.tsp import KICKS, TINY, Best
 
 #: Above this many cities populations come to nothing: one tour is kicked.
 _MAX_POPULATION = 5_000
@@ -25,8 +25,8 @@ _MAX_POPULATION = 5_000
 #: How much longer than the best that tour may be, in mean arcs of the start.
 _SLACK = 1.0
 
-#: Kicks of the first tour, per city, so that there is a good one soon.
-_AT_FIRST = 10
+#: Tours of the first population, at least; each later one has twice as many, up to the most.
+_FIRST, _MOST = 30, 100
 
 
 def search(
@@ -52,10 +52,10 @@ def search(
     given = [tour.order.astype(np.int32) for tour in (start, *others)]
     best = Best(monitor, given[0], lambda order: length_of(matrix, order), lambda order: order)
     slack = _SLACK * length_of(matrix, best.order) / n
-    kicks = _AT_FIRST * n if n <= _MAX_POPULATION else math.inf
+    kicks = KICKS * n if n <= _MAX_POPULATION else math.inf
     tours = atsp.kick(data, best.order, kicks, slack, rng, best.left)
-    size = max(FIRST, len(given))
+    size = max(_FIRST, len(given))
     while best.follow(tours):
         tours = assemble(data, [best.order, *given[1:]], size, rng, best.left)
-        given, size = [], LATER
+        given, size = [], min(_MOST, 2 * size)
     return best.outcome()

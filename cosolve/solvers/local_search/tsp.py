@@ -1,5 +1,5 @@
 """
-Populations of tours by iterated 3-opt that meet; see :mod:`cosolve.search.tsp` and :mod:`cosolve.search.edge_assembly`.
+Populations of 3-opt tours that meet; see :mod:`cosolve.search.tsp` and :mod:`cosolve.search.edge_assembly`.
 
 One population after the other, each but the first with the best tour so far in it. Where there are too many cities for
 that, one tour is kicked until the limit.
@@ -24,8 +24,11 @@ from cosolve.search.tours import shortest_tour
 #: Up to this many cities dynamic programming finds the optimum at once.
 TINY = 10
 
-#: Tours of the first population, at least, and of later ones.
-FIRST, LATER = 30, 100
+#: Tours of the first population, at least; each later one has twice as many, up to the most.
+_FIRST, _MOST = 50, 300
+
+#: Kicks of the first tour, per city, so that there is a good one soon.
+KICKS = 10
 
 #: Above this many cities a population takes minutes.
 _MAX_POPULATION = 12_000
@@ -45,14 +48,12 @@ def search(instance: TSPInstance, start: Tour, monitor: Monitor, rng: np.random.
     if n > _MAX_POPULATION:
         best.kick(tsp.kick(prepared, best.order, math.inf, rng, best.left))
         return best.outcome()
-    # The more cities, the later a population is better than a single tour.
-    kicks = n * min(200, max(10, n // 50))
     tours: Iterator[tuple[np.ndarray, int]]
-    tours = ((order, done) for order, _, done in tsp.kick(prepared, best.order, kicks, rng, best.left))
-    size = FIRST
+    tours = ((order, done) for order, _, done in tsp.kick(prepared, best.order, KICKS * n, rng, best.left))
+    size = _FIRST
     while best.follow(tours):
         tours = assemble(prepared, [best.order], size, rng, best.left)
-        size = LATER
+        size = min(_MOST, 2 * size)
     return best.outcome()
 
 
