@@ -49,7 +49,7 @@ SPLITS = {"in": "training cities", "city": "other cities", "cluster": "clusters"
 _SEED = 5_000_000
 
 #: Iterations of the reference per node: "local-search" for tours, "rr" for routes.
-_REFERENCE = {"atsp": 2000, "acvrp": 2000, "acvrptw": 2000}
+_REFERENCE = {"atsp": 300, "acvrp": 2000, "acvrptw": 2000}
 
 
 def main() -> int:
