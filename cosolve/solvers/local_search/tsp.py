@@ -25,7 +25,7 @@ from cosolve.search.tours import shortest_tour
 TINY = 10
 
 #: Tours of the first population, at least; each later one has twice as many, up to the most.
-_FIRST, _MOST = 50, 300
+_FIRST, _MOST = 30, 300
 
 #: Kicks of the first tour, per city, so that there is a good one soon.
 KICKS = 10
