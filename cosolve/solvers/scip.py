@@ -291,19 +291,27 @@ def _set_all(scip: Any, settings: Mapping[str, Any]) -> None:
         if name.startswith(_OTHER_QUESTION):
             raise ValueError(f"parameter {name!r} makes SCIP answer another question.")
         try:
-            is_whole = type(scip.getParam(name)) is int
-            if is_whole and value != int(value):
+            kind = type(scip.getParam(name))
+            if kind is int and value != int(value):
                 raise ValueError("not an integer")
-            scip.setParam(name, value)
+            # Before SCIP has it: some last for the process.
+            unsound = _unsound(name, (int if kind is bool else kind)(value)) if name in _SOUND else ""
+            if not unsound:
+                scip.setParam(name, value)
         except (KeyError, ValueError, TypeError, OverflowError) as error:
             raise _refused(name, value) from error
-        if name in _SOUND:
-            least, largest, reason = _SOUND[name]
-            if not least <= scip.getParam(name) <= largest:  # as SCIP took it: text too
-                allowed = f"{least:g}" if type(least) is float else str(least).lower()
-                if least != largest:
-                    allowed = f"in [{least:g}, {largest:g}]"
-                raise ValueError(f"{name} must be {allowed}, got {value!r}: {reason}.")
+        if unsound:
+            raise ValueError(f"{unsound}, got {value!r}: {_SOUND[name][2]}.")
+
+
+def _unsound(name: str, value: float) -> str:
+    """What the parameter must be, if this value is one that SCIP's claims do not hold with."""
+    least, largest, _ = _SOUND[name]
+    if least <= value <= largest:
+        return ""
+    if least != largest:
+        return f"{name} must be in [{least:g}, {largest:g}]"
+    return f"{name} must be {str(least).lower() if isinstance(least, bool) else f'{least:g}'}"
 
 
 def _refused(name: str, value: Any) -> ValueError:

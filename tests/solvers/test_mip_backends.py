@@ -328,7 +328,14 @@ def test_what_scip_refuses_leaves_no_lines_of_its_own(native, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_parameters_of_scip_may_be_set_to_what_its_claims_hold_with():
+def test_another_infinity_is_refused_before_scip_has_it(capfd):
+    """SCIP keeps one for the whole process, and says on stderr that it must not change."""
+    with pytest.raises(ValueError, match="must be 1e\\+20"):
+        cosolve.solve(hard_cover(), "scip", options={"native": {"numerics/infinity": 1e10}}, time_limit=5)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_parameters_of_scip_may_be_set_to_what_its_claims_hold_with(capfd):
     native = {
         "numerics/epsilon": 1e-10,
         "numerics/hugeval": 1e16,
@@ -341,6 +348,7 @@ def test_parameters_of_scip_may_be_set_to_what_its_claims_hold_with():
     instance = MILPInstance.from_scipy([[1, 1], [1, 3]], cost=[-1.05, -1.0], row_upper=[4.0, 6.0])
     result = cosolve.solve(instance, "scip", options={"native": native}, time_limit=20)
     assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, pytest.approx(-4.2))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_tolerances_of_highs_may_be_tightened():
