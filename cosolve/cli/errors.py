@@ -63,4 +63,5 @@ def describe_usage_error(error: Any) -> str:
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         return context.get_help()
     command = context.command_path if context is not None else "cosolve"
-    return f"{command}: error: {' '.join(error.format_message().split())} (see {command} --help)"
+    text = " ".join(error.format_message().split()).replace("Value error, ", "")  # a word of Typer's own
+    return f"{command}: error: {text} (see {command} --help)"

@@ -118,15 +118,17 @@ def _made(folder: Path) -> Iterator[None]:
 
 def _family(problem: str, distribution: str | None) -> Generator:
     from cosolve.core.problem import problems
+    from cosolve.core.values import near
     from cosolve.instances.generators import generators
 
     if problem not in problems:
-        raise UsageError(f"unknown problem {problem!r}; known: {', '.join(problems)}.")
+        raise UsageError(f"unknown problem {problem!r}{near(problem, problems)}; known: {', '.join(problems)}.")
     names = [name.partition("/")[2] for name in generators if name.partition("/")[0] == problem]
     if not names:
         raise UsageError(f"no generator makes {problem} instances.")
     if distribution is not None and distribution not in names:
-        raise UsageError(f"unknown distribution {distribution!r} of {problem}; known: {', '.join(names)}.")
+        hint = near(distribution, names)
+        raise UsageError(f"unknown distribution {distribution!r} of {problem}{hint}; known: {', '.join(names)}.")
     return generators.get(f"{problem}/{distribution or names[0]}")
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cosolve.cli.errors import DONE
+from cosolve.cli.errors import DONE, UsageError
 
 _EPILOG = """
 \b
@@ -59,7 +59,9 @@ def register(app: typer.Typer) -> None:
 
 
 def info(
-    topic: Annotated[Topic | None, typer.Argument(help="Without one: environment and solvers.")] = None,
+    topic: Annotated[
+        str | None, typer.Argument(metavar=f"[{'|'.join(Topic)}]", help="Without one: environment and solvers.")
+    ] = None,
     problem: Annotated[str | None, typer.Option(help="Only what concerns this problem.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object or list, nothing else.")] = False,
 ) -> int:
@@ -67,13 +69,16 @@ def info(
     from cosolve.cli.console import print_json
     from cosolve.core.problem import problems
     from cosolve.core.result import jsonable
+    from cosolve.core.values import near
 
+    if topic is not None and topic not in list(Topic):
+        raise UsageError(f"unknown topic {topic!r}{near(topic, map(str, Topic))}; known: {', '.join(Topic)}.")
     if problem is not None:
         problems.get(problem)
-    topics = [topic] if topic is not None else [Topic.ENVIRONMENT, Topic.SOLVERS]
+    topics = [Topic(topic)] if topic is not None else [Topic.ENVIRONMENT, Topic.SOLVERS]
     found = {t.value: _COLLECT[t](problem) for t in topics}
     if json:
-        print_json(jsonable(found[topic.value] if topic is not None else found))
+        print_json(jsonable(found[topic] if topic is not None else found))
         return DONE
     for index, (name, rows) in enumerate(found.items()):
         if index:

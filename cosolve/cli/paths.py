@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ def resolve(name: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
-    FileNotFoundError
-        If it is nowhere.
+    FileNotFoundError, IsADirectoryError
+        If it is nowhere, or a folder.
     """
     return locate(name)[0]
 
@@ -33,8 +34,12 @@ def resolve(name: str | os.PathLike[str]) -> Path:
 def locate(name: str | os.PathLike[str]) -> tuple[Path, str | None]:
     """As :func:`resolve`, with the problem key if the file is a bundled instance."""
     path = Path(name)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, f"is a folder; name its files, as in {path / '*.mps'}", str(name))
     if path.exists() or path.is_absolute():
         return path, None
+    if str(name) == "-":
+        raise FileNotFoundError(errno.ENOENT, "no such file; standard input is /dev/stdin", "-")
     folders = [folder for folder in os.environ.get("COSOLVE_DATA", "").split(os.pathsep) if folder]
     for folder in folders:
         if (candidate := Path(folder) / path).is_file():
@@ -46,7 +51,7 @@ def locate(name: str | os.PathLike[str]) -> tuple[Path, str | None]:
         return entry.path, entry.problem
     places = ["no such file", *([f"nor in COSOLVE_DATA={os.environ['COSOLVE_DATA']}"] if folders else [])]
     text = ", ".join([*places, "nor a bundled instance (cosolve info instances)"])
-    raise FileNotFoundError(2, text, str(name))
+    raise FileNotFoundError(errno.ENOENT, text, str(name))
 
 
 def check_writable(path: Path, *inputs: str | os.PathLike[str] | None) -> None:

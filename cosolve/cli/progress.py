@@ -143,13 +143,13 @@ class Progress:
 
 
 def prepare(solver: str, instance: Instance, *, quiet: bool = False) -> None:
-    """Have a solver compile what it needs, and say so if that takes a while: it does once on a machine."""
+    """Have a solver load or compile what it needs, and say so if that takes a while."""
     from cosolve.core.solver import solvers
 
     adapter = solvers.get(solver)()
     if not adapter.available().ok or instance.problem not in adapter.problems:
         return  # the call of solve says it better
-    with notice("compiling the search kernels (only on their first use on this machine) ...", quiet=quiet):
+    with notice("loading the solver (its first use on this machine may compile search kernels, too) ...", quiet=quiet):
         adapter.warm_up(instance)
 
 

@@ -64,7 +64,10 @@ def solve(
         float | None, typer.Option(help="Price of a split in units of the constant's squared error (regtree).")
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Option of the solver.")
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="KEY=VALUE", help="Option of the solver; NAME.KEY=VALUE for an entry of a table."
+        ),
     ] = None,
     options_file: Annotated[Path | None, typer.Option(metavar="TOML", help="Options of the solver in a file.")] = None,
     initial: Annotated[Path | None, typer.Option(metavar="FILE", help="Solution file to start from.")] = None,
@@ -79,10 +82,11 @@ def solve(
     """Solve instance files, of any problem and format that cosolve knows."""
     from cosolve.cli.values import reader_options, solver_options
     from cosolve.core.solver import solvers
+    from cosolve.core.values import near
 
     name = solver or "auto"
     if name not in solvers:
-        raise UsageError(f"unknown solver {name!r}; known: {', '.join(solvers)}.")
+        raise UsageError(f"unknown solver {name!r}{near(name, solvers)}; known: {', '.join(solvers)}.")
     if initial is not None and len(files) > 1:
         raise UsageError("--initial needs a single FILE.")
     request = _Request(

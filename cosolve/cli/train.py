@@ -20,9 +20,10 @@ Examples:
   cosolve train decost --out models/mine --resume --set training.reinforce_steps=20000
   cosolve train ctc --instances my-milps --out models/mine
   cosolve train rrnco --set data.problem=atsp --size 50 --out models/mine
+  python -m pydoc cosolve.models.decost.config        (every key and its meaning; or ctc, or rrnco)
 
 A run that was stopped, by a limit or otherwise, goes on with --resume from its last measurement; its config is kept,
-and only the table "training" may be changed. Every key and its meaning: docs/decost.md, docs/constraint-reduction.md,
+and only the table "training" may be changed. More: docs/decost.md, docs/constraint-reduction.md,
 docs/rrnco.md.
 """
 

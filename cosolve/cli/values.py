@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from cosolve.core.values import check_value, convert_value
 
 def split_pairs(pairs: Sequence[str], flag: str) -> dict[str, str]:
     """
-    ``["a=1", "b=x=y"]`` to ``{"a": "1", "b": "x=y"}``; dashes in keys are underscores.
+    ``["a=1", "b=x=y"]`` to ``{"a": "1", "b": "x=y"}``; dashes in keys, up to a dot, are underscores.
 
     Raises
     ------
@@ -25,7 +26,8 @@ def split_pairs(pairs: Sequence[str], flag: str) -> dict[str, str]:
     result: dict[str, str] = {}
     for pair in pairs:
         key, separator, value = pair.partition("=")
-        key = key.strip().replace("-", "_")
+        head, dot, rest = key.strip().partition(".")
+        key = head.replace("-", "_") + dot + rest
         if not separator or not key:
             raise UsageError(f"{flag} must be KEY=VALUE, got {pair!r}.")
         if key in result:
@@ -79,9 +81,33 @@ def solver_options(options_type: type[Any], solver: str, file: Path | None, pair
         check_name(key, f"{file}: ")
         check_value(value, hints[key], f"{file}: option {key}")
     for key, text in split_pairs(pairs, "--option").items():
-        check_name(key)
-        options[key] = convert_value(text, hints[key], f"--option {key}")
+        name, _, entry = key.partition(".")
+        kind = _entry_kind(hints.get(name))
+        if kind is None:
+            check_name(key)
+            options[key] = convert_value(text, hints[key], f"--option {key}")
+        elif not entry:
+            instead = f"--option {name}.NAME=VALUE for one entry, or --options-file"
+            raise UsageError(f"--option {name}: this is a table; use {instead}.")
+        else:
+            value = _literal(text)
+            check_value(value, kind, f"--option {key}")
+            options[name] = {**options.get(name, {}), entry: value}
     return options
+
+
+def _entry_kind(hint: Any) -> Any:
+    """Type of the entries of an option that is a table, else ``None``."""
+    origin = typing.get_origin(hint)
+    return typing.get_args(hint)[-1] if isinstance(origin, type) and issubclass(origin, Mapping) else None
+
+
+def _literal(text: str) -> Any:
+    """What the text means in TOML, as in a file of options; a text where that is nothing."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _from_toml(file: Path, solver: str) -> dict[str, Any]:

@@ -363,6 +363,8 @@ def _conclude(
         status = Status.FEASIBLE
     elif status in (Status.NO_SOLUTION, Status.UNKNOWN):
         status = Status.FEASIBLE
+    if status is Status.INFEASIBLE:
+        bound = None  # whatever was reported on the way: there is nothing to be bounded
     if status in (Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED) and limit is not Limit.INTERRUPTED:
         limit = None
     return SolveResult(

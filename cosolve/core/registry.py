@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar, cast
 
 from cosolve.core.errors import CosolveError
+from cosolve.core.values import near
 
 T = TypeVar("T")
 
@@ -97,7 +98,8 @@ class Registry(Generic[T]):
             if name not in self._targets:
                 if ":" in name:
                     return self._import(name)
-                raise self._error(f"unknown {self.kind} {name!r}; known: {', '.join(self.names())}.")
+                known = self.names()
+                raise self._error(f"unknown {self.kind} {name!r}{near(name, known)}; known: {', '.join(known)}.")
             self._loaded[name] = self._import(self._targets[name])
         return self._loaded[name]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import enum
 import numbers
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -86,6 +87,12 @@ def convert_value(text: str, hint: Any, name: str) -> Any:
     return text if hint is str else guess(text)
 
 
+def near(word: str, known: Iterable[str]) -> str:
+    """ " (did you mean ...?)" if a known word looks like this one, else nothing."""
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
 def check_value(value: Any, hint: Any, name: str) -> None:
     """
     Refuse a value that is not of its declared type; a truth value is no number, an integer is one.
@@ -125,7 +132,8 @@ def _fits(value: Any, hint: Any) -> bool:
 def _meaning(hint: Any) -> str:
     kinds = kinds_of(hint)
     if len(kinds) > 1:
-        return " or ".join(map(_meaning, kinds))
+        *others, last = map(_meaning, kinds)
+        return f"{', '.join(others)} or {last}"
     origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
     if origin is typing.Literal:
         return f"one of {', '.join(map(str, arguments))}"

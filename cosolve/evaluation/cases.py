@@ -12,12 +12,13 @@ from typing import Any
 
 from cosolve.core.errors import InvalidFileError, UnsupportedProblemError
 from cosolve.core.problem import problems
+from cosolve.core.values import near
 from cosolve.evaluation import shipped
 from cosolve.evaluation.lookup import Lookup, is_pattern, plain_name
 from cosolve.evaluation.reference_files import read_references
 from cosolve.evaluation.references import Reference, ReferenceKind
 from cosolve.evaluation.suite import Case, FromCatalogue, FromFile, FromGenerator
-from cosolve.evaluation.toml_table import Table, near
+from cosolve.evaluation.toml_table import Table
 from cosolve.instances import catalogue
 from cosolve.instances.generators import Generator, generators
 

@@ -40,12 +40,13 @@ from cosolve.core.problem import JudgeMode
 from cosolve.core.solver import make_options, solvers
 from cosolve.core.stop import Stop
 from cosolve.core.toml import read_toml
+from cosolve.core.values import near
 from cosolve.evaluation import shipped
 from cosolve.evaluation.cases import KEYS, cases_of, check_problem
 from cosolve.evaluation.command import CommandOptions, fields_of
 from cosolve.evaluation.lookup import Lookup, data_folders
 from cosolve.evaluation.suite import Entrant, Suite
-from cosolve.evaluation.toml_table import Table, near
+from cosolve.evaluation.toml_table import Table
 
 _STOP = ("time_limit", "gap", "iterations", "nodes", "target", "solutions")
 _TOP = ("name", "title", *_STOP, "seeds", "threads", "memory", "grace", "judge", "instances", "solvers")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from cosolve.core.errors import InvalidFileError
+from cosolve.core.values import near
 
 _UNITS = {
     "B": 1,
@@ -129,9 +129,3 @@ class Table:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             self.wrong(key, f"bytes, or a number with one of {', '.join(_UNITS)}, such as '2 GiB'")
         return value
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """ ", did you mean ...?" if a known word looks like this one, else nothing."""
-    close = difflib.get_close_matches(word, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

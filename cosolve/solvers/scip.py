@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -60,6 +63,18 @@ _LIMIT = {
 #: Parameters of SCIP with which its answers are not about the optimum.
 _OTHER_QUESTION = ("constraints/countsols/", "reoptimization/")
 
+#: Parameters of SCIP whose values its claims rest on: least, largest, and what others do.
+_SOUND: dict[str, tuple[float, float, str]] = {
+    "numerics/infinity": (INFINITY, INFINITY, "SCIP would take finite bounds and sides for infinite, or the reverse"),
+    "numerics/hugeval": (1e15, INFINITY, "SCIP would leave out terms of rows"),
+    "numerics/epsilon": (0.0, 1e-9, "SCIP would take coefficients and differences for zero"),
+    "numerics/sumepsilon": (0.0, 1e-6, "SCIP would take sums and differences for zero"),
+    # Bugs of SCIP 10: optimal or infeasible where the model has better solutions.
+    "presolving/donotaggr": (False, False, "SCIP's presolve would lose solutions"),
+    "presolving/donotmultaggr": (False, False, "SCIP's presolve would lose solutions"),
+    "separating/rapidlearning/applyprimalsol": (True, True, "SCIP would lose the optimum that it has found"),
+}
+
 #: Seconds between two looks at the monitor while SCIP works.
 _POLL = 0.05
 
@@ -79,7 +94,8 @@ class ScipOptions:
         "default", "off", "fast" or "aggressive" primal heuristics.
     native
         Further parameters of SCIP by their own names ("separating/maxrounds"); they win over everything
-        set here.
+        set here, but for symmetry and dual reductions where rows are written on demand. Values that its proofs do
+        not hold with are refused.
     """
 
     presolve: bool = True
@@ -124,6 +140,8 @@ class Scip(FormulationSolver):
 
             scip = Model()
             scip.hideOutput()
+            for name, value in options.native.items():
+                _check_range(scip, name, value)
             _set_all(scip, options.native)
 
     def solve_formulation(
@@ -273,12 +291,62 @@ def _set_all(scip: Any, settings: Mapping[str, Any]) -> None:
         if name.startswith(_OTHER_QUESTION):
             raise ValueError(f"parameter {name!r} makes SCIP answer another question.")
         try:
-            is_whole = type(scip.getParam(name)) is int
-            if is_whole and value != int(value):
+            kind = type(scip.getParam(name))
+            if kind is int and value != int(value):
                 raise ValueError("not an integer")
-            scip.setParam(name, value)
+            # Before SCIP has it: some last for the process.
+            unsound = _unsound(name, (int if kind is bool else kind)(value)) if name in _SOUND else ""
+            if not unsound:
+                scip.setParam(name, value)
         except (KeyError, ValueError, TypeError, OverflowError) as error:
-            raise ValueError(f"SCIP has no parameter {name!r} or refuses {value!r} for it.") from error
+            raise _refused(name, value) from error
+        if unsound:
+            raise ValueError(f"{unsound}, got {value!r}: {_SOUND[name][2]}.")
+
+
+def _unsound(name: str, value: float) -> str:
+    """What the parameter must be, if this value is one that SCIP's claims do not hold with."""
+    least, largest, _ = _SOUND[name]
+    if least <= value <= largest:
+        return ""
+    if least != largest:
+        return f"{name} must be in [{least:g}, {largest:g}]"
+    return f"{name} must be {str(least).lower() if isinstance(least, bool) else f'{least:g}'}"
+
+
+def _refused(name: str, value: Any) -> ValueError:
+    return ValueError(f"SCIP has no parameter {name!r} or refuses {value!r} for it.")
+
+
+def _check_range(scip: Any, name: str, value: Any) -> None:
+    """Refuse what SCIP would refuse, but for lines of its own on stderr."""
+    try:
+        kind = type(scip.getParam(name))
+        allowed = _ranges().get(name)
+        if isinstance(allowed, str):
+            is_allowed = value in tuple(allowed)
+        else:
+            is_allowed = allowed is None or allowed[0] <= kind(value) <= allowed[1]
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise _refused(name, value) from error
+    if not is_allowed:
+        raise _refused(name, value)
+
+
+@cache
+def _ranges() -> dict[str, str | tuple[float, float]]:
+    """Least and largest value of each numeric parameter of SCIP and the letters of each character one."""
+    from pyscipopt import Model
+
+    with TemporaryDirectory() as folder:  # SCIP tells the ranges nowhere else
+        path = Path(folder) / "scip.set"
+        Model().writeParams(str(path), comments=True, onlychanged=False, verbose=False)
+        text = path.read_text(encoding="utf-8")
+    ranges: dict[str, str | tuple[float, float]] = {}
+    pattern = r"^# \[type: (\w+), advanced: \w+, range: (?:\[(\S+),(\S+)\]|\{(\w+)\}), default: .*\]\n(\S+) = "
+    for kind, least, largest, letters, name in re.findall(pattern, text, re.MULTILINE):
+        ranges[name] = letters if kind == "char" else (float(least), float(largest))
+    return ranges
 
 
 def _run(scip: Any, monitor: Monitor, incumbents: Incumbents) -> tuple[str, Status]:

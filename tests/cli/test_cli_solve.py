@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,9 @@ def test_exit_code_says_whether_there_is_a_solution(cli, folder, scripted, attri
     ("arguments", "code", "message"),
     [
         (["nosuch.tsp"], 2, "nosuch.tsp: no such file, nor a bundled instance"),
+        (["-"], 2, "-: no such file; standard input is /dev/stdin."),
+        (["."], 2, ".: is a folder; name its files, as in *.mps."),
+        (["square.tsp", "--solver", "scirpted"], 2, "unknown solver 'scirpted' (did you mean 'scripted'?); known: "),
         (["square.tsp", "--time-limit", "-1"], 2, "time_limit must be >= 0"),
         (["square.tsp", "--time-limit", "soon"], 2, "--time-limit"),
         (["square.tsp", "--gap", "2"], 2, "gap must be in [0, 1]"),
@@ -232,6 +236,7 @@ class Options:
     rate: float | None = 0.5
     deep: bool = False
     word: str = "x"
+    native: Mapping[str, bool | int | float | str] = field(default_factory=dict)
 
 
 def test_solver_options_are_typed_and_the_flag_wins(cli, folder, scripted):
@@ -240,12 +245,32 @@ def test_solver_options_are_typed_and_the_flag_wins(cli, folder, scripted):
     Path("o.toml").write_text("depth = 7\nword = 'file'\n")
     arguments = ["--options-file", "o.toml", "--option", "word=flag", "--option", "deep=yes", "--option", "rate=none"]
     answer = solve(cli, "square.tsp", "--json", *arguments)
-    assert json.loads(answer.out)["options"] == {"depth": 7, "rate": None, "deep": True, "word": "flag"}
+    options = {"depth": 7, "rate": None, "deep": True, "word": "flag", "native": {}}
+    assert json.loads(answer.out)["options"] == options
     Path("o.toml").write_text("[scripted]\nrate = 0.25\n[other]\nx = 1\n")
     answer = solve(cli, "square.tsp", "--json", "--options-file", "o.toml")
     assert json.loads(answer.out)["options"]["rate"] == 0.25
     assert "must be an integer, got 'two'" in solve(cli, "square.tsp", "--option", "depth=two").err
     assert "must be true or false" in solve(cli, "square.tsp", "--option", "deep=maybe").err
+
+
+def test_entries_of_an_option_that_is_a_table(cli, folder, scripted):
+    """There was no way to set one on the command line; they are typed as in TOML, where on is no truth value."""
+    scripted(options_type=Options)
+    Path("o.toml").write_text("[native]\na = 1\nb = 2\n")
+    pairs = ("b=3.5", "limits/no-such=true", "presolve=on", "name='7'", "text=a=b")
+    arguments = [part for pair in pairs for part in ("--option", f"native.{pair}")]
+    answer = solve(cli, "square.tsp", "--json", "--options-file", "o.toml", *arguments)
+    expected = {"a": 1, "b": 3.5, "limits/no-such": True, "presolve": "on", "name": "7", "text": "a=b"}
+    assert json.loads(answer.out)["options"]["native"] == expected
+    for option, message in (
+        ("native=x", "--option native: this is a table; use --option native.NAME=VALUE for one entry, or --options-fi"),
+        ("native.=x", "--option native: this is a table"),
+        ("native.a=[1]", "--option native.a must be true or false, an integer, a number or a text, got [1]"),
+        ("depth.a=1", "no option 'depth.a'"),
+    ):
+        answer = solve(cli, "square.tsp", "--option", option)
+        assert (answer.code, message in answer.err) == (2, True), answer.err
 
 
 @pytest.mark.parametrize(
@@ -255,8 +280,10 @@ def test_solver_options_are_typed_and_the_flag_wins(cli, folder, scripted):
         ("depth = 1.5", "o.toml: option depth must be an integer, got 1.5"),
         ("depth = true", "o.toml: option depth must be an integer, got True"),
         ("rate = 'fast'", "o.toml: option rate must be a number or none, got 'fast'"),
+        ("native = 3", "option native must be a table of true or false, an integer, a number or a text, got 3"),
+        ("native.a = [1]", "option native must be a table of true or false, an integer, a number or a text, got {"),
         ("word = 3", "o.toml: option word must be a text, got 3"),
-        ("dept = 3", "o.toml: solver 'scripted' has no option 'dept'; it has: depth, rate, deep, word"),
+        ("dept = 3", "o.toml: solver 'scripted' has no option 'dept'; it has: depth, rate, deep, word, native"),
     ],
 )
 def test_options_in_a_file_are_checked_too(cli, folder, scripted, line, message):
@@ -443,3 +470,11 @@ def test_a_slash_makes_a_folder(cli, folder, scripted):
     """It was dropped, and the solution of a single instance written to a file of that name."""
     assert solve(cli, "square.tsp", "--quiet", "--out", "answers/").code == 0
     assert os.listdir("answers") == ["square.tour"]
+
+
+def test_a_slow_start_is_not_called_compiling(cli, folder, scripted, monkeypatch):
+    """Importing PyTorch takes as long on every use; "only on the first use" was said each time."""
+    monkeypatch.setattr("cosolve.cli.progress.NOTICE_AFTER", 0.0)
+    scripted(warm_up=lambda self, instance: time.sleep(0.3))
+    lines = solve(cli, "square.tsp").err.splitlines()
+    assert "loading the solver (its first use on this machine may compile search kernels, too) ..." in lines

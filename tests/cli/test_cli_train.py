@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
+from dataclasses import fields
+from typing import get_type_hints
 
 import pytest
+
+from cosolve.models import trainers
 
 pytest.importorskip("torch")
 
@@ -31,6 +37,17 @@ def test_train_writes_a_checkpoint_and_goes_on_with_it(cli, tmp_path):
     assert "seed = 4" in text
     again = cli("train", "decost", "--config", str(out / "config.toml"), "--out", str(tmp_path / "b"), "--max-steps=0")
     assert again.code == 0, again.err
+
+
+@pytest.mark.parametrize("family", ["decost", "ctc", "rrnco"])
+def test_help_points_to_where_the_meaning_of_every_key_stands(cli, family):
+    """It named pages that have them not."""
+    assert "python -m pydoc cosolve.models.decost.config " in cli("train", "--help").out
+    module = importlib.import_module(f"cosolve.models.{family}.config")
+    for part in get_type_hints(trainers.get(family).config_type).values():
+        assert part.__module__ == module.__name__
+        for key in fields(part):
+            assert re.search(rf"^ *(\w+, )*{key.name}(, \w+)*$", part.__doc__, re.MULTILINE), key.name
 
 
 def test_a_finished_run_says_so_when_it_is_resumed(cli, tmp_path):

@@ -130,6 +130,10 @@ def test_info_lists_solvers_of_a_problem(cli):
     assert all(row["available"] or row["reason"] for row in data)
     assert cli("info", "solvers", "--problem", "nosuch").code == 2
     assert cli("info", "nosuch").code == 2
+    answer = cli("info", "solver")
+    assert (answer.code, len(answer.err.splitlines())) == (2, 1)
+    assert answer.err.startswith("cosolve: error: unknown topic 'solver' (did you mean 'solvers'?); known: solvers, ")
+    assert "unknown problem 'tps' (did you mean 'tsp'?)" in cli("info", "solvers", "--problem", "tps").err
 
 
 @pytest.mark.parametrize(
@@ -322,6 +326,8 @@ def test_generate_published_instance(cli, folder):
     ("arguments", "message"),
     [
         (["nosuch"], "unknown problem"),
+        (["tps"], "unknown problem 'tps' (did you mean 'tsp'?); known: "),
+        (["tsp", "--distribution", "lime"], "unknown distribution 'lime' of tsp (did you mean 'line'?); known: "),
         (["tsp", "--distribution", "nosuch"], "unknown distribution 'nosuch' of tsp; known: dimacs"),
         (["tsp", "--distribution", "line", "--param", "siz=3"], "no parameter 'siz'; it has: size, scale, name"),
         (["tsp", "--distribution", "line", "--param", "size=x"], "must be an integer"),

@@ -152,6 +152,8 @@ def test_initial_solution_is_none_of_those_to_stop_after(square, scripted):
         (Status.FEASIBLE, [], Status.NO_SOLUTION, None, None, ""),
         (Status.FEASIBLE, [30], Status.NO_SOLUTION, None, 30, ""),
         (Status.INFEASIBLE, [], Status.INFEASIBLE, None, None, ""),
+        (Status.INFEASIBLE, [30], Status.INFEASIBLE, None, None, ""),
+        (Status.INFEASIBLE, [30, GOOD], Status.FEASIBLE, 40, 30, "yet a verified solution"),
         (Status.INFEASIBLE, [GOOD], Status.FEASIBLE, 40, None, "yet a verified solution"),
         (Status.INFEASIBLE_OR_UNBOUNDED, [GOOD], Status.FEASIBLE, 40, None, "yet a verified solution"),
         (Status.UNBOUNDED, [GOOD], Status.UNBOUNDED, 40, None, ""),

@@ -337,7 +337,10 @@ TSP = '[[instances]]\nproblem = "tsp"\n'
         (BUNDLED + AUTO + AUTO, "two solvers with the label 'auto'"),
         # instances
         ("[[instances]]\nfiles = ['a']" + AUTO, r"\[\[instances\]\] number 1: problem must be given"),
-        ("[[instances]]\nproblem = 'tps'\nfiles = ['a']" + AUTO, "problem: unknown problem 'tps'; known: tsp"),
+        (
+            "[[instances]]\nproblem = 'tps'\nfiles = ['a']" + AUTO,
+            r"unknown problem 'tps' \(did you mean 'tsp'\?\); known: tsp",
+        ),
         (TSP + AUTO, "give one of files, catalogue, generate and references"),
         (TSP + "files = []" + AUTO, r"files must be a list of texts, got \[\]"),
         (TSP + "files = ['a']\nseeds = [1]" + AUTO, "seeds means nothing with files"),

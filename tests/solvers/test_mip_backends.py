@@ -284,6 +284,15 @@ def test_failing_decoder_is_an_error_not_a_crash(solver, monkeypatch):
         ("scip", {"native": {"limits/nodes": 2**70}}, "limits/nodes"),
         ("scip", {"native": {"limits/time": 10**400}}, "limits/time"),
         ("scip", {"native": {"constraints/countsols/active": True}}, "another question"),
+        # Of these, optima that are none, and infeasible or unbounded models that have an optimum.
+        ("scip", {"native": {"numerics/infinity": 1e10}}, "must be 1e\\+20"),
+        ("scip", {"native": {"numerics/hugeval": 10.0}}, "leave out terms"),
+        ("scip", {"native": {"numerics/hugeval": "1000"}}, "leave out terms"),
+        ("scip", {"native": {"numerics/epsilon": 1e-5}}, "must be in \\[0, 1e-09\\]"),
+        ("scip", {"native": {"numerics/sumepsilon": 1e-5}}, "must be in \\[0, 1e-06\\]"),
+        ("scip", {"native": {"presolving/donotaggr": True}}, "must be false"),
+        ("scip", {"native": {"presolving/donotmultaggr": 1}}, "must be false"),
+        ("scip", {"native": {"separating/rapidlearning/applyprimalsol": False}}, "must be true"),
         ("highs", {"native": {"solve_relaxation": True}}, "another model"),
         ("highs", {"native": {"user_objective_scale": -3}}, "another model"),
         ("highs", {"native": {"small_matrix_value": 1.5}}, "drop coefficients"),
@@ -300,6 +309,46 @@ def test_failing_decoder_is_an_error_not_a_crash(solver, monkeypatch):
 def test_options_that_a_backend_does_not_take_are_named_before_it_begins(solver, options, message):
     with pytest.raises(ValueError, match=message):
         cosolve.solve(hard_cover(), solver, options=options, time_limit=5)
+
+
+@pytest.mark.parametrize(
+    "native",
+    [
+        {"limits/time": -5.0},
+        {"limits/time": "-5"},
+        {"limits/nodes": -2},
+        {"numerics/epsilon": math.nan},
+        {"branching/scorefunc": "z"},
+    ],
+)
+def test_what_scip_refuses_leaves_no_lines_of_its_own(native, capfd):
+    """They would stand on stderr before the one line of an error."""
+    with pytest.raises(ValueError, match="refuses"):
+        cosolve.solve(hard_cover(), "scip", options={"native": native}, time_limit=5)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_another_infinity_is_refused_before_scip_has_it(capfd):
+    """SCIP keeps one for the whole process, and says on stderr that it must not change."""
+    with pytest.raises(ValueError, match="must be 1e\\+20"):
+        cosolve.solve(hard_cover(), "scip", options={"native": {"numerics/infinity": 1e10}}, time_limit=5)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_parameters_of_scip_may_be_set_to_what_its_claims_hold_with(capfd):
+    native = {
+        "numerics/epsilon": 1e-10,
+        "numerics/hugeval": 1e16,
+        "numerics/infinity": 1e20,
+        "presolving/donotaggr": False,
+        "branching/scorefunc": "s",
+        "limits/nodes": -1,
+        "separating/maxrounds": 3,
+    }
+    instance = MILPInstance.from_scipy([[1, 1], [1, 3]], cost=[-1.05, -1.0], row_upper=[4.0, 6.0])
+    result = cosolve.solve(instance, "scip", options={"native": native}, time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, pytest.approx(-4.2))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_tolerances_of_highs_may_be_tightened():

@@ -377,7 +377,10 @@ def _sides(name: str, low: float, high: float) -> tuple[str, float, float | None
             return "G", low, width
         if high - width == low:
             return "L", high, width
-    raise ValueError(f"the sides {low!r} and {high!r} of row {name!r} are no sum in floating point; write an LP file.")
+    raise ValueError(
+        f"MPS has no range for the sides {low!r} and {high!r} of row {name!r}, which are no sum in floating point; "
+        "split the row in two, or write an LP file, which other programs may not read."
+    )
 
 
 def _columns(instance: MILPInstance, objective: str, rows: list[str], columns: list[str]) -> Iterable[str]:
