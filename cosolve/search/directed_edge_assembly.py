@@ -26,6 +26,7 @@ import numpy as np
 
 from cosolve.core.jit import jit
 from cosolve.search import atsp
+from cosolve.search.edge_assembly import generations
 from cosolve.search.neighbours import nearest_by_matrix
 from cosolve.search.random import below, stream
 
@@ -102,17 +103,12 @@ def assemble(
             return
     predecessors = nearest_by_matrix(np.ascontiguousarray(data.matrix.T), data.successors.shape[1])
     population = Population.of(orders)
-    per_slice = max(1, 30_000 // n)
-    replaced = size
-    while replaced > 0 and most > 0:
-        turn, replaced, k = rng.permutation(size), 0, 0
-        pairs = np.column_stack([turn, np.roll(turn, -1)])
-        while k < size and most > 0:
-            some = pairs[k : k + int(min(per_slice, most))]
-            replaced += evolve(data.matrix, data.successors, predecessors, *population, some, random, data.epsilon)
-            k += len(some)
-            most -= len(some)
-            yield population.order(population.shortest(data.matrix)), len(some)
+
+    def meet(pairs: np.ndarray) -> int:
+        return evolve(data.matrix, data.successors, predecessors, *population, pairs, random, data.epsilon)
+
+    for done in generations(meet, size, max(1, 30_000 // n), rng, most):
+        yield population.order(population.shortest(data.matrix)), done
 
 
 def length_of(matrix: np.ndarray, order: np.ndarray) -> float:

@@ -17,7 +17,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,20 +105,47 @@ def assemble(
     near, candidate_lengths = (np.ascontiguousarray(t[:, :_JOIN]) for t in (search.neighbours, search.lengths))
     population = Population.of(orders)
     lengths = np.array([length_of(search.metric, search.coords, search.matrix, order) for order in orders])
-    per_slice = max(1, 30_000 // n)
+
+    def meet(pairs: np.ndarray) -> int:
+        return evolve(
+            search.metric, search.coords, search.matrix, near, candidate_lengths, *population, lengths, pairs, random,
+            search.epsilon,
+        )  # fmt: skip
+
+    for done in generations(meet, size, max(1, 30_000 // n), rng, most):
+        yield population.order(int(lengths.argmin())), done
+
+
+def generations(
+    meet: Callable[[np.ndarray], int], size: int, per_slice: int, rng: np.random.Generator, most: float
+) -> Iterator[int]:
+    """
+    Every tour of a population meets the next one in a random order, again and again until nobody is replaced.
+
+    Parameters
+    ----------
+    meet
+        Lets pairs (M, 2) of tours meet, and says how many were replaced.
+    size
+        Of the population.
+    per_slice, most
+        Pairs that meet between two yields, and in all, at most.
+
+    Yields
+    ------
+    int
+        Pairs that have met since the last one.
+    """
     replaced = size
     while replaced > 0 and most > 0:
         turn, replaced, k = rng.permutation(size), 0, 0
         pairs = np.column_stack([turn, np.roll(turn, -1)])
         while k < size and most > 0:
-            some_pairs = pairs[k : k + int(min(per_slice, most))]
-            replaced += evolve(
-                search.metric, search.coords, search.matrix, near, candidate_lengths, *population, lengths,
-                some_pairs, random, search.epsilon,
-            )  # fmt: skip
-            k += len(some_pairs)
-            most -= len(some_pairs)
-            yield population.order(int(lengths.argmin())), len(some_pairs)
+            some = pairs[k : k + int(min(per_slice, most))]
+            replaced += meet(some)
+            k += len(some)
+            most -= len(some)
+            yield len(some)
 
 
 @jit
