@@ -89,6 +89,16 @@ def test_search_knows_arrays_only(path):
             assert name.startswith(("cosolve.core.jit", "cosolve.core.metric", "cosolve.core.union_find")), name
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_kernels_that_return_arrays_count_references(path):
+    """One by ``jit`` would hand out an array that is freed behind its back."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef) and "jit" in map(ast.unparse, node.decorator_list):
+            assert node.returns is not None, f"{path.name}: {node.name}"
+            parts = {part.id for part in ast.walk(node.returns) if isinstance(part, ast.Name)}
+            assert parts <= {"int", "float", "bool", "tuple"}, f"{path.name}: {node.name} returns {parts}"
+
+
 def test_data_folders_at_the_root_hold_no_code():
     """They share their names with packages of cosolve: code there would be importable by accident."""
     root = PACKAGE.parent

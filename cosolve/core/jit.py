@@ -1,4 +1,9 @@
-"""How this package compiles its kernels: cached on disk, without the GIL, with exact floating-point semantics."""
+"""
+How this package compiles its kernels: cached on disk, without the GIL, with exact floating-point semantics.
+
+There is no fast-math, so that NaN stays NaN and sums have one order, and x / 0 is inf or NaN as in numpy: a loop that
+may raise an exception does not become vector code.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +16,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def jit(function: F) -> F:
-    """Compile a kernel over plain arrays; no fast-math, so that NaN stays NaN and sums have one order."""
-    return numba.njit(cache=True, nogil=True)(function)
-
-
-def jit_lean(function: F) -> F:
     """
-    Like :func:`jit`, for inner kernels that create no array.
+    Compile a kernel over plain arrays that creates none and returns none.
 
-    References to arrays are not counted, which in short kernels can cost more than the work, and x / 0 is inf or NaN as
-    in numpy: a loop that may raise an exception does not become vector code.
+    References to arrays are not counted: in the short functions that the searches consist of, counting them when
+    called took half to three quarters of the time. A kernel that creates an array is refused when it is compiled; one
+    that returned an array, or a view of one, would free it too early, so that a test reads all signatures.
     """
     return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
+
+
+def jit_allocating(function: F) -> F:
+    """Compile a kernel that creates arrays, or returns them; what it does most often belongs in a :func:`jit`."""
+    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=True)(function)

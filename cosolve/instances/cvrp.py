@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution, freeze, frozen_array, plain_zeros, whole_number
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.core.metric import Metric, distance
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -310,7 +310,7 @@ def _at(what: str, position: int, flat: np.ndarray, offsets: np.ndarray) -> Viol
     return Violation(what, f"node {flat[position]} in route {route}")
 
 
-@jit
+@jit_allocating
 def _measure(
     metric: int,
     coords: np.ndarray,

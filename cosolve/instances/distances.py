@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from cosolve.core.instance import ReadOnly, freeze, frozen_array, largest, plain_zeros
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.core.metric import Metric, distance, geo_radians
 
 #: Above this many nodes :meth:`Distances.dense` refuses: 20,000 nodes are 3.2 GB.
@@ -163,7 +163,7 @@ class Distances(ReadOnly):
         return matrix
 
 
-@jit
+@jit_allocating
 def _dense(metric: int, coords: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     n = len(coords)
     out = np.zeros((n, n))

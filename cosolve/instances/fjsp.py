@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution, frozen_array, whole_number
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 
@@ -189,7 +189,7 @@ def durations(instance: FJSPInstance, machine: np.ndarray) -> np.ndarray:
     return _durations(instance.alt_ptr, instance.alt_machine, instance.alt_time, machine)
 
 
-@jit
+@jit_allocating
 def _durations(alt_ptr: np.ndarray, alt_machine: np.ndarray, alt_time: np.ndarray, machine: np.ndarray) -> np.ndarray:
     out = np.full(len(machine), -1, np.int64)
     for op in range(len(machine)):

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from cosolve.core.instance import Instance, ReadOnly, Sense, Solution, frozen_array, whole_number
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 
@@ -210,7 +210,7 @@ def _check_nodes(solution: NodeSet, graph: Graph) -> Verdict | None:
     return Verdict(None, (Violation("no such node" if kind == 1 else "node listed twice", where),))
 
 
-@jit
+@jit_allocating
 def _find_fault(nodes: np.ndarray, n: int) -> tuple[int, int]:
     """Position and kind of the first fault: 0 none, 1 out of range, 2 repeated."""
     seen = np.zeros(n, np.uint8)
@@ -224,7 +224,7 @@ def _find_fault(nodes: np.ndarray, n: int) -> tuple[int, int]:
     return 0, 0
 
 
-@jit
+@jit_allocating
 def _count_conflicts(indptr: np.ndarray, indices: np.ndarray, nodes: np.ndarray) -> tuple[int, int, int]:
     """Number of edges within the set, and the first of them."""
     member = np.zeros(len(indptr) - 1, np.uint8)
@@ -243,7 +243,7 @@ def _count_conflicts(indptr: np.ndarray, indices: np.ndarray, nodes: np.ndarray)
     return conflicts, first, second
 
 
-@jit
+@jit_allocating
 def _count_undominated(indptr: np.ndarray, indices: np.ndarray, nodes: np.ndarray) -> tuple[int, int]:
     """Number of nodes outside all closed neighbourhoods of the set, and the first of them."""
     n = len(indptr) - 1
@@ -262,7 +262,7 @@ def _count_undominated(indptr: np.ndarray, indices: np.ndarray, nodes: np.ndarra
     return missing, first
 
 
-@jit
+@jit_allocating
 def _find_asymmetry(indptr: np.ndarray, indices: np.ndarray) -> int:
     """First node whose row is wrong, or -1: walking all rows in order must meet every row in order. O(n + m)."""
     n = len(indptr) - 1
@@ -278,7 +278,7 @@ def _find_asymmetry(indptr: np.ndarray, indices: np.ndarray) -> int:
     return -1
 
 
-@jit
+@jit_allocating
 def _build(n: int, tails: np.ndarray, heads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # Two bucket passes: rows filled in any order, then transposed, which sorts them because rows are read in order.
     raw = np.zeros(n + 1, np.int64)
@@ -319,7 +319,7 @@ def _build(n: int, tails: np.ndarray, heads: np.ndarray) -> tuple[np.ndarray, np
     return indptr, indices
 
 
-@jit
+@jit_allocating
 def _complement(indptr: np.ndarray, indices: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     n = len(indptr) - 1
     out_ptr = np.zeros(n + 1, np.int64)

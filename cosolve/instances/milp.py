@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution, flags, frozen_array, largest, plain_zeros
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 
@@ -292,7 +292,7 @@ def _scale(side: np.ndarray, is_exact: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(side) & ~is_exact, np.maximum(1.0, np.abs(side)), 1.0)
 
 
-@jit
+@jit_allocating
 def _activities(data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Value of each row."""
     activity = np.zeros(len(indptr) - 1)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution, frozen_array, plain_zeros, whole_number
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
 
@@ -228,7 +228,7 @@ def _structure(instance: RegressionTreeInstance, tree: RegressionTree) -> list[V
     return found
 
 
-@jit
+@jit_allocating
 def _depth(left: np.ndarray, right: np.ndarray) -> int:
     """Depth of the tree below node 0, where every node has one parent; -1 if a node is not below it."""
     level = np.zeros(len(left), np.int64)
@@ -248,7 +248,7 @@ def _depth(left: np.ndarray, right: np.ndarray) -> int:
     return deepest if seen == len(left) else -1
 
 
-@jit
+@jit_allocating
 def _apply(
     X: np.ndarray, feature: np.ndarray, threshold: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> np.ndarray:

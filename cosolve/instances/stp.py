@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution, frozen_array, largest, plain_zeros, whole_number
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.union_find import find
 from cosolve.core.verdict import Verdict, Violation
@@ -177,7 +177,7 @@ def _canonical(n: int, edges: np.ndarray, weights: np.ndarray) -> tuple[np.ndarr
     return np.column_stack((low[first], high[first])), weights[first]
 
 
-@jit
+@jit_allocating
 def _find_edges(n: int, edges: np.ndarray, first: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     out = np.full(len(pairs), -1, np.int64)
     for k in range(len(pairs)):
@@ -198,7 +198,7 @@ def _find_edges(n: int, edges: np.ndarray, first: np.ndarray, pairs: np.ndarray)
     return out
 
 
-@jit
+@jit_allocating
 def _check_tree(n: int, edges: np.ndarray, used: np.ndarray, terminals: np.ndarray) -> tuple[int, int, int, int]:
     """An edge given twice, one that closes a cycle, number of parts with terminals, an edge of one without; or -1."""
     parent = np.arange(n)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution, frozen_array
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.metric import Metric, distance
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -106,7 +106,7 @@ def evaluate(instance: TSPInstance, tour: Tour, mode: JudgeMode = "strict") -> V
     return Verdict(length)
 
 
-@jit
+@jit_allocating
 def _check_order(order: np.ndarray, n: int) -> tuple[int, int]:
     """Position and kind of the first fault: 0 none, 1 out of range, 2 repeated; out of range wins."""
     seen = np.zeros(n, np.uint8)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from cosolve.core.instance import frozen_array, plain_zeros
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.core.metric import distance
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -179,7 +179,7 @@ def evaluate(instance: VRPTWInstance, solution: Routes, mode: JudgeMode = "stric
     return Verdict(verdict.objective, tuple(violations))
 
 
-@jit
+@jit_allocating
 def _lateness(
     metric: int,
     coords: np.ndarray,
@@ -207,7 +207,7 @@ def _lateness(
     return late, late_back
 
 
-@jit
+@jit_allocating
 def _direct(metric: int, coords: np.ndarray, matrix: np.ndarray, depot: int) -> tuple[np.ndarray, np.ndarray]:
     """Durations from the depot to each place, and back."""
     n = max(len(coords), len(matrix))
@@ -219,7 +219,7 @@ def _direct(metric: int, coords: np.ndarray, matrix: np.ndarray, depot: int) -> 
     return there, back
 
 
-@jit
+@jit_allocating
 def fastest(metric: int, coords: np.ndarray, matrix: np.ndarray, depot: int, there: bool) -> np.ndarray:
     """Least durations from the depot to each place over any others, or back: Dijkstra on a dense graph, O(n^2)."""
     n = max(len(coords), len(matrix))

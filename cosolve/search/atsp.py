@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.neighbours import nearest_by_matrix
 from cosolve.search.random import below, uniform
 
@@ -98,7 +98,7 @@ def kick(
         yield best, some
 
 
-@jit
+@jit_allocating
 def assignment(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Minimum-cost assignment without fixed points, by shortest augmenting paths [1]_; O(n^3), n >= 2.
@@ -157,7 +157,7 @@ def assignment(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return columns, u, v[:n].copy()
 
 
-@jit
+@jit_allocating
 def patch(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """
     Join the cycles of an assignment to a tour, the cheapest pair of arcs of the two longest cycles first [1]_.
@@ -335,7 +335,7 @@ def _descend(
     return total
 
 
-@jit
+@jit_allocating
 def iterate(
     matrix: np.ndarray,
     neighbours: np.ndarray,
@@ -428,7 +428,7 @@ def iterate(
     return total
 
 
-@jit
+@jit_allocating
 def nearest_tour(matrix: np.ndarray, neighbours: np.ndarray, random: np.ndarray) -> np.ndarray:
     """
     Tour that goes on to the first candidate that is free, overlooking one in five; int32 (n,).

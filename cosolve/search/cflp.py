@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 
 _EPS = 1e-9
 
@@ -111,7 +111,7 @@ def _room_on_path(end: int, amount: float, before: np.ndarray, flow: np.ndarray,
     return amount
 
 
-@jit
+@jit_allocating
 def serve(
     j: int,
     amount: float,
@@ -208,7 +208,7 @@ def close(
     return True
 
 
-@jit
+@jit_allocating
 def open_up(
     k: int,
     unit: np.ndarray,
@@ -370,7 +370,7 @@ def _try(
     return supply_cost(unit, flow, fixed, is_open)
 
 
-@jit
+@jit_allocating
 def improve(
     unit: np.ndarray,
     capacity: np.ndarray,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.random import below
 
 
@@ -25,7 +25,7 @@ def chain(following: np.ndarray, nodes: np.ndarray, offsets: np.ndarray, n: int)
         following[last] = n + r
 
 
-@jit
+@jit_allocating
 def unchain(following: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and offsets of the routes, empty ones left out."""
     nodes = np.empty(n, np.int64)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.metric import distance
 from cosolve.search.neighbours import build_tree, points_of, query
 
@@ -27,7 +27,7 @@ from cosolve.search.neighbours import build_tree, points_of, query
 _PAIRS = 5_000_000
 
 
-@jit
+@jit_allocating
 def seed_medians(
     metric: int, coords: np.ndarray, matrix: np.ndarray, capacity: np.ndarray, p: int, draws: np.ndarray
 ) -> np.ndarray:
@@ -59,7 +59,7 @@ def seed_medians(
     return medians
 
 
-@jit
+@jit_allocating
 def assign(cost: np.ndarray, demand: np.ndarray, capacity: np.ndarray, place: np.ndarray, load: np.ndarray) -> bool:
     """
     Assign nodes by regret: those that lose most by their second choice first, then the large ones; O(s q log s).
@@ -156,7 +156,7 @@ def shift_and_swap(
     return any_change
 
 
-@jit
+@jit_allocating
 def _better_medians(
     metric: int,
     coords: np.ndarray,
@@ -208,7 +208,7 @@ def _better_medians(
     return changed
 
 
-@jit
+@jit_allocating
 def settle(
     metric: int,
     coords: np.ndarray,
@@ -253,7 +253,7 @@ def settle(
     return total
 
 
-@jit
+@jit_allocating
 def rebuild_regions(
     metric: int,
     coords: np.ndarray,
@@ -352,7 +352,7 @@ def rebuild_regions(
     return change
 
 
-@jit
+@jit_allocating
 def _nearest(gap: np.ndarray, q: int) -> np.ndarray:
     """Positions of the q smallest values, smallest first."""
     found = np.empty(q, np.int64)
@@ -372,7 +372,7 @@ def _nearest(gap: np.ndarray, q: int) -> np.ndarray:
     return found
 
 
-@jit
+@jit_allocating
 def link(label: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
     """Linked lists of the members of each cluster."""
     heads = np.full(p, -1, np.int64)
@@ -383,7 +383,7 @@ def link(label: np.ndarray, p: int) -> tuple[np.ndarray, np.ndarray]:
     return heads, links
 
 
-@jit
+@jit_allocating
 def assign_all(
     metric: int,
     coords: np.ndarray,

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 
-@jit
+@jit_allocating
 def components(num_nodes: int, tails: np.ndarray, heads: np.ndarray) -> np.ndarray:
     """Smallest node of the connected component of each node, (num_nodes,) int64; union-find, near linear."""
     parent = np.arange(num_nodes)
@@ -46,7 +46,7 @@ def components(num_nodes: int, tails: np.ndarray, heads: np.ndarray) -> np.ndarr
     return parent
 
 
-@jit
+@jit_allocating
 def cuts_below(weights: np.ndarray, threshold: float, max_cuts: int) -> np.ndarray:
     """
     Node sets whose cut has less than ``threshold`` weight, found on the way to a global minimum cut [1]_.
@@ -113,7 +113,7 @@ def cuts_below(weights: np.ndarray, threshold: float, max_cuts: int) -> np.ndarr
     return found[:num_found]
 
 
-@jit
+@jit_allocating
 def capacity_cuts(weights: np.ndarray, demand: np.ndarray, capacity: float, tolerance: float) -> np.ndarray:
     """
     Sets of customers that violate their rounded capacity inequality x(E(S)) <= |S| - ceil(d(S) / Q).

@@ -2,11 +2,13 @@
 Slack induction by string removals for capacitated vehicle routing.
 
 Each iteration removes strings of customers from neighbouring routes, puts them back greedily while now and
-then overlooking a place ("blinks"), and keeps the result by simulated annealing [1]_. Two things differ from
+then overlooking a place ("blinks"), and keeps the result by simulated annealing [1]_. Three things differ from
 the paper. Places are sought beside the nearest neighbours of a customer only, and an iteration logs its changes
 so that a rejected one is taken back: an iteration costs O(removed x neighbours) whatever the number of customers.
-And since the number of iterations is not known beforehand, the temperature falls in cycles, each twice as long
-as the one before and each starting from the best solution: a function of the iteration's number, not of the clock.
+What to accept is drawn first, so that an iteration ends as soon as it costs too much, since whoever is put back
+costs something. And since the number of iterations is not known beforehand, the temperature falls in cycles, each
+twice as long as the one before and each starting from the best solution: a function of the iteration's number, not
+of the clock.
 
 Routes are circular doubly linked lists; node ``n + r`` stands for the depot in route r.
 
@@ -23,8 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
-from cosolve.core.metric import distance
+from cosolve.core.jit import jit, jit_allocating
+from cosolve.core.metric import Metric, distance
 from cosolve.search.chains import chain, choose_string, save_routes, sort_by_key, unchain
 from cosolve.search.neighbours import nearest
 from cosolve.search.random import below, stream, uniform
@@ -44,6 +46,8 @@ COLD = 0.01
 #: Iterations of the first cycle: a constant, and so many per customer.
 FIRST_CYCLE = 50_000
 FIRST_CYCLE_PER_CUSTOMER = 300
+
+_MATRIX = int(Metric.MATRIX)
 
 # Places in the state arrays.
 _ITERATION, _CYCLE_END, _CYCLE_LENGTH, _NUM_ROUTES, _NUM_FREE, _NUM_DIRTY, _BLINK_IN = range(7)
@@ -97,7 +101,7 @@ def nearest_customers(metric: int, coords: np.ndarray, matrix: np.ndarray, depot
     return _without(nearest(metric, coords, matrix, k + 1), depot, k)
 
 
-@jit
+@jit_allocating
 def _without(neighbours: np.ndarray, depot: int, k: int) -> np.ndarray:
     out = np.full((len(neighbours), k), -1, np.int32)
     for i in range(len(neighbours)):
@@ -452,7 +456,7 @@ def _open_route(ints: np.ndarray, routes: np.ndarray) -> int:
             return r
 
 
-@jit
+@jit_allocating
 def _run(
     metric: int,
     coords: np.ndarray,
@@ -499,7 +503,13 @@ def _run(
             loads, ruined, absent, log_ints, log_floats,
         )  # fmt: skip
         _order(metric, coords, matrix, demand, depot, random, absent, keys, count)
+        limit = -floats[_TEMPERATURE] * math.log(uniform(random))
+        floats[_TEMPERATURE] *= floats[_COOLING]
+        logged = count
         for k in range(count):
+            if metric != _MATRIX and delta >= limit:
+                break  # by the triangle inequality whoever is put back costs something
+            logged += 1
             c = absent[k]
             place = _best_place(
                 metric, coords, matrix, demand, depot, capacity, max_length, service_time, neighbours, ints, random,
@@ -515,8 +525,6 @@ def _run(
             delta += _link(
                 metric, coords, matrix, demand, depot, service_time, ints, links, ahead, routes, loads, c, place
             )
-        limit = -floats[_TEMPERATURE] * math.log(uniform(random))
-        floats[_TEMPERATURE] *= floats[_COOLING]
         if delta < limit:
             floats[_COST] += delta
             for k in range(2 * count):
@@ -531,7 +539,7 @@ def _run(
                 save_routes(links, routes, ints[_NUM_DIRTY], n)
                 ints[_NUM_DIRTY] = 0
         else:
-            for k in range(2 * count - 1, -1, -1):
+            for k in range(logged - 1, -1, -1):
                 c, r = log_ints[k, 0], log_ints[k, 2]
                 if k >= count:
                     _unlink(metric, coords, matrix, demand, depot, service_time, ints, links, ahead, routes, loads, c)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search import atsp
 from cosolve.search.edge_assembly import generations
 from cosolve.search.neighbours import nearest_by_matrix
@@ -116,7 +116,7 @@ def length_of(matrix: np.ndarray, order: np.ndarray) -> float:
     return float(matrix[order, np.roll(order, -1)].sum())
 
 
-@jit
+@jit_allocating
 def _order(following: np.ndarray) -> np.ndarray:
     out = np.empty(len(following), np.int32)
     city = 0
@@ -215,7 +215,7 @@ def _join(
     return total
 
 
-@jit
+@jit_allocating
 def evolve(
     matrix: np.ndarray,
     successors: np.ndarray,

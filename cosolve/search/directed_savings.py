@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 #: Up to this many customers all pairs are looked at, above the best successors of each.
 _ALL_PAIRS = 1500
@@ -67,7 +67,7 @@ def directed_savings(
     return _join(duration, demand, capacity, opens, closes, service, rows[order] + 1, columns[order] + 1)
 
 
-@jit
+@jit_allocating
 def _join(
     duration: np.ndarray,
     demand: np.ndarray,

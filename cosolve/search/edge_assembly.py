@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.metric import distance
 from cosolve.search import tsp
 from cosolve.search.random import below, stream, uniform
@@ -166,7 +166,7 @@ def _free(step: np.ndarray, city: int) -> int:
     return city
 
 
-@jit
+@jit_allocating
 def _nearest_tour(
     metric: int, coords: np.ndarray, matrix: np.ndarray, neighbours: np.ndarray, random: np.ndarray
 ) -> np.ndarray:
@@ -459,7 +459,7 @@ def _join(
     return total, filled, num_edges
 
 
-@jit
+@jit_allocating
 def evolve(
     metric: int,
     coords: np.ndarray,

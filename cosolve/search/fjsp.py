@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 
 #: Entries of the table of forbidden orders; pairs of larger instances share entries.
 _MAX_ORDERS = 1 << 22
@@ -178,8 +178,8 @@ def load(data: Data, state: State, alt: np.ndarray, order: np.ndarray) -> int:
 def _remember(data: Data, state: State) -> None:
     state.counts[BEST] = state.counts[MAKESPAN]
     state.counts[LAST_IMPROVEMENT] = state.counts[ITERATION]
-    state.best_alt[:] = state.alt
-    state.best_head[:] = state.head
+    for op in range(len(state.alt)):
+        state.best_alt[op], state.best_head[op] = state.alt[op], state.head[op]
     for k in range(len(state.topological)):
         state.best_rank[state.topological[k]] = k
 
@@ -443,7 +443,7 @@ def _best_insertion(data: Data, state: State, op: int, alt: int, cut: int) -> tu
     return best_place, best
 
 
-@jit
+@jit_allocating
 def run(data: Data, state: State, iterations: int, patience: int, target: int) -> bool:
     """
     Tabu search on the loaded solution.
@@ -589,7 +589,7 @@ def run(data: Data, state: State, iterations: int, patience: int, target: int) -
     return counts[BEST] <= target or counts[ITERATION] - counts[LAST_IMPROVEMENT] >= patience
 
 
-@jit
+@jit_allocating
 def dispatch(data: Data, state: State, rule: int, delay: float, noise: int, alt: np.ndarray, order: np.ndarray) -> int:
     """
     Schedule one operation after the other by a priority rule (Giffler & Thompson 1960, with flexible machines).

@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 #: Updates of the weights, at most, and alternatives looked at in all of them, and in all moves after: about 0.2 s each.
 _ROUNDS, _EFFORT = 3000, 200_000_000
@@ -33,7 +33,7 @@ _ROUNDS, _EFFORT = 3000, 200_000_000
 _STEP = 0.3
 
 
-@jit
+@jit_allocating
 def assign(
     alt_ptr: np.ndarray, alt_machine: np.ndarray, alt_time: np.ndarray, num_machines: int
 ) -> tuple[np.ndarray, int]:
@@ -83,7 +83,7 @@ def assign(
     return best_alt, math.ceil(bound * (1.0 - 1e-9) - 1e-9)
 
 
-@jit
+@jit_allocating
 def _even_out(
     alt_ptr: np.ndarray, alt_machine: np.ndarray, alt_time: np.ndarray, num_machines: int, alt: np.ndarray
 ) -> None:

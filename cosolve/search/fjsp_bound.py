@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.search.fjsp_assignment import assign
 
 
@@ -60,7 +60,7 @@ def lower_bound(
 _MAX_SETS = 2000
 
 
-@jit
+@jit_allocating
 def _averaged(head: np.ndarray, time: np.ndarray, tail: np.ndarray, machines: int) -> int:
     """Work averaged over machines between a head and a tail; heads are raised one by one with the least tail."""
     order = np.argsort(-head)
@@ -85,7 +85,7 @@ def _averaged(head: np.ndarray, time: np.ndarray, tail: np.ndarray, machines: in
     return bound
 
 
-@jit
+@jit_allocating
 def _one_machine(head: np.ndarray, time: np.ndarray, tail: np.ndarray) -> int:
     """Makespan of the preemptive one-machine schedule that always runs the available operation of longest tail."""
     n = len(head)

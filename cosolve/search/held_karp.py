@@ -15,18 +15,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.metric import distance
 
 
-@jit
+@jit_allocating
 def safe(length: float, prices: np.ndarray) -> float:
     """A bound less a margin for rounding: a thousand times the error of adding its terms up."""
     scale = abs(length) + 2.0 * np.abs(prices).sum() + prices.max() - prices.min()
     return length - 1e-12 * scale
 
 
-@jit
+@jit_allocating
 def prim_start(n: int, root: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fresh state of :func:`prim_continue` over all nodes but 0: keys, parents, and the nodes yet outside."""
     key = np.full(n, np.inf)
@@ -158,7 +158,7 @@ def _sift_down(heap: np.ndarray, place: np.ndarray, key: np.ndarray, size: int) 
     place[node] = at
 
 
-@jit
+@jit_allocating
 def sparse_one_tree(
     indptr: np.ndarray, heads: np.ndarray, lengths: np.ndarray, prices: np.ndarray, degree: np.ndarray
 ) -> float:
@@ -329,7 +329,7 @@ def two_node_matrix(
     return symmetric, np.concatenate([-column_dual, -row_dual]), -cheap * n
 
 
-@jit
+@jit_allocating
 def edge_lengths(metric: int, coords: np.ndarray, matrix: np.ndarray, tour: np.ndarray) -> np.ndarray:
     """Length of the edge from each position of a tour to the next."""
     n = len(tour)

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 
-@jit
+@jit_allocating
 def insertion(
     distance: np.ndarray,
     duration: np.ndarray,

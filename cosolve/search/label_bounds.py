@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.label_arrays import Known, Labels
 from cosolve.search.profit_functions import EPS
 
 
-@jit
+@jit_allocating
 def completion_bounds(
     travel: np.ndarray, horizon: float, num_spans: int, count: int, labels: Labels
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.label_arrays import Data, Known, Labels
 from cosolve.search.label_bounds import joins
 from cosolve.search.profit_functions import EPS, extend, is_above, peak, value_at
@@ -45,7 +45,7 @@ DONE, FULL, STOPPED = 0, 1, 2
 SPANS = 64
 
 
-@jit
+@jit_allocating
 def shortest(travel: np.ndarray) -> np.ndarray:
     """Least travel times over any places between (Floyd-Warshall); equal to ``travel`` where no detour is shorter."""
     out = travel.copy()
@@ -59,7 +59,7 @@ def shortest(travel: np.ndarray) -> np.ndarray:
     return out
 
 
-@jit
+@jit_allocating
 def reach_limits(
     least: np.ndarray, opens: np.ndarray, closes: np.ndarray, horizon: float, service: np.ndarray, reverse: bool
 ) -> np.ndarray:
@@ -118,7 +118,7 @@ def _pop(heap: np.ndarray, size: int, key: np.ndarray) -> int:
     return size
 
 
-@jit
+@jit_allocating
 def run_pass(
     data: Data,
     known: Known,

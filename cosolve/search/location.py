@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 
 
 @jit
@@ -65,7 +65,7 @@ def _fill(ratio: np.ndarray, items: np.ndarray, count: int, demand: np.ndarray, 
     return value, 0.0
 
 
-@jit
+@jit_allocating
 def _choose_number(reduced: np.ndarray, status: np.ndarray, need: int, is_exact: bool, y: np.ndarray) -> float:
     """
     Open ``need`` facilities at least (or exactly) at least cost; their cost, infinity if there are too few.
@@ -110,7 +110,7 @@ def _choose_number(reduced: np.ndarray, status: np.ndarray, need: int, is_exact:
     return total
 
 
-@jit
+@jit_allocating
 def _choose_capacity(
     reduced: np.ndarray, status: np.ndarray, capacity: np.ndarray, missing: float, y: np.ndarray
 ) -> float:
@@ -148,7 +148,7 @@ def _choose_capacity(
     return total
 
 
-@jit
+@jit_allocating
 def price_out(
     cost: np.ndarray,
     demand: np.ndarray,
@@ -263,7 +263,7 @@ def price_out(
     return u.sum() + chosen - 1e-13 * np.abs(u).sum()
 
 
-@jit
+@jit_allocating
 def ascend(
     cost: np.ndarray,
     demand: np.ndarray,

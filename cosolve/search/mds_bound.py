@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 #: Iterations without a better bound before the steps are halved, and the factor of the last ones.
 _PATIENCE, _LAST = 15, 0.005
@@ -66,7 +66,7 @@ class Lagrangian:
             self._factor, self._idle = 0.5 * self._factor, 0
 
 
-@jit
+@jit_allocating
 def _step(
     row_ptr: np.ndarray,
     row_columns: np.ndarray,

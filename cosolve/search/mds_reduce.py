@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 
 #: Neighbour visits that one subset test may take.
 _MAX_WORK = 20_000
@@ -70,7 +70,7 @@ def _supersets(
     return count
 
 
-@jit
+@jit_allocating
 def _work_off(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -198,7 +198,7 @@ def reduce(
     return rows, columns, taken[: counts[2]].copy()
 
 
-@jit
+@jit_allocating
 def extract(
     indptr: np.ndarray, indices: np.ndarray, rows: np.ndarray, columns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -239,7 +239,7 @@ def extract(
     return row_ptr, row_columns, nodes
 
 
-@jit
+@jit_allocating
 def transpose(row_ptr: np.ndarray, row_columns: np.ndarray, num_columns: int) -> tuple[np.ndarray, np.ndarray]:
     """CSR over the columns."""
     column_ptr = np.zeros(num_columns + 1, np.int64)
@@ -256,7 +256,7 @@ def transpose(row_ptr: np.ndarray, row_columns: np.ndarray, num_columns: int) ->
     return column_ptr, column_rows
 
 
-@jit
+@jit_allocating
 def greedy(
     row_ptr: np.ndarray,
     row_columns: np.ndarray,
@@ -344,7 +344,7 @@ def greedy(
     return chosen
 
 
-@jit
+@jit_allocating
 def pack(row_ptr: np.ndarray, row_columns: np.ndarray, num_columns: int) -> int:
     """Number of rows without a common column, found greedily by length: as many columns are needed at least."""
     lengths = np.empty(len(row_ptr) - 1, np.int64)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 
 # Entries of State.counts.
 SIZE, FREE, BEST, ITERATION, TOUCHED, LOGGED, CANDIDATES, HEAD = range(8)
@@ -135,7 +135,7 @@ def _remove(indptr: np.ndarray, indices: np.ndarray, state: State, v: int) -> No
     state.left_at[v] = counts[ITERATION]
 
 
-@jit
+@jit_allocating
 def _record(state: State, log: np.ndarray, entry: int) -> np.ndarray:
     count = state.counts[LOGGED]
     if count == len(log):
@@ -147,7 +147,7 @@ def _record(state: State, log: np.ndarray, entry: int) -> np.ndarray:
     return log
 
 
-@jit
+@jit_allocating
 def _fill(indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray) -> np.ndarray:
     counts = state.counts
     while counts[FREE] > 0:
@@ -181,7 +181,7 @@ def _find_swap(indptr: np.ndarray, indices: np.ndarray, state: State, x: int, lo
     return -1, -1
 
 
-@jit
+@jit_allocating
 def _descend(indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray, loose: np.ndarray) -> np.ndarray:
     """(1,2)-swaps until none is left among the candidates."""
     counts = state.counts
@@ -205,7 +205,7 @@ def _descend(indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndar
     return log
 
 
-@jit
+@jit_allocating
 def _force(indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray, v: int) -> np.ndarray:
     """Take a node of the third block or a free one, dropping its solution neighbours."""
     for k in range(indptr[v], indptr[v + 1]):
@@ -228,7 +228,7 @@ def _keep_best(state: State) -> None:
     counts[TOUCHED] = 0
 
 
-@jit
+@jit_allocating
 def load(indptr: np.ndarray, indices: np.ndarray, state: State, nodes: np.ndarray) -> None:
     """Start from an independent set, made maximal and free of (1,2)-swaps."""
     loose = np.empty(len(indptr) - 1, np.int32)
@@ -239,7 +239,7 @@ def load(indptr: np.ndarray, indices: np.ndarray, state: State, nodes: np.ndarra
     _keep_best(state)
 
 
-@jit
+@jit_allocating
 def run(indptr: np.ndarray, indices: np.ndarray, state: State, iterations: int, target: int) -> None:
     """
     Perturb, descend, accept or undo, ``iterations`` times or until the best has ``target`` nodes.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 #: Neighbour visits that one domination test may take; dense graphs have nothing to find and would pay n^3.
 _MAX_WORK = 20_000
@@ -15,7 +15,7 @@ _MAX_WORK = 20_000
 _AT_ONCE = 2_000_000
 
 
-@jit
+@jit_allocating
 def _work_off(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -132,7 +132,7 @@ def reduce(
     return np.flatnonzero(alive), taken[: counts[2]].copy()
 
 
-@jit
+@jit_allocating
 def induced(indptr: np.ndarray, indices: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """CSR of the subgraph on ``nodes``, numbered in their order; rows stay ascending if ``nodes`` is."""
     n = len(indptr) - 1
@@ -156,7 +156,7 @@ def induced(indptr: np.ndarray, indices: np.ndarray, nodes: np.ndarray) -> tuple
     return ptr, out
 
 
-@jit
+@jit_allocating
 def greedy(indptr: np.ndarray, indices: np.ndarray, order: np.ndarray) -> np.ndarray:
     """
     Minimum-degree greedy: take a node of least degree in what is left, drop its neighbours; O(n + m).
@@ -227,7 +227,7 @@ def greedy(indptr: np.ndarray, indices: np.ndarray, order: np.ndarray) -> np.nda
     return chosen[:count].copy()
 
 
-@jit
+@jit_allocating
 def clique_cover(indptr: np.ndarray, indices: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, int]:
     """
     Partition into cliques: each node joins the largest clique so far that it fits; O(n + m).
@@ -267,7 +267,7 @@ def clique_cover(indptr: np.ndarray, indices: np.ndarray, order: np.ndarray) -> 
     return clique, count
 
 
-@jit
+@jit_allocating
 def regroup(clique: np.ndarray, count: int, keys: np.ndarray) -> np.ndarray:
     """
     Order of the nodes with cliques together, cliques by ascending ``keys``.
@@ -296,7 +296,7 @@ def regroup(clique: np.ndarray, count: int, keys: np.ndarray) -> np.ndarray:
     return order
 
 
-@jit
+@jit_allocating
 def _grow_cliques(
     indptr: np.ndarray,
     indices: np.ndarray,

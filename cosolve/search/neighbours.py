@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.metric import Metric, distance
 
 _GEO = int(Metric.GEO)
@@ -27,7 +27,7 @@ _LEAF = 8
 _MAX_LEAVES = 100
 
 
-@jit
+@jit_allocating
 def points_of(metric: int, coords: np.ndarray) -> np.ndarray:
     """Points whose straight-line distances rank as the metric does: on the unit sphere for GEO, else as they are."""
     if metric != _GEO:
@@ -66,7 +66,7 @@ def _select(points: np.ndarray, order: np.ndarray, lo: int, hi: int, middle: int
             return
 
 
-@jit
+@jit_allocating
 def build_tree(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Balanced k-d tree over (n, d) points.
@@ -184,7 +184,7 @@ def query(
     return size
 
 
-@jit
+@jit_allocating
 def nearest_points(points: np.ndarray, k: int) -> np.ndarray:
     """(n, min(k, n - 1)) int32 indices of the nearest points, nearest first; O(n (k + log n)) on the average."""
     n = len(points)
@@ -201,7 +201,7 @@ def nearest_points(points: np.ndarray, k: int) -> np.ndarray:
     return neighbours
 
 
-@jit
+@jit_allocating
 def quadrant_points(points: np.ndarray, k: int, num_nearest: int) -> np.ndarray:
     """
     (n, min(k, n - 1)) int32 candidates: some nearest points, then the nearest two of each quadrant.
@@ -258,7 +258,7 @@ def _add_new(row: np.ndarray, filled: int, others: np.ndarray) -> int:
     return filled
 
 
-@jit
+@jit_allocating
 def nearest_by_matrix(matrix: np.ndarray, k: int) -> np.ndarray:
     """(n, min(k, n - 1)) int32 columns of the smallest entries of each row, of equal ones the first; no diagonal."""
     n = len(matrix)
@@ -280,7 +280,7 @@ def nearest_by_matrix(matrix: np.ndarray, k: int) -> np.ndarray:
     return neighbours
 
 
-@jit
+@jit_allocating
 def nearest(metric: int, coords: np.ndarray, matrix: np.ndarray, k: int) -> np.ndarray:
     """Candidate lists for :func:`cosolve.core.metric.distance` arguments; see :func:`nearest_points`."""
     if metric == 0:
@@ -288,7 +288,7 @@ def nearest(metric: int, coords: np.ndarray, matrix: np.ndarray, k: int) -> np.n
     return nearest_points(points_of(metric, coords), k)
 
 
-@jit
+@jit_allocating
 def neighbour_distances(metric: int, coords: np.ndarray, matrix: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
     """Distance to every candidate; also sorts each list by it, since the tree ranks by straight lines."""
     n, k = neighbours.shape

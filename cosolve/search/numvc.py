@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.mis import below
 
 # Entries of State.counts.
@@ -68,7 +68,7 @@ def make_state(indptr: np.ndarray, indices: np.ndarray, independent: np.ndarray,
     return state
 
 
-@jit
+@jit_allocating
 def _number_edges(indptr: np.ndarray, indices: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n = len(indptr) - 1
     tails = np.empty(m, np.int32)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.label_arrays import Data
 from cosolve.search.orienteering import Arrays
 from cosolve.search.service_times import EPS, best_service_times
@@ -139,7 +139,7 @@ def _schedule(data: Data, route: np.ndarray, length: int, leave: np.ndarray, lat
     return True
 
 
-@jit
+@jit_allocating
 def _recreate(
     data: Data,
     route: np.ndarray,
@@ -244,7 +244,7 @@ def _travel(data: Data, route: np.ndarray, length: int) -> float:
     return total + travel[at, 0]
 
 
-@jit
+@jit_allocating
 def _rearrange(data: Data, route: np.ndarray, length: int, profit: float) -> float:
     """Turn round or move strings of visits as long as profit rises, or travel falls at no loss; new profit."""
     n = len(data.travel)
@@ -295,7 +295,7 @@ def _ruin(route: np.ndarray, length: int, random: np.ndarray) -> int:
     return length
 
 
-@jit
+@jit_allocating
 def _run(
     data: Data,
     ints: np.ndarray,

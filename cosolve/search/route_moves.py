@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search import route_state as row
 from cosolve.search.route_state import Data, State, adopt, close_route, load_best, new_state, open_route, set_times
 
@@ -344,10 +344,10 @@ def _within(
     return -1
 
 
-@jit
+@jit_allocating
 def _descend(
     distance: np.ndarray, backward: np.ndarray, duration: np.ndarray, places: np.ndarray, neighbours: np.ndarray,
-    capacity: float, penalty: float, is_timed: bool,
+    capacity: float, penalty: float, is_timed: bool, is_metric: bool,
     links: np.ndarray, values: np.ndarray, routes: np.ndarray, loads: np.ndarray, absent: np.ndarray,
     ints: np.ndarray, floats: np.ndarray, random: np.ndarray,
 ) -> None:  # fmt: skip
@@ -405,7 +405,7 @@ def _descend(
                     changed[rb] = clock
     links[row.BEST_NEXT] = links[row.NEXT]
     load_best(
-        distance, backward, duration, places, neighbours, capacity, penalty, is_timed,
+        distance, backward, duration, places, neighbours, capacity, penalty, is_timed, is_metric,
         links, values, routes, loads, absent, ints, floats, random,
     )  # fmt: skip
     floats[row.BEST] = floats[row.COST]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.chains import chain, unchain
 from cosolve.search.random import stream
 
@@ -30,7 +30,7 @@ DEMAND, OPENS, CLOSES, SERVICE, LAST_LEAVE, FIRST_NEXT = range(6)
 NEXT, PREVIOUS, ROUTE, BEST_NEXT = range(4)
 
 #: Rows of ``State.values``.
-AHEAD, LEAVE, LATEST = range(3)
+AHEAD, LEAVE, LATEST, LONGEST = range(4)
 
 #: Rows of ``State.routes``.
 SIZE, LISTED, PLACE, CHANGED, IS_CHANGED, IS_SAVED, SEEN = range(7)
@@ -41,6 +41,9 @@ COST, BEST, TEMPERATURE, COOLING, HOT, COLD = range(6)
 
 #: Weights of waiting and of being late in the distance between customers [Vidal et al. 2013, section 4.5].
 _WAITING, _LATE = 0.2, 1.0
+
+#: Detours that are looked at, and share of shorter ones at which they are not rare.
+_SAMPLE, _RARE = 20_000, 0.01
 
 #: Rows that are compared with columns at a time, few enough for the cache.
 _STRIP = 32
@@ -65,6 +68,8 @@ class Data(NamedTuple):
         Price of a customer on no route, more than any routes cost.
     is_timed
         Whether there is a window at all.
+    is_metric
+        Whether detours are hardly ever shorter than direct ways, so that a customer less costs less.
     """
 
     distance: np.ndarray
@@ -75,6 +80,7 @@ class Data(NamedTuple):
     capacity: float
     penalty: float
     is_timed: bool
+    is_metric: bool
 
 
 class State(NamedTuple):
@@ -86,7 +92,8 @@ class State(NamedTuple):
     links
         (4, m + R) int32: next, previous, route (-1 if on none), next in the best solution.
     values
-        (3, m + R): distance to the next, earliest time to leave, latest to arrive.
+        (4, m + R): distance to the next, earliest time to leave, latest to arrive; for the depot of a route the
+        longest way between two of its customers, or more than that.
     routes
         (7, R): number of customers; the routes, those in use first; place in that list; changed routes since the best
         was stored; whether among them; whether saved; when last looked at.
@@ -169,7 +176,14 @@ def prepare(
         float(capacity),
         penalty,
         bool(np.isfinite(closes).any()),
+        bool(exists.all()) and _is_metric(ways),
     )
+
+
+def _is_metric(ways: np.ndarray) -> bool:
+    """Whether hardly any of the detours in a sample is shorter than the direct way, but for rounding."""
+    a, b, c = np.random.default_rng(0).integers(len(ways), size=(3, _SAMPLE))
+    return bool(np.mean(ways[a, b] > 1.01 * (ways[a, c] + ways[c, b])) < _RARE)
 
 
 def _transposed(matrix: np.ndarray) -> np.ndarray:
@@ -195,7 +209,7 @@ def _neighbours(
     return _nearest(ways, backward, times, times_back, opens, closes, service, scale, k)
 
 
-@jit
+@jit_allocating
 def _nearest(
     ways: np.ndarray, backward: np.ndarray, times: np.ndarray, times_back: np.ndarray,
     opens: np.ndarray, closes: np.ndarray, service: np.ndarray, scale: float, k: int,
@@ -255,7 +269,7 @@ def new_state(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int) -> 
     num_routes = max(m, len(offsets))
     state = State(
         links=np.full((4, m + num_routes), -1, np.int32),
-        values=np.zeros((3, m + num_routes)),
+        values=np.zeros((4, m + num_routes)),
         routes=np.zeros((7, num_routes), np.int64),
         loads=np.zeros(num_routes),
         absent=np.zeros(m, np.int32),
@@ -281,6 +295,7 @@ def load_best(
     capacity: float,
     penalty: float,
     is_timed: bool,
+    is_metric: bool,
     links: np.ndarray,
     values: np.ndarray,
     routes: np.ndarray,
@@ -314,6 +329,7 @@ def load_best(
             routes[SIZE, r] += 1
             loads[r] += places[DEMAND, b]
             node = a = following
+        values[LONGEST, m + r] = longest_way(links, values, m, r)
         if routes[SIZE, r] > 0:
             open_route(routes, ints, r)
             if is_timed:
@@ -325,6 +341,18 @@ def load_best(
             ints[NUM_ABSENT] += 1
             cost += penalty
     floats[COST] = cost
+
+
+@jit
+def longest_way(links: np.ndarray, values: np.ndarray, m: int, r: int) -> float:
+    """Longest way between two customers of route r."""
+    node, longest = links[NEXT, m + r], 0.0
+    while node < m:
+        following = links[NEXT, node]
+        if following < m:
+            longest = max(longest, values[AHEAD, node])
+        node = following
+    return longest
 
 
 @jit
@@ -392,6 +420,7 @@ def insert(
     before, after = distance[a, c], distance[c, b]
     delta = before + after - values[AHEAD, p]
     values[AHEAD, p], values[AHEAD, c] = before, after
+    values[LONGEST, m + r] = max(values[LONGEST, m + r], before if p < m else 0.0, after if q < m else 0.0)
     links[NEXT, p] = links[PREVIOUS, q] = c
     links[PREVIOUS, c], links[NEXT, c] = p, q
     links[ROUTE, c] = r

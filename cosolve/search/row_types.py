@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 
 #: Least rho: a row of continuous columns is tight on a set of measure zero.
 LEAST_RHO = 1e-9
@@ -118,7 +118,7 @@ _PARTITIONING, _PACKING, _COVERING, _CARDINALITY, _INVARIANT = range(5, 10)
 _EQUATION, _BIN_PACKING, _KNAPSACK, _INTEGER, _MIXED, _GENERAL = range(10, 16)
 
 
-@jit
+@jit_allocating
 def _classify(
     data: np.ndarray,
     indices: np.ndarray,
@@ -216,7 +216,7 @@ def _classify(
     return kind, rho
 
 
-@jit
+@jit_allocating
 def _may_be_tight(
     data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, side: np.ndarray, is_integer: np.ndarray
 ) -> np.ndarray:

@@ -5,7 +5,9 @@ The search of [1]_ as :mod:`cosolve.search.cvrp` has it, where distances and dur
 them symmetric. An iteration takes strings of customers out of neighbouring routes and puts them back at the cheapest
 place, overlooking one now and then; simulated annealing decides whether that stays. Since a way between two routes
 may save more than it costs on roads, a new route is opened wherever it is the cheapest place. Routes are saved
-when first touched, so that a rejected iteration is taken back by copying.
+when first touched, so that a rejected iteration is taken back by copying. What to accept is drawn first: where the
+triangle inequality holds, an iteration ends as soon as it costs too much, and routes whose nearest customer is too far
+for a better place are passed over.
 
 The temperature falls in cycles, each twice as long as the one before and each starting from the best solution: a
 function of the iteration's number, not of the clock. As long as the best solution lacks customers or takes ways that do
@@ -50,7 +52,7 @@ def start(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int, first_c
     """
     state = new_state(data, nodes, offsets, seed)
     if state.ints[row.NUM_ABSENT]:
-        _run(*data, *state, 1)
+        run(data, state, 1)
         state.ints[row.ITERATION] = 0
     n = len(data.distance) - 1
     state.ints[row.CYCLE_LENGTH] = first_cycle * n
@@ -62,7 +64,9 @@ def start(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int, first_c
 
 def run(data: Data, state: State, iterations: int) -> None:
     """Do so many iterations, for two customers or more; how they are sliced into calls changes nothing."""
-    _run(*data, *state, iterations)
+    m, num_nodes = len(data.distance), state.links.shape[1]
+    scratch = np.empty(num_nodes, np.int32), np.empty((3, num_nodes)), np.empty(m), np.empty(m, np.int32)
+    _run(*data, *state, iterations, *scratch)
 
 
 @jit
@@ -99,6 +103,7 @@ def _save(
     routes[row.IS_SAVED, r] = 1
     node = sentinel = links.shape[1] - len(loads) + r
     saved_values[row.LEAVE, filled] = loads[r]
+    saved_values[row.LATEST, filled] = values[row.LONGEST, sentinel]
     while True:
         saved[filled] = node
         saved_values[row.AHEAD, filled] = values[row.AHEAD, node]
@@ -129,6 +134,7 @@ def _restore(
         sentinel = last = saved[at]
         r = sentinel - m
         loads[r] = saved_values[row.LEAVE, at]
+        values[row.LONGEST, sentinel] = saved_values[row.LATEST, at]
         values[row.AHEAD, sentinel] = saved_values[row.AHEAD, at]
         at += 1
         size = 0
@@ -186,6 +192,8 @@ def _remove_string(
             if p != following:
                 values[row.AHEAD, p] = distance[p if p < m else 0, following if following < m else 0]
                 delta += values[row.AHEAD, p]
+                if max(p, following) < m:
+                    values[row.LONGEST, m + r] = max(values[row.LONGEST, m + r], values[row.AHEAD, p])
             routes[row.SIZE, r] -= 1
             loads[r] -= places[row.DEMAND, node]
             absent[ints[row.NUM_ABSENT]] = node
@@ -193,6 +201,7 @@ def _remove_string(
         node = following
     if routes[row.SIZE, r] == 0:
         close_route(routes, ints, r)
+        values[row.LONGEST, m + r] = 0.0
         loads[r] = 0.0  # an empty route is exactly empty: no rounding noise is carried over
     elif is_timed and not set_times(duration, places, links, values, r):
         return math.inf  # only where a detour is faster than the direct way
@@ -304,6 +313,7 @@ def _best_place(
     neighbours: np.ndarray,
     capacity: float,
     is_timed: bool,
+    is_metric: bool,
     links: np.ndarray,
     values: np.ndarray,
     routes: np.ndarray,
@@ -324,13 +334,22 @@ def _best_place(
     for k in range(neighbours.shape[1]):
         if unseen == 0:
             break
-        r = links[row.ROUTE, neighbours[c, k]]
+        v = neighbours[c, k]
+        r = links[row.ROUTE, v]
         if r < 0 or routes[row.SEEN, r] == stamp:
             continue
         routes[row.SEEN, r] = stamp
         unseen -= 1
         if loads[r] > room:
             continue
+        near = min(to[v], back[v])
+        if (
+            is_metric
+            and 2.0 * near - values[row.LONGEST, m + r] >= best
+            and back[0] + near - values[row.AHEAD, m + r] >= best
+            and near + to[0] - values[row.AHEAD, links[row.PREVIOUS, m + r]] >= best
+        ):
+            continue  # v is the nearest in this route: every place costs more
         u, a = m + r, 0
         while True:
             if is_timed and values[row.LEAVE, u] > last_leave:
@@ -367,6 +386,7 @@ def _run(
     capacity: float,
     penalty: float,
     is_timed: bool,
+    is_metric: bool,
     links: np.ndarray,
     values: np.ndarray,
     routes: np.ndarray,
@@ -376,12 +396,12 @@ def _run(
     floats: np.ndarray,
     random: np.ndarray,
     iterations: int,
+    saved: np.ndarray,
+    saved_values: np.ndarray,
+    keys: np.ndarray,
+    absent_before: np.ndarray,
 ) -> None:
     m = len(distance)
-    saved = np.empty(links.shape[1], np.int32)
-    saved_values = np.empty((3, links.shape[1]))
-    keys = np.empty(m)
-    absent_before = np.empty(m, np.int32)
     for _ in range(iterations):
         if not ints[row.IS_COMPLETE] and floats[row.BEST] < penalty:
             # It became the best, and the current one, just before: here or by a descent.
@@ -392,26 +412,31 @@ def _run(
                 ints[row.CYCLE_LENGTH] *= 2
             ints[row.CYCLE_END] += ints[row.CYCLE_LENGTH]
             load_best(
-                distance, backward, duration, places, neighbours, capacity, penalty, is_timed,
+                distance, backward, duration, places, neighbours, capacity, penalty, is_timed, is_metric,
                 links, values, routes, loads, absent, ints, floats, random,
             )  # fmt: skip
             _heat(ints, floats)
         ints[row.ITERATION] += 1
         num_before = ints[row.NUM_ABSENT]
-        absent_before[:num_before] = absent[:num_before]
+        for k in range(num_before):
+            absent_before[k] = absent[k]
         filled, delta = _ruin(
             distance, duration, places, neighbours, is_timed, links, values, routes, loads, absent, ints, random,
             saved, saved_values,
         )  # fmt: skip
+        limit = -floats[row.TEMPERATURE] * math.log(uniform(random))
+        floats[row.TEMPERATURE] *= floats[row.COOLING]
         if delta < math.inf:
             delta -= num_before * penalty
             _order(distance, places, is_timed, absent, ints, random, keys)
             count = ints[row.NUM_ABSENT]
             ints[row.NUM_ABSENT] = 0
             for k in range(count):
+                if is_metric and delta >= limit:
+                    break  # whoever is put back costs something
                 c = absent[k]
                 place = _best_place(
-                    distance, backward, duration, places, neighbours, capacity, is_timed,
+                    distance, backward, duration, places, neighbours, capacity, is_timed, is_metric,
                     links, values, routes, loads, ints, random, c,
                 )  # fmt: skip
                 if place < 0:
@@ -421,14 +446,13 @@ def _run(
                 else:
                     filled = _save(links, values, routes, loads, saved, saved_values, filled, links[row.ROUTE, place])
                     delta += insert(distance, duration, places, is_timed, links, values, routes, loads, ints, c, place)
-        limit = -floats[row.TEMPERATURE] * math.log(uniform(random))
-        floats[row.TEMPERATURE] *= floats[row.COOLING]
         if delta < limit:
             floats[row.COST] += delta
             for k in range(filled):
                 r = saved[k] - m
                 if r >= 0:
                     routes[row.IS_SAVED, r] = 0
+                    values[row.LONGEST, saved[k]] = row.longest_way(links, values, m, r)
                     if not routes[row.IS_CHANGED, r]:
                         routes[row.IS_CHANGED, r] = 1
                         routes[row.CHANGED, ints[row.NUM_CHANGED]] = r

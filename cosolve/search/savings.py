@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.core.metric import distance
 from cosolve.core.union_find import find
 from cosolve.search.cvrp import SearchData
@@ -38,7 +38,7 @@ def savings(data: SearchData) -> tuple[np.ndarray, np.ndarray]:
     )  # fmt: skip
 
 
-@jit
+@jit_allocating
 def _pairs(
     metric: int, coords: np.ndarray, matrix: np.ndarray, depot: int, neighbours: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,7 +65,7 @@ def _pairs(
     return first[:filled], second[:filled], saving[:filled]
 
 
-@jit
+@jit_allocating
 def _merge(
     metric: int,
     coords: np.ndarray,

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 #: Slack within which a window counts as kept, absolute; far below what the judge allows.
 EPS = 1e-9
 
 
-@jit
+@jit_allocating
 def best_service_times(
     route: np.ndarray,
     travel: np.ndarray,
@@ -115,7 +115,7 @@ def best_service_times(
     return profit
 
 
-@jit
+@jit_allocating
 def best_service_times_of_all(
     visits: np.ndarray,
     ptr: np.ndarray,

@@ -17,7 +17,7 @@ from itertools import islice
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.search.random import stream
 from cosolve.search.stp_anneal import Annealing
 from cosolve.search.stp_anneal_even import EvenAnnealing
@@ -521,7 +521,7 @@ def _branching_node(graph: Reduced, before: Reduced, saturated: np.ndarray) -> i
     return node if degree[node] > 0 else -1
 
 
-@jit
+@jit_allocating
 def _disturb(weights: np.ndarray, strength: float, random: np.ndarray) -> np.ndarray:
     """Weights times random factors in [1, 1 + strength)."""
     out = np.empty(len(weights))
@@ -530,7 +530,7 @@ def _disturb(weights: np.ndarray, strength: float, random: np.ndarray) -> np.nda
     return out
 
 
-@jit
+@jit_allocating
 def _cross(weights: np.ndarray, a: np.ndarray, b: np.ndarray, random: np.ndarray) -> np.ndarray:
     """Weights that favour edges of both trees, then those of one."""
     out = np.empty(len(weights))

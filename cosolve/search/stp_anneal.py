@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.union_find import find
 from cosolve.search.random import below, uniform
 from cosolve.search.stp_graph import Adjacency, csr
@@ -255,7 +255,7 @@ def _least_loss(
     return loss - (penalty if is_apart else min(penalty, heaviest))
 
 
-@jit
+@jit_allocating
 def _run(
     indptr: np.ndarray,
     neighbours: np.ndarray,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.union_find import find
 from cosolve.search.random import below, uniform
 from cosolve.search.stp_anneal import HOT, last_temperature, penalty_of
@@ -179,7 +179,7 @@ def _new_fronts(indptr: np.ndarray) -> Fronts:
     return Fronts(*nodes, *fronts)
 
 
-@jit
+@jit_allocating
 def _label_all(indptr: np.ndarray, neighbours: np.ndarray, state: State) -> None:
     """Count neighbours and label the parts of a new state."""
     stack = np.empty(len(state.alive), np.int64)
@@ -354,7 +354,7 @@ def _leave(
     return work
 
 
-@jit
+@jit_allocating
 def _run(
     indptr: np.ndarray,
     neighbours: np.ndarray,

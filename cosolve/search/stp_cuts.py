@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 
 
-@jit
+@jit_allocating
 def violated_cuts(
     indptr: np.ndarray,
     neighbours: np.ndarray,

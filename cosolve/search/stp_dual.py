@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.random import below, uniform
 from cosolve.search.stp_graph import Adjacency, heap_pop, heap_push
 
@@ -320,7 +320,7 @@ def _link(begin: int, owner: np.ndarray, after: np.ndarray, first: np.ndarray, c
         first[owner[k]] = k
 
 
-@jit
+@jit_allocating
 def _improve(
     terminals: np.ndarray,
     is_terminal: np.ndarray,
@@ -447,7 +447,7 @@ def _pack(start: np.ndarray, arcs: np.ndarray, delta: np.ndarray, owner: np.ndar
     counters[_CUTS] = count
 
 
-@jit
+@jit_allocating
 def _excess(costs: np.ndarray, start: np.ndarray, arcs: np.ndarray, delta: np.ndarray, count: int) -> float:
     """Largest relative excess of the cuts through an arc over its weight."""
     used = np.zeros(len(costs))
@@ -461,7 +461,7 @@ def _excess(costs: np.ndarray, start: np.ndarray, arcs: np.ndarray, delta: np.nd
     return most
 
 
-@jit
+@jit_allocating
 def reduced_distances(
     indptr: np.ndarray,
     neighbours: np.ndarray,
@@ -495,7 +495,7 @@ def reduced_distances(
     return dist
 
 
-@jit
+@jit_allocating
 def useless_edges(
     indptr: np.ndarray,
     neighbours: np.ndarray,

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 
 #: CSR adjacency: indptr (n + 1,), neighbours (2m,), edge ids (2m,).
 Adjacency = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-@jit
+@jit_allocating
 def csr(num_nodes: int, ends: np.ndarray) -> Adjacency:
     """CSR adjacency (indptr, neighbours, edge ids) of edges (m, 2); O(n + m)."""
     m = len(ends)
@@ -40,7 +40,7 @@ def csr(num_nodes: int, ends: np.ndarray) -> Adjacency:
     return indptr, neighbours, edge_ids
 
 
-@jit
+@jit_allocating
 def ascending(values: np.ndarray) -> np.ndarray:
     """Indices that sort the values; one compiled sort for all kernels, which take long to compile with their own."""
     return np.argsort(values)
@@ -91,7 +91,7 @@ def heap_pop(heap: np.ndarray, where: np.ndarray, key: np.ndarray, size: int) ->
     return top
 
 
-@jit
+@jit_allocating
 def voronoi(
     indptr: np.ndarray, neighbours: np.ndarray, edge_ids: np.ndarray, weights: np.ndarray, is_base: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -126,7 +126,7 @@ def voronoi(
     return dist, base, pred
 
 
-@jit
+@jit_allocating
 def shortest_path_tree_heuristic(
     indptr: np.ndarray,
     neighbours: np.ndarray,
@@ -182,7 +182,7 @@ def shortest_path_tree_heuristic(
     return in_tree
 
 
-@jit
+@jit_allocating
 def prune(
     indptr: np.ndarray, neighbours: np.ndarray, edge_ids: np.ndarray, in_tree: np.ndarray, is_terminal: np.ndarray
 ) -> np.ndarray:
@@ -214,7 +214,7 @@ def prune(
     return degree
 
 
-@jit
+@jit_allocating
 def spanning_tree(
     indptr: np.ndarray,
     neighbours: np.ndarray,
@@ -272,7 +272,7 @@ def tree_weight(weights: np.ndarray, in_tree: np.ndarray) -> float:
     return total
 
 
-@jit
+@jit_allocating
 def tree_nodes(ends: np.ndarray, in_tree: np.ndarray, is_terminal: np.ndarray) -> np.ndarray:
     """Flag per node: terminal, or end of a flagged edge."""
     nodes = is_terminal.copy()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.stp_graph import ascending, heap_pop, heap_push, prune, tree_nodes, voronoi
 
 
@@ -73,7 +73,7 @@ def improve(
     return False
 
 
-@jit
+@jit_allocating
 def _root_tree(
     indptr: np.ndarray, neighbours: np.ndarray, edge_ids: np.ndarray, in_tree: np.ndarray, root: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
@@ -113,7 +113,7 @@ def _root_tree(
     return order, first, last, parent, parent_edge, degree, count
 
 
-@jit
+@jit_allocating
 def _insertions(
     indptr: np.ndarray,
     neighbours: np.ndarray,
@@ -205,7 +205,7 @@ def _insertions(
     return work
 
 
-@jit
+@jit_allocating
 def _group(n: int, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """CSR lists of the items of each owner (negative owners are left out)."""
     start = np.zeros(n + 1, np.int64)
@@ -223,7 +223,7 @@ def _group(n: int, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return start, items
 
 
-@jit
+@jit_allocating
 def _boundary(
     n: int, ends: np.ndarray, weights: np.ndarray, base: np.ndarray, in_tree: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -258,7 +258,7 @@ def _component(first: np.ndarray, low: int, high: int, starts: np.ndarray, stops
     return -1
 
 
-@jit
+@jit_allocating
 def _key_moves(
     indptr: np.ndarray,
     neighbours: np.ndarray,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.stp_graph import Adjacency, prune, tree_nodes, voronoi
 
 
@@ -78,7 +78,7 @@ def put_back(
     return whole
 
 
-@jit
+@jit_allocating
 def _cut_out(
     indptr: np.ndarray,
     neighbours: np.ndarray,

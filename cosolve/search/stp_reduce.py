@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.stp_dual import useless_edges
 from cosolve.search.stp_graph import Adjacency, ascending, csr, heap_pop, heap_push, prune, voronoi
 
@@ -197,7 +197,7 @@ def _merge_chains(graph: Reduced) -> Reduced:
     return _contract(merged, np.empty(0, np.int64))
 
 
-@jit
+@jit_allocating
 def _expand(left: np.ndarray, right: np.ndarray, records: np.ndarray, out: np.ndarray) -> None:
     stack = np.empty(len(left) + 1, np.int64)
     for r in records:
@@ -214,7 +214,7 @@ def _expand(left: np.ndarray, right: np.ndarray, records: np.ndarray, out: np.nd
                 top += 2
 
 
-@jit
+@jit_allocating
 def _contains(left: np.ndarray, right: np.ndarray, record: np.ndarray, in_tree: np.ndarray) -> np.ndarray:
     out = np.ones(len(record), np.bool_)
     stack = np.empty(len(left) + 1, np.int64)
@@ -233,7 +233,7 @@ def _contains(left: np.ndarray, right: np.ndarray, record: np.ndarray, in_tree: 
     return out
 
 
-@jit
+@jit_allocating
 def _labels(n: int, ends: np.ndarray, edges: np.ndarray) -> np.ndarray:
     label = np.arange(n)
     for e in edges:
@@ -249,7 +249,7 @@ def _labels(n: int, ends: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return label
 
 
-@jit
+@jit_allocating
 def _peel(
     indptr: np.ndarray, neighbours: np.ndarray, edge_ids: np.ndarray, is_terminal: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -290,7 +290,7 @@ def _peel(
     return alive, forced
 
 
-@jit
+@jit_allocating
 def _chains(
     indptr: np.ndarray,
     neighbours: np.ndarray,
@@ -343,7 +343,7 @@ def _chains(
     return new_ends[:count], new_weights[:count], new_record[:count], left[:num_new], right[:num_new]
 
 
-@jit
+@jit_allocating
 def _nearest_vertices(
     indptr: np.ndarray,
     neighbours: np.ndarray,
@@ -401,7 +401,7 @@ def _bottleneck(parent: np.ndarray, link: np.ndarray, a: int, b: int) -> float:
     return largest
 
 
-@jit
+@jit_allocating
 def _long_edges(
     indptr: np.ndarray,
     neighbours: np.ndarray,

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.label_arrays import Data
 from cosolve.search.orienteering import Arrays
 
@@ -140,7 +140,7 @@ class TimeGrid:
         return None
 
 
-@jit
+@jit_allocating
 def fill(data: Data, reverse: bool, rest: np.ndarray, enter: np.ndarray, stages: np.ndarray, queue: np.ndarray) -> bool:
     """
     Fill in the most profit of the rest of a path, customers allowed again, times rounded down.

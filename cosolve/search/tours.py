@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.metric import Metric, distance
 from cosolve.core.union_find import find
 from cosolve.search.neighbours import nearest, neighbour_distances, quadrant_points
@@ -44,7 +44,7 @@ def _take_edges(
     return added
 
 
-@jit
+@jit_allocating
 def _pairs(neighbours: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Candidate edges, each once: a list that does not hold the way back keeps its own."""
     n, k = neighbours.shape
@@ -65,7 +65,7 @@ def _pairs(neighbours: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.
     return first[:count].copy(), second[:count].copy(), length[:count].copy()
 
 
-@jit
+@jit_allocating
 def _walk(links: np.ndarray) -> np.ndarray:
     """Cities in the order of the one path that is left, or of the cycle of a single city."""
     n = len(links)
@@ -123,7 +123,7 @@ def greedy_edge(
     return _walk(links)
 
 
-@jit
+@jit_allocating
 def _end_pairs(
     metric: int, coords: np.ndarray, matrix: np.ndarray, ends: np.ndarray, near: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -138,7 +138,7 @@ def _end_pairs(
     return first, second, length
 
 
-@jit
+@jit_allocating
 def _hilbert_keys(coords: np.ndarray) -> np.ndarray:
     """Position of each point on a Hilbert curve of 2^16 x 2^16 cells over the bounding box."""
     n = len(coords)
@@ -179,7 +179,7 @@ def space_filling_curve(coords: np.ndarray) -> np.ndarray:
     return np.argsort(_hilbert_keys(coords), kind="stable").astype(np.int32)
 
 
-@jit
+@jit_allocating
 def shortest_tour(matrix: np.ndarray) -> np.ndarray:
     """Optimal tour, directed, by dynamic programming over subsets; O(2^n n^2), for n <= 12 or so [1]_.
 
@@ -220,7 +220,7 @@ def shortest_tour(matrix: np.ndarray) -> np.ndarray:
     return order
 
 
-@jit
+@jit_allocating
 def nearest_neighbour(matrix: np.ndarray, start: int) -> np.ndarray:
     """Directed nearest-neighbour tour on a matrix; O(n^2)."""
     n = len(matrix)

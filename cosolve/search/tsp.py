@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.metric import Metric, distance
 from cosolve.search.neighbours import build_tree, points_of
 from cosolve.search.tours import candidates, frozen
@@ -643,7 +643,7 @@ def prepare(metric: int, coords: np.ndarray, matrix: np.ndarray, *, is_integral:
     return Search(metric, coords, matrix, neighbours, lengths, reversal, epsilon), numbering
 
 
-@jit
+@jit_allocating
 def _table(metric: int, coords: np.ndarray) -> np.ndarray:
     n = len(coords)
     matrix = np.zeros((n, n))

@@ -139,6 +139,7 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         outcomes = [Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")] * len(instances)
         some = [i for i, instance in enumerate(instances) if not _is_out_of_reach(instance)]
         jobs, watched = [Job(instances[i]) for i in some], [monitors[i] for i in some]
+        self._begin(jobs, watched, seed)
         decoded = self.decode(jobs, watched, seed=seed, threads=threads, options=options, share=self.decoding)
         for k, (job, found, monitor) in enumerate(zip(jobs, decoded, watched, strict=True)):
             is_over = monitor.limit is not None or monitor.elapsed() > self.decoding * monitor.stop.time_limit
@@ -149,6 +150,9 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         for i, outcome in zip(some, self._finish(jobs, decoded, watched, seed, threads, options), strict=True):
             outcomes[i] = outcome
         return outcomes
+
+    def _begin(self, jobs: Sequence[Job], monitors: Sequence[Monitor], seed: int) -> None:
+        """What comes before the decoding."""
 
     def _finish(
         self, jobs: Sequence[Job], decoded: Sequence[Decoded[Prediction]], monitors: Sequence[Monitor], seed: int,
@@ -175,14 +179,17 @@ class RrncoPlus(Rrnco):
     options_type = RrncoPlusOptions
     decoding = 0.1
 
+    def _begin(self, jobs: Sequence[Job], monitors: Sequence[Monitor], seed: int) -> None:
+        """Nobody is left without a greedy solution, however long decoding takes on a busy machine."""
+        for job, monitor in zip(jobs, monitors, strict=True):
+            if monitor.best is None:
+                _report_greedy(job.instance, monitor, np.random.default_rng(seed))
+
     def _finish(
         self, jobs: Sequence[Job], decoded: Sequence[Decoded[Prediction]], monitors: Sequence[Monitor], seed: int,
         threads: int, options: Any,
     ) -> list[Outcome]:  # fmt: skip
-        """What is left of the time after decoding is shared out evenly; nobody is left without a greedy solution."""
-        for job, monitor in zip(jobs, monitors, strict=True):
-            if monitor.best is None:
-                _report_greedy(job.instance, monitor, np.random.default_rng(seed))
+        """What is left of the time after decoding is shared out evenly."""
         streams = np.random.default_rng(seed).spawn(len(jobs))
         outcomes = []
         for i, (job, found, monitor) in enumerate(zip(jobs, decoded, monitors, strict=True)):

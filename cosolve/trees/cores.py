@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 
 #: What a box says of a node's split: nothing yet, there is none, or there is one.
 OPEN, LEAF, SPLIT = 0, 1, 2
@@ -63,7 +63,7 @@ def route(nodes: np.ndarray, rank: np.ndarray, label: np.ndarray) -> None:
         label[i] = t
 
 
-@jit
+@jit_allocating
 def best_stumps(
     label: np.ndarray,
     num_buckets: int,
@@ -121,7 +121,7 @@ def best_stumps(
     return Stumps(error, gain, feature, cut, count, feature_gain)
 
 
-@jit
+@jit_allocating
 def clusters(y: np.ndarray, weights: np.ndarray, k: int) -> float:
     """
     Least weighted squared error of sorted numbers in at most k groups; O(k n log n).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.trees.tree import NO_CHILD, NO_FEATURE, Tree
 
 #: Most values of a column that is sorted by counting.
@@ -184,7 +184,7 @@ def prepare(X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> 
     return TrainingData(X, y - y_mean, weights, y_mean, order, rank, tuple(values), bool((weights == 1).all()))
 
 
-@jit
+@jit_allocating
 def _rank(column: np.ndarray, order: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """Fill in the dense ranks of a column and return its distinct values."""
     values = np.empty(len(column))
@@ -198,7 +198,7 @@ def _rank(column: np.ndarray, order: np.ndarray, rank: np.ndarray) -> np.ndarray
     return values[:count].copy()
 
 
-@jit
+@jit_allocating
 def _sort_few(X: np.ndarray, values: np.ndarray, order: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """
     Order, ranks and values of the columns that have few values; returns their number of values, 0 for other columns.
@@ -249,7 +249,7 @@ def _sort_few(X: np.ndarray, values: np.ndarray, order: np.ndarray, rank: np.nda
     return num_values
 
 
-@jit
+@jit_allocating
 def _grow(
     features: np.ndarray, cuts: np.ndarray, rank: np.ndarray, y: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

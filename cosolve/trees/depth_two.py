@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit_lean
+from cosolve.core.jit import jit
 from cosolve.trees.kernels import Rows, add_up, best_stump, cut_blocks, max_blocks, sort_by
 from cosolve.trees.lanes import MAX_LANES, Lanes, make_lanes
 from cosolve.trees.rounds import evaluate_lanes, lane_bounds, lane_cost, relax, spread, write_lane
@@ -59,7 +59,7 @@ def make_pairs(num_rows: int, num_features: int) -> Pairs:
     )
 
 
-@jit_lean
+@jit
 def solve_two(
     rows: Rows,
     order: np.ndarray,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit_lean
+from cosolve.core.jit import jit
 
 #: Rows in a block, at least.
 MIN_BLOCK = 8
@@ -49,7 +49,7 @@ class Rows(NamedTuple):
     slack: float
 
 
-@jit_lean
+@jit
 def add_up(rows: Rows, listed: np.ndarray, total: np.ndarray) -> float:
     """Sum the listed rows into ``total`` and return their SSE."""
     for slot in range(4):
@@ -60,7 +60,7 @@ def add_up(rows: Rows, listed: np.ndarray, total: np.ndarray) -> float:
     return leaf_sse(total)
 
 
-@jit_lean
+@jit
 def leaf_sse(total: np.ndarray) -> float:
     """SSE of a leaf with the given sums; rounding below 0 is clipped."""
     if total[COUNT] < 1.5:
@@ -68,7 +68,7 @@ def leaf_sse(total: np.ndarray) -> float:
     return max(0.0, total[SQUARES] - total[SUM] * total[SUM] / total[WEIGHT])
 
 
-@jit_lean
+@jit
 def best_stump(
     rows: Rows, listed: np.ndarray, rank: np.ndarray, total: np.ndarray, min_rows: int
 ) -> tuple[float, int, int]:
@@ -113,7 +113,7 @@ def max_blocks(num_rows: int) -> int:
     return min(num_rows // MIN_BLOCK, math.isqrt(num_rows)) + 2
 
 
-@jit_lean
+@jit
 def cut_blocks(listed: np.ndarray, rank: np.ndarray, starts: np.ndarray) -> int:
     """
     Cut a list of rows into blocks that end between different values.
@@ -137,7 +137,7 @@ def cut_blocks(listed: np.ndarray, rank: np.ndarray, starts: np.ndarray) -> int:
     return count
 
 
-@jit_lean
+@jit
 def after_ties(listed: np.ndarray, rank: np.ndarray, position: int) -> int:
     """First position after ``position`` - 1 with a greater rank than there."""
     tied = rank[listed[position - 1]]
@@ -151,7 +151,7 @@ def after_ties(listed: np.ndarray, rank: np.ndarray, position: int) -> int:
     return low
 
 
-@jit_lean
+@jit
 def before_ties(listed: np.ndarray, rank: np.ndarray, position: int) -> int:
     """First position with the rank of ``position``."""
     tied = rank[listed[position]]
@@ -165,7 +165,7 @@ def before_ties(listed: np.ndarray, rank: np.ndarray, position: int) -> int:
     return low
 
 
-@jit_lean
+@jit
 def nearest_cut(listed: np.ndarray, rank: np.ndarray, wanted: int, low: int, high: int) -> int:
     """Cut closest to position ``wanted`` with ``low`` < cut < ``high``; -1 if there is none."""
     if high - low < 2:
@@ -181,7 +181,7 @@ def nearest_cut(listed: np.ndarray, rank: np.ndarray, wanted: int, low: int, hig
     return later if has_later else -1
 
 
-@jit_lean
+@jit
 def take_side(order: np.ndarray, size: int, rank: np.ndarray, cut: int, take_left: bool, target: np.ndarray) -> int:
     """
     Copy the rows on one side of a cut, list by list, and return how many there are.
@@ -211,7 +211,7 @@ def take_side(order: np.ndarray, size: int, rank: np.ndarray, cut: int, take_lef
     return count
 
 
-@jit_lean
+@jit
 def sort_by(key: np.ndarray, order: np.ndarray) -> None:
     """Fill in the numbers of some keys by increasing key, ties by number."""
     for number in range(len(key)):

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit_lean
+from cosolve.core.jit import jit
 from cosolve.trees.kernels import SUM, WEIGHT, Rows, max_blocks
 
 #: Most cuts that one pass over the rows evaluates: as many as there is room for, less one for the rows behind the last.
@@ -84,21 +84,21 @@ def make_lanes(num_rows: int, num_features: int) -> Lanes:
     )
 
 
-@jit_lean
+@jit
 def side_total(lanes: Lanes, side: int, lane: int) -> tuple[float, float, float, float]:
     """Count, weight, sum and squares of a side."""
     k = side * ROOM + lane
     return lanes.total[k], lanes.total[SIDES + k], lanes.total[2 * SIDES + k], lanes.total[3 * SIDES + k]
 
 
-@jit_lean
+@jit
 def side_leaf(lanes: Lanes, side: int, lane: int) -> float:
     """SSE of a side as a leaf; rounding below 0 is clipped."""
     count, weight, value, squares = side_total(lanes, side, lane)
     return max(0.0, squares - value * value / weight) if count > 1.5 else 0.0
 
 
-@jit_lean
+@jit
 def open_lanes(rows: Rows, listed: np.ndarray, total: np.ndarray, count: int, lanes: Lanes) -> None:
     """Prepare ``count`` cuts, increasing ``lanes.position`` of the list of one feature, for :func:`scan_pair`."""
     running = lanes.part
@@ -125,13 +125,13 @@ def open_lanes(rows: Rows, listed: np.ndarray, total: np.ndarray, count: int, la
     lanes.num_evals[0] += count
 
 
-@jit_lean
+@jit
 def is_wanted(lanes: Lanes, lane: int, feature: int) -> bool:
     """Whether a split of a side by a feature is wanted."""
     return lanes.known[0, lane, feature] < np.inf or lanes.known[1, lane, feature] < np.inf
 
 
-@jit_lean
+@jit
 def scan_pair(
     rows: Rows, feature: int, listed: np.ndarray, starts: np.ndarray, num_blocks: int, count: int, lanes: Lanes
 ) -> None:
@@ -166,7 +166,7 @@ def scan_pair(
                     lanes.cut[side, lane] = rank[listed[starts[int(lanes.state[_AT + k]) + 1] - 1]]
 
 
-@jit_lean
+@jit
 def fill_table(
     rows: Rows, feature: int, listed: np.ndarray, starts: np.ndarray, num_blocks: int, count: int, lanes: Lanes
 ) -> None:
@@ -237,7 +237,7 @@ def fill_table(
                 state[_BEST + k] = sse if is_better else state[_BEST + k]
 
 
-@jit_lean
+@jit
 def look_inside(
     rows: Rows,
     feature: int,

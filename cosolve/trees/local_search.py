@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.trees.depth_two import Pairs
 from cosolve.trees.kernels import SQUARES, SUM, WEIGHT, Rows
 from cosolve.trees.points import Points
@@ -130,7 +130,7 @@ def settle(
     return np.inf if stop[0] else cost
 
 
-@jit
+@jit_allocating
 def reach(rank: np.ndarray, features: np.ndarray, cuts: np.ndarray, num_upper: int) -> np.ndarray:
     """Node at which each row leaves the upper splits."""
     reached = np.zeros(rank.shape[1], np.int32)
@@ -155,7 +155,7 @@ def take_reached(order: np.ndarray, reached: np.ndarray, node: int, room: np.nda
     return count
 
 
-@jit
+@jit_allocating
 def best_split(rows: Rows, order: np.ndarray, features: np.ndarray, cuts: np.ndarray, node: int) -> tuple[int, int]:
     """Best feature of a node and greatest rank that goes left, with both subtrees and their predictions fixed."""
     num_features, num_rows = order.shape

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 #: Most cuts for which tables are used: three tables of 300 cuts take 9 MB.
 MAX_CUTS = 300
@@ -90,7 +90,7 @@ def merge(rank: np.ndarray, num_values: list[int]) -> Merged:
     )
 
 
-@jit
+@jit_allocating
 def nested(columns: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     Part 0/1 columns into chains, each with the ones of the next column among its own.
@@ -135,7 +135,7 @@ def nested(columns: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return columns[order], chain
 
 
-@jit
+@jit_allocating
 def number_rows(rank: np.ndarray, group: np.ndarray, num_joined: int) -> tuple[np.ndarray, np.ndarray]:
     """
     Point of each row, int32, and values of each point, int32, (points, joined features).

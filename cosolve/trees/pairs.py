@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit_lean
+from cosolve.core.jit import jit
 from cosolve.trees.kernels import COUNT, SQUARES, SUM, WEIGHT
 
 
@@ -75,7 +75,7 @@ def make_table(num_cuts: int) -> Table:
     return Table(np.zeros(4), np.zeros((3, num_cuts)), np.zeros((num_cuts, num_cuts, 4)))
 
 
-@jit_lean
+@jit
 def fill(
     table: Table, cuts: Cuts, chosen: np.ndarray, starts: np.ndarray, entries: np.ndarray, sums: np.ndarray
 ) -> None:
@@ -138,7 +138,7 @@ def fill(
                         table.pair[lower, cut, slot] += table.pair[lower, cut + 1, slot]
 
 
-@jit_lean
+@jit
 def _add(table: Table, source: int, target: int, begin: int, end: int) -> None:
     """Add what is known of one cut to another one of the same feature, with the cuts begin, ..., end - 1 of others."""
     for slot in range(3):
@@ -148,7 +148,7 @@ def _add(table: Table, source: int, target: int, begin: int, end: int) -> None:
             table.pair[target, other, slot] += table.pair[source, other, slot]
 
 
-@jit_lean
+@jit
 def subtract(whole: Table, part: Table, cuts: Cuts, rest: Table) -> None:
     """Table of the points that are in the whole but not in the part."""
     num_cuts = cuts.first[-1]
@@ -162,13 +162,13 @@ def subtract(whole: Table, part: Table, cuts: Cuts, rest: Table) -> None:
                 rest.pair[cut, other, slot] = whole.pair[cut, other, slot] - part.pair[cut, other, slot]
 
 
-@jit_lean
+@jit
 def explain(count: float, weight: float, value: float, min_rows: float) -> float:
     """What a leaf explains; -inf if it has too few rows."""
     return value * value / weight if count >= min_rows else -np.inf
 
 
-@jit_lean
+@jit
 def left_sums(table: Table, cuts: Cuts, cut: int) -> tuple[float, float, float]:
     """Sums of the points left of a cut."""
     count, weight, value = table.single[COUNT, cut], table.single[WEIGHT, cut], table.single[SUM, cut]
@@ -177,7 +177,7 @@ def left_sums(table: Table, cuts: Cuts, cut: int) -> tuple[float, float, float]:
     return count, weight, value
 
 
-@jit_lean
+@jit
 def best_splits(table: Table, cuts: Cuts, min_rows: float, best: np.ndarray) -> None:
     """
     What the best split of either side of every cut explains.
@@ -237,7 +237,7 @@ def best_splits(table: Table, cuts: Cuts, min_rows: float, best: np.ndarray) -> 
                 best[1, cut] = max(best[1, cut], between + beyond)
 
 
-@jit_lean
+@jit
 def explained(
     table: Table, cuts: Cuts, cut: int, best: np.ndarray, splits: int, penalty: float, min_rows: float
 ) -> float:
@@ -253,7 +253,7 @@ def explained(
     return left + right - penalty
 
 
-@jit_lean
+@jit
 def costs_by_splits(
     table: Table, cuts: Cuts, best: np.ndarray, penalty: float, min_rows: float, costs: np.ndarray
 ) -> None:
@@ -273,7 +273,7 @@ def costs_by_splits(
         costs[splits] = max(0.0, table.total[SQUARES] - costs[splits])
 
 
-@jit_lean
+@jit
 def inner_sums(table: Table, cuts: Cuts, one: int, two: int) -> tuple[float, float, float]:
     """Sums over the inner side of two cuts."""
     low, high = min(one, two), max(one, two)
@@ -286,7 +286,7 @@ def inner_sums(table: Table, cuts: Cuts, one: int, two: int) -> tuple[float, flo
     return table.single[COUNT, smaller], table.single[WEIGHT, smaller], table.single[SUM, smaller]
 
 
-@jit_lean
+@jit
 def find_split(table: Table, cuts: Cuts, cut: int, side: int, min_rows: float) -> int:
     """The cut that best splits a side of a cut, -1 if none does."""
     is_inner = side == (0 if cut < cuts.turn[cuts.feature[cut]] else 1)
@@ -304,7 +304,7 @@ def find_split(table: Table, cuts: Cuts, cut: int, side: int, min_rows: float) -
     return at
 
 
-@jit_lean
+@jit
 def find_tree(
     table: Table,
     cuts: Cuts,

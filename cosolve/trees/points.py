@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.trees.kernels import COUNT, SQUARES, Rows
 from cosolve.trees.merging import Merged
 from cosolve.trees.pairs import (
@@ -175,7 +175,7 @@ def open_node(points: Points, rows: Rows, listed: np.ndarray) -> int:
     return count
 
 
-@jit
+@jit_allocating
 def solve_points(
     points: Points,
     count: int,
@@ -271,7 +271,7 @@ def solve_points(
     return cost, lower
 
 
-@jit
+@jit_allocating
 def search_cuts(
     points: Points,
     count: int,
@@ -372,7 +372,7 @@ def fill_sides(points: Points, count: int, cut: int) -> int:
     return 0 if is_left_inner == is_inner_smaller else 1
 
 
-@jit
+@jit_allocating
 def write_tree(
     points: Points, count: int, rows: Rows, root: np.ndarray, features: np.ndarray, ranks: np.ndarray
 ) -> None:

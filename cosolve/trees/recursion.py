@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.trees.depth_two import Pairs, solve_two
 from cosolve.trees.kernels import Rows, add_up, best_stump, nearest_cut, take_side
 from cosolve.trees.points import Points, open_node, solve_points
@@ -19,7 +19,7 @@ _MAX_SPANS = 136
 _OVERSHOOT = 1e6
 
 
-@jit
+@jit_allocating
 def solve_one(
     rows: Rows,
     order: np.ndarray,
@@ -66,7 +66,7 @@ def graft(child: np.ndarray, side: int, parent: np.ndarray) -> None:
         width *= 2
 
 
-@jit
+@jit_allocating
 def solve(
     rows: Rows,
     order: np.ndarray,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit_lean
+from cosolve.core.jit import jit
 from cosolve.trees.kernels import COUNT, Rows, nearest_cut
 from cosolve.trees.lanes import (
     Lanes,
@@ -22,7 +22,7 @@ from cosolve.trees.lanes import (
 _REACH = 1.001
 
 
-@jit_lean
+@jit
 def evaluate_lanes(
     rows: Rows,
     order: np.ndarray,
@@ -98,7 +98,7 @@ def evaluate_lanes(
                 set_limits(rows, lanes, lane, _REACH * target, limits)
 
 
-@jit_lean
+@jit
 def set_limits(rows: Rows, lanes: Lanes, lane: int, target: float, limits: np.ndarray) -> None:
     """Squared error that a split of either side must beat for the tree to cost less than a target."""
     for side in range(2):
@@ -109,13 +109,13 @@ def set_limits(rows: Rows, lanes: Lanes, lane: int, target: float, limits: np.nd
         limits[side, lane] = target - 2.0 * rows.penalty - other
 
 
-@jit_lean
+@jit
 def top_bound(rows: Rows, lanes: Lanes, side: int, lane: int, feature: int, leaf: float) -> float:
     """Bound of a side that is split by a feature or is a leaf."""
     return max(lanes.known[side, lane, feature], min(leaf, lanes.bound[side, lane, feature] + rows.penalty))
 
 
-@jit_lean
+@jit
 def lane_bounds(rows: Rows, lanes: Lanes, lane: int, top: np.ndarray, fewer: np.ndarray) -> None:
     """Bounds by top feature of both sides of an evaluated lane, and of both as leaves."""
     for side in range(2):
@@ -125,7 +125,7 @@ def lane_bounds(rows: Rows, lanes: Lanes, lane: int, top: np.ndarray, fewer: np.
             top[side, feature] = top_bound(rows, lanes, side, lane, feature, leaf)
 
 
-@jit_lean
+@jit
 def lane_cost(rows: Rows, lanes: Lanes, lane: int, splits: int) -> tuple[float, bool, bool]:
     """Cost of the best admissible tree found of an evaluated lane (inf if none), and whether its children split."""
     best = np.inf
@@ -148,7 +148,7 @@ def lane_cost(rows: Rows, lanes: Lanes, lane: int, splits: int) -> tuple[float, 
     return best, is_split_left, is_split_right
 
 
-@jit_lean
+@jit
 def write_lane(
     rank: np.ndarray,
     listed: np.ndarray,
@@ -170,7 +170,7 @@ def write_lane(
         features[2], cuts[2] = lanes.feature[1, lane], lanes.cut[1, lane]
 
 
-@jit_lean
+@jit
 def spread(
     listed: np.ndarray, rank: np.ndarray, low: int, high: int, wanted: int, first_lane: int, lanes: Lanes
 ) -> int:
@@ -188,7 +188,7 @@ def spread(
     return count
 
 
-@jit_lean
+@jit
 def relax(relaxed: int, position: int, low: int, high: int) -> int:
     """
     Rows per leaf that a bound from one cut may count on at all other cuts of the span around it.

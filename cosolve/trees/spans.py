@@ -30,16 +30,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit_lean
+from cosolve.core.jit import jit
 
 
-@jit_lean
+@jit
 def most_splits(depth: int, splits: int) -> int:
     """Splits that a tree of a depth can use of those it may."""
     return min(splits, (1 << depth) - 1)
 
 
-@jit_lean
+@jit
 def least(top: np.ndarray, side: int) -> float:
     """Least bound of a side."""
     bound = np.inf
@@ -48,14 +48,14 @@ def least(top: np.ndarray, side: int) -> float:
     return bound
 
 
-@jit_lean
+@jit
 def cap(bounds: np.ndarray, most: float) -> None:
     """Lower what is greater than ``most``, in place."""
     for feature in range(len(bounds)):
         bounds[feature] = min(bounds[feature], most)
 
 
-@jit_lean
+@jit
 def split_bound(top: np.ndarray, fewer: np.ndarray, splits: int, richest: int, penalty: float) -> float:
     """Lower bound of a node that is split, from those of its children, which share ``splits`` - 1 splits."""
     least_left, least_right = least(top, 0), least(top, 1)
@@ -70,7 +70,7 @@ def split_bound(top: np.ndarray, fewer: np.ndarray, splits: int, richest: int, p
     return penalty + bound
 
 
-@jit_lean
+@jit
 def strike_out(top: np.ndarray, side: int, other: float, penalty: float, target: float) -> float:
     """Strike out the features of a side that can't beat the target; returns the least bound of those struck out now."""
     struck = np.inf
@@ -82,7 +82,7 @@ def strike_out(top: np.ndarray, side: int, other: float, penalty: float, target:
     return struck
 
 
-@jit_lean
+@jit
 def prune(
     top: np.ndarray, fewer: np.ndarray, splits: int, richest: int, penalty: float, target: float
 ) -> tuple[bool, float]:
@@ -118,7 +118,7 @@ def prune(
     return True, min(dropped, strike_out(top, 1, least(top, 0), penalty, target))
 
 
-@jit_lean
+@jit
 def join_bounds(
     left_top: np.ndarray,
     left_fewer: np.ndarray,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 #: ``feature`` of a leaf, and ``left`` and ``right`` of a leaf: scikit-learn's marks.
 NO_FEATURE = -2
@@ -147,7 +147,7 @@ def canonical(
     return split(int(feature[root]), float(threshold[root]), below[0], below[1], float(value[root]))
 
 
-@jit
+@jit_allocating
 def is_preorder(feature: np.ndarray, left: np.ndarray, right: np.ndarray) -> bool:
     """Whether the nodes form one binary tree in preorder with scikit-learn's marks."""
     # In preorder the left child follows its parent and the right child follows the last node of the left subtree.
@@ -170,7 +170,7 @@ def is_preorder(feature: np.ndarray, left: np.ndarray, right: np.ndarray) -> boo
     return False
 
 
-@jit
+@jit_allocating
 def _apply(
     X: np.ndarray, feature: np.ndarray, threshold: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> np.ndarray:

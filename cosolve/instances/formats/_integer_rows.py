@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 
 #: Rows formatted at a time: a few tens of MB.
 _CHUNK = 1_000_000
@@ -38,7 +38,7 @@ def is_whole(values: np.ndarray) -> bool:
     )
 
 
-@jit
+@jit_allocating
 def _format(rows: np.ndarray, prefix: np.ndarray) -> np.ndarray:
     n, k = rows.shape
     out = np.empty(n * (len(prefix) + k * (_WIDTH + 1)), np.uint8)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.instances.formats.source import Source
 
 #: Bytes looked at for the structure; a longer file is judged by its beginning.
@@ -66,7 +66,7 @@ def number_lines(source: Source, word: bytes = b"") -> NumberLines | None:
     return NumberLines(int(words[0]), int(words[1]), starts[1:] - 2, is_whole)
 
 
-@jit
+@jit_allocating
 def _line_starts(data: np.ndarray) -> np.ndarray:
     """Tokens before each non-blank line, and in all."""
     starts = np.empty(len(data) // 2 + 2, np.int64)

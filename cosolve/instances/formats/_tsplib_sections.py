@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.instances.formats.source import Source
 
 #: Rows of coordinates read at a time: bounds the memory held beside the result.
@@ -284,7 +284,7 @@ def _place(table: np.ndarray, coords: np.ndarray, seen: np.ndarray) -> int:
     return -1
 
 
-@jit
+@jit_allocating
 def _expand(values: np.ndarray, n: int, upper: bool, diagonal: bool) -> np.ndarray:
     matrix = np.zeros((n, n))
     k = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.instances.fjsp import FJSPInstance, Schedule, durations
 from cosolve.instances.formats.base import Format, SolutionFormat
 from cosolve.instances.formats.source import Source
@@ -193,7 +193,7 @@ def _read_rows(source: Source, body: int, num_jobs: int) -> tuple[np.ndarray, np
     return values, lines, np.append(begins, len(values))
 
 
-@jit
+@jit_allocating
 def _token_lines(data: np.ndarray, start: int, count: int) -> np.ndarray:
     """Line of each of the first ``count`` tokens, the line of ``start`` being 1."""
     out = np.empty(count, np.int64)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.instances.formats._edge_lines import BOTH, check_sizes, header_line, is_header, make_instance, next_line
 from cosolve.instances.formats.base import Format
 from cosolve.instances.formats.source import Source
@@ -91,7 +91,7 @@ def write_metis(instance: MISInstance | MDSInstance, path: Path) -> None:
             file.write(" ".join(map(str, (graph.neighbours(node) + 1).tolist())) + "\n")
 
 
-@jit
+@jit_allocating
 def _is_symmetric(n: int, tails: np.ndarray, heads: np.ndarray, indptr: np.ndarray) -> bool:
     # Cleaning drops repeats: every node's own line must be as long as its row, and so must its mentions be.
     lines = np.zeros(n, np.int64)

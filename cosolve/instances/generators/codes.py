@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit_allocating
 from cosolve.instances.generators import Generator
 from cosolve.instances.generators.milp import OPTIMA, steiner_triples
 from cosolve.instances.graphs import Graph, MISInstance
@@ -105,7 +105,7 @@ def johnson(*, n: int, w: int, d: int, seed: int = 0) -> MISInstance:
     return MISInstance(name=f"johnson{n}-{w}-{d}", meta=_meta(optimum, source), graph=_close_words(words, d))
 
 
-@jit
+@jit_allocating
 def _close_pairs(words: np.ndarray, distance: int) -> tuple[np.ndarray, np.ndarray]:
     n = len(words)
     count = 0
@@ -153,7 +153,7 @@ def keller(*, d: int, seed: int = 0) -> MISInstance:
     return MISInstance(name=f"keller{d}", meta=_meta(_KELLER[d] - 1, source), graph=graph)
 
 
-@jit
+@jit_allocating
 def _non_keller_pairs(words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n, dimension = words.shape
     count = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.instances.fjsp import FJSPInstance
 from cosolve.instances.generators import Generator
 
@@ -95,7 +95,7 @@ def _draw(state: np.ndarray, low: int, high: int) -> int:
     return low + int(state[0] / 2147483647 * (high - low + 1))
 
 
-@jit
+@jit_allocating
 def _taillard(jobs: int, machines: int, time_seed: int, machine_seed: int) -> tuple[np.ndarray, np.ndarray]:
     times = np.empty((jobs, machines), np.int64)
     order = np.empty((jobs, machines), np.int64)

@@ -13,7 +13,7 @@ import re
 
 import numpy as np
 
-from cosolve.core.jit import jit
+from cosolve.core.jit import jit, jit_allocating
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators import Generator
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
@@ -119,7 +119,7 @@ def _check_size(size: int, most: int = 100_000_000, least: int = 1) -> None:
         raise ValueError(f"size must be in {least}..{most}, got {size}.")
 
 
-@jit
+@jit_allocating
 def _stream(seed: int) -> np.ndarray:
     """State of the portable subtractive generator of Knuth (vol. 2, 3.2.2 A): 55 numbers and the two indices."""
     state = np.zeros(57, np.int64)
@@ -151,7 +151,7 @@ def _draw(state: np.ndarray) -> int:
     return value
 
 
-@jit
+@jit_allocating
 def _uniform(n: int, seed: int) -> np.ndarray:
     state = _stream(seed)
     coords = np.empty((n, 2))
@@ -173,7 +173,7 @@ def _normals(state: np.ndarray) -> tuple[float, float]:
             return v2 * t, v1 * t
 
 
-@jit
+@jit_allocating
 def _clustered(n: int, seed: int) -> np.ndarray:
     state = _stream(seed)
     clusters = n // 100
