@@ -89,14 +89,43 @@ def test_search_knows_arrays_only(path):
             assert name.startswith(("cosolve.core.jit", "cosolve.core.metric", "cosolve.core.union_find")), name
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_kernels_that_return_arrays_count_references(path):
-    """One by ``jit`` would hand out an array that is freed behind its back."""
+def kernels(path: Path, decorator: str) -> list[ast.FunctionDef]:
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    return [function for function in functions if decorator in map(ast.unparse, function.decorator_list)]
+
+
+#: Kernels that return arrays.
+CREATORS = {
+    f"{'.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts)}.{kernel.name}"
+    for path in MODULES
+    for kernel in kernels(path, "jit_allocating")
+    if kernel.returns is not None and "ndarray" in ast.unparse(kernel.returns)
+}
+
+
+def creators_in(path: Path) -> set[str]:
+    """What a module calls the kernels that return arrays."""
+    own = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    names = {creator.removeprefix(f"{own}.") for creator in CREATORS if creator.rpartition(".")[0] == own}
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef) and "jit" in map(ast.unparse, node.decorator_list):
-            assert node.returns is not None, f"{path.name}: {node.name}"
-            parts = {part.id for part in ast.walk(node.returns) if isinstance(part, ast.Name)}
-            assert parts <= {"int", "float", "bool", "tuple"}, f"{path.name}: {node.name} returns {parts}"
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                full, known = f"{node.module}.{alias.name}", alias.asname or alias.name
+                names |= {
+                    known + creator.removeprefix(full) for creator in CREATORS if f"{creator}.".startswith(f"{full}.")
+                }
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_kernels_that_hand_arrays_on_count_references(path):
+    """By ``jit``, one that is returned would be freed behind its owner's back, and one that was called for never."""
+    for kernel in kernels(path, "jit"):
+        assert kernel.returns is not None, f"{path.name}: {kernel.name}"
+        parts = {part.id for part in ast.walk(kernel.returns) if isinstance(part, ast.Name)}
+        assert parts <= {"int", "float", "bool", "tuple"}, f"{path.name}: {kernel.name} returns {parts}"
+        calls = {ast.unparse(call.func) for call in ast.walk(kernel) if isinstance(call, ast.Call)}
+        assert not calls & creators_in(path), f"{path.name}: {kernel.name} calls {calls & creators_in(path)}"
 
 
 def test_data_folders_at_the_root_hold_no_code():

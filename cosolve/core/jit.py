@@ -21,7 +21,8 @@ def jit(function: F) -> F:
 
     References to arrays are not counted: in the short functions that the searches consist of, counting them when
     called took half to three quarters of the time. A kernel that creates an array is refused when it is compiled; one
-    that returned an array, or a view of one, would free it too early, so that a test reads all signatures.
+    that returned an array, or a view of one, would free it too early, and one that calls for a new array would never
+    free it, so that a test reads all signatures and calls.
     """
     return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
 

@@ -114,7 +114,7 @@ def finish_one_tree(
     return total + first + second - 2.0 * prices.sum()
 
 
-@jit
+@jit_allocating
 def dense_one_tree(
     metric: int, coords: np.ndarray, matrix: np.ndarray, prices: np.ndarray, degree: np.ndarray
 ) -> float:

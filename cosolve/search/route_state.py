@@ -181,9 +181,16 @@ def prepare(
 
 
 def _is_metric(ways: np.ndarray) -> bool:
-    """Whether hardly any of the detours in a sample is shorter than the direct way, but for rounding."""
-    a, b, c = np.random.default_rng(0).integers(len(ways), size=(3, _SAMPLE))
-    return bool(np.mean(ways[a, b] > 1.01 * (ways[a, c] + ways[c, b])) < _RARE)
+    """Whether hardly any detour by a customer in a sample is shorter than the direct way, but for rounding."""
+    if len(ways) < 4:
+        return False
+    a, b, c = np.random.default_rng(0).integers(1, len(ways), size=(3, _SAMPLE))
+    apart = (a != b) & (a != c) & (b != c)
+    a, b, c = a[apart], b[apart], c[apart]
+    with np.errstate(over="ignore"):
+        # From the depot, to the depot, and between customers.
+        ends = (np.zeros_like(a), b), (a, np.zeros_like(b)), (a, b)
+        return all(np.mean(ways[i, j] > 1.01 * (ways[i, c] + ways[c, j])) < _RARE for i, j in ends)
 
 
 def _transposed(matrix: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ them symmetric. An iteration takes strings of customers out of neighbouring rout
 place, overlooking one now and then; simulated annealing decides whether that stays. Since a way between two routes
 may save more than it costs on roads, a new route is opened wherever it is the cheapest place. Routes are saved
 when first touched, so that a rejected iteration is taken back by copying. What to accept is drawn first: where the
-triangle inequality holds, an iteration ends as soon as it costs too much, and routes whose nearest customer is too far
-for a better place are passed over.
+triangle inequality holds, an iteration ends as soon as it costs too much. Routes whose nearest customer, by distance
+and windows, is too far for a better place are passed over; without windows nothing is missed by that.
 
 The temperature falls in cycles, each twice as long as the one before and each starting from the best solution: a
 function of the iteration's number, not of the clock. As long as the best solution lacks customers or takes ways that do
@@ -313,7 +313,6 @@ def _best_place(
     neighbours: np.ndarray,
     capacity: float,
     is_timed: bool,
-    is_metric: bool,
     links: np.ndarray,
     values: np.ndarray,
     routes: np.ndarray,
@@ -344,12 +343,11 @@ def _best_place(
             continue
         near = min(to[v], back[v])
         if (
-            is_metric
-            and 2.0 * near - values[row.LONGEST, m + r] >= best
+            2.0 * near - values[row.LONGEST, m + r] >= best
             and back[0] + near - values[row.AHEAD, m + r] >= best
             and near + to[0] - values[row.AHEAD, links[row.PREVIOUS, m + r]] >= best
         ):
-            continue  # v is the nearest in this route: every place costs more
+            continue  # without windows v is the nearest in this route, and every place costs more
         u, a = m + r, 0
         while True:
             if is_timed and values[row.LEAVE, u] > last_leave:
@@ -436,7 +434,7 @@ def _run(
                     break  # whoever is put back costs something
                 c = absent[k]
                 place = _best_place(
-                    distance, backward, duration, places, neighbours, capacity, is_timed, is_metric,
+                    distance, backward, duration, places, neighbours, capacity, is_timed,
                     links, values, routes, loads, ints, random, c,
                 )  # fmt: skip
                 if place < 0:

@@ -140,9 +140,12 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         some = [i for i, instance in enumerate(instances) if not _is_out_of_reach(instance)]
         jobs, watched = [Job(instances[i]) for i in some], [monitors[i] for i in some]
         self._begin(jobs, watched, seed)
-        decoded = self.decode(jobs, watched, seed=seed, threads=threads, options=options, share=self.decoding)
+        limits = [monitor.stop.time_limit for monitor in watched]
+        begun = max((m.elapsed() / limit for m, limit in zip(watched, limits, strict=True) if limit > 0), default=0.0)
+        share = begun + self.decoding * max(0.0, 1.0 - begun)
+        decoded = self.decode(jobs, watched, seed=seed, threads=threads, options=options, share=share)
         for k, (job, found, monitor) in enumerate(zip(jobs, decoded, watched, strict=True)):
-            is_over = monitor.limit is not None or monitor.elapsed() > self.decoding * monitor.stop.time_limit
+            is_over = monitor.limit is not None or monitor.elapsed() > share * monitor.stop.time_limit
             if not (found.predictions or job.refusal or is_over) and job.has_gaps:
                 parts = [found.outcome.message, "some ways are missing, and no decoded solution does without them."]
                 message = " ".join(part for part in parts if part)
@@ -180,16 +183,21 @@ class RrncoPlus(Rrnco):
     decoding = 0.1
 
     def _begin(self, jobs: Sequence[Job], monitors: Sequence[Monitor], seed: int) -> None:
-        """Nobody is left without a greedy solution, however long decoding takes on a busy machine."""
+        """Greedy solutions come first, as decoding takes long on a busy machine, unless they take long themselves."""
         for job, monitor in zip(jobs, monitors, strict=True):
-            if monitor.best is None:
+            is_late = monitor.elapsed() > 0.5 * self.decoding * monitor.stop.time_limit
+            # Who stops at the first solution asks for the network's.
+            if monitor.best is None and monitor.stop.solutions is None and not is_late:
                 _report_greedy(job.instance, monitor, np.random.default_rng(seed))
 
     def _finish(
         self, jobs: Sequence[Job], decoded: Sequence[Decoded[Prediction]], monitors: Sequence[Monitor], seed: int,
         threads: int, options: Any,
     ) -> list[Outcome]:  # fmt: skip
-        """What is left of the time after decoding is shared out evenly."""
+        """What is left of the time after decoding is shared out evenly; nobody is left without a greedy solution."""
+        for job, monitor in zip(jobs, monitors, strict=True):
+            if monitor.best is None:
+                _report_greedy(job.instance, monitor, np.random.default_rng(seed))
         streams = np.random.default_rng(seed).spawn(len(jobs))
         outcomes = []
         for i, (job, found, monitor) in enumerate(zip(jobs, decoded, monitors, strict=True)):
@@ -203,7 +211,7 @@ class RrncoPlus(Rrnco):
                 continue
             # The given solution, if that was better, or a decoded one, or else a greedy one.
             start = None if monitor.best is None else monitor.best.solution
-            others = [prediction.solution for prediction in found.predictions[1:]]
+            others = [prediction.solution for prediction in found.predictions]
             searched = _search(job.instance, start, stage, streams[i], threads, pool, others)
             if limit is not None and searched.stats.get("iterations", 0) >= limit:
                 monitor.interrupt(Limit.ITERATION)

@@ -53,6 +53,29 @@ def test_search_keeps_a_feasible_best_of_the_cost_it_believes(problem):
     assert last < cosolve.solve(instance, "greedy", time_limit=10).objective
 
 
+def with_ways(ways):
+    """Nobody has a window or a demand."""
+    m = len(ways)
+    return prepare(ways, ways, np.zeros(m), 1.0, np.zeros(m), np.full(m, np.inf), np.zeros(m), 5)
+
+
+def test_iterations_end_early_where_detours_cost_something_only():
+    """Elsewhere an iteration that looks too dear may pay in the end."""
+    rng = np.random.default_rng(4)
+    places = rng.random((150, 2))
+    near = np.linalg.norm(places[:, None] - places, axis=2)
+    assert with_ways(near).is_metric
+    assert not with_ways(rng.random((150, 150))).is_metric
+    with_gap = near.copy()
+    with_gap[3, 7] = np.inf
+    assert not with_ways(with_gap).is_metric
+    # One in thirty of the detours from the depot is shorter, which is hardly any of all detours.
+    with_hubs = near.copy()
+    with_hubs[0, 1:] = 1000.0
+    with_hubs[0, 1:6] = 0.1
+    assert not with_ways(with_hubs).is_metric
+
+
 @pytest.mark.parametrize("problem", ["acvrp", "vrptw", "acvrptw"])
 def test_current_solution_stays_consistent(problem):
     """Lists must be circular both ways, and distances, times and loads those of the lists, after any iteration."""
@@ -73,6 +96,8 @@ def test_current_solution_stays_consistent(problem):
             ahead = arrays.distance[route[:-1], route[1:]]
             assert state.values[row.AHEAD, stops] == pytest.approx(ahead)
             cost += ahead.sum()
+            # Too short a way here, and places would be missed.
+            assert state.values[row.LONGEST, m + r] >= ahead[1:-1].max(initial=0.0)
             assert state.routes[row.SIZE, r] == len(stops) - 1
             assert (state.routes[row.PLACE, r] < state.ints[row.NUM_ROUTES]) == (len(stops) > 1)
             assert state.routes[row.LISTED, state.routes[row.PLACE, r]] == r

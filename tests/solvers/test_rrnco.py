@@ -139,6 +139,14 @@ def test_the_search_goes_on_where_neither_network_nor_greedy_finds_a_way():
     assert cosolve.solve(instance, "rrnco+", iterations=2000).objective == 332.0
 
 
+def test_the_first_solution_is_the_networks():
+    """A greedy one comes before it, but not for who stops at the first."""
+    options = {"augmentation": 2, "starts": 20}
+    decoded = cosolve.solve(SMALL[2], "rrnco", options=options)
+    first = cosolve.solve(SMALL[2], "rrnco+", solutions=1, options=options)
+    assert first.objective == decoded.objective
+
+
 def test_samples_follow_the_seed():
     """A run must be repeatable; other samples are other tours."""
     options = {"decode": "sampling", "samples": 2, "augmentation": 1, "starts": 1}
