@@ -94,9 +94,13 @@ def kernels(path: Path, decorator: str) -> list[ast.FunctionDef]:
     return [function for function in functions if decorator in map(ast.unparse, function.decorator_list)]
 
 
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
 #: Kernels that return arrays.
 CREATORS = {
-    f"{'.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts)}.{kernel.name}"
+    f"{module(path)}.{kernel.name}"
     for path in MODULES
     for kernel in kernels(path, "jit_allocating")
     if kernel.returns is not None and "ndarray" in ast.unparse(kernel.returns)
@@ -105,7 +109,7 @@ CREATORS = {
 
 def creators_in(path: Path) -> set[str]:
     """What a module calls the kernels that return arrays."""
-    own = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    own = module(path)
     names = {creator.removeprefix(f"{own}.") for creator in CREATORS if creator.rpartition(".")[0] == own}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
@@ -120,12 +124,13 @@ def creators_in(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_kernels_that_hand_arrays_on_count_references(path):
     """By ``jit``, one that is returned would be freed behind its owner's back, and one that was called for never."""
+    creators = creators_in(path)
     for kernel in kernels(path, "jit"):
         assert kernel.returns is not None, f"{path.name}: {kernel.name}"
         parts = {part.id for part in ast.walk(kernel.returns) if isinstance(part, ast.Name)}
         assert parts <= {"int", "float", "bool", "tuple"}, f"{path.name}: {kernel.name} returns {parts}"
         calls = {ast.unparse(call.func) for call in ast.walk(kernel) if isinstance(call, ast.Call)}
-        assert not calls & creators_in(path), f"{path.name}: {kernel.name} calls {calls & creators_in(path)}"
+        assert not calls & creators, f"{path.name}: {kernel.name} calls {calls & creators}"
 
 
 def test_data_folders_at_the_root_hold_no_code():

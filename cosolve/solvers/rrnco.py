@@ -140,8 +140,7 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         some = [i for i, instance in enumerate(instances) if not _is_out_of_reach(instance)]
         jobs, watched = [Job(instances[i]) for i in some], [monitors[i] for i in some]
         self._begin(jobs, watched, seed)
-        limits = [monitor.stop.time_limit for monitor in watched]
-        begun = max((m.elapsed() / limit for m, limit in zip(watched, limits, strict=True) if limit > 0), default=0.0)
+        begun = max((m.elapsed() / m.stop.time_limit for m in watched if m.stop.time_limit > 0), default=0.0)
         share = begun + self.decoding * max(0.0, 1.0 - begun)
         decoded = self.decode(jobs, watched, seed=seed, threads=threads, options=options, share=share)
         for k, (job, found, monitor) in enumerate(zip(jobs, decoded, watched, strict=True)):
