@@ -149,7 +149,9 @@ def _parse(path: Path) -> Iterator[tuple[Record, int]]:
             except ValueError as error:
                 if not line.endswith(b"\n"):  # no beginning of a JSON object is one itself
                     return
-                raise ValueError(f"{path}:{number}: {error}") from error
+                raise ValueError(
+                    f"{path}:{number}: not a record ({error}); expected a .jsonl that cosolve evaluate wrote."
+                ) from error
             try:
                 yield Record.from_dict(values), end
             except (ValueError, AttributeError) as error:

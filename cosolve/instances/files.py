@@ -204,7 +204,7 @@ def writing_formats(problem: str, path: str | os.PathLike[str], format: str | No
 
 def read_solution(path: str | os.PathLike[str], instance: Instance, *, format: str | None = None) -> Solution:
     """
-    Read a solution file of a known instance.
+    Read a solution file of a known instance: JSON if it is an object, else by suffix, else the problem's own format.
 
     Raises
     ------
@@ -214,6 +214,8 @@ def read_solution(path: str | os.PathLike[str], instance: Instance, *, format: s
     path = Path(path)
     chosen = _solution_format(instance.problem, path, format)
     source = Source.open(path, InvalidSolutionError)
+    if format is None and source.head.lstrip()[:1] == "{":
+        chosen = solution_formats.get("json")
     try:
         return chosen.read(source, instance)
     except (ValueError, OverflowError, MemoryError) as error:

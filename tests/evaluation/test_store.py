@@ -39,6 +39,13 @@ def test_what_is_appended_is_read_back(path):
         assert store.records == {"k1": one, "k2": two}
 
 
+def test_what_is_no_file_of_records_is_called_so(path):
+    """A suite given in place of its records got the JSON parser's words alone."""
+    path.write_text("[suite]\nname = 'x'\n")
+    with pytest.raises(ValueError, match=r"run.jsonl:1: not a record .* \.jsonl that cosolve evaluate wrote"):
+        read_records(path)
+
+
 def test_the_last_record_of_a_key_holds(path):
     """A run made again replaces the failed one, in its place in the table."""
     with RecordFile(path) as store:

@@ -164,6 +164,15 @@ def test_malformed_json_solutions_are_refused(tmp_path, square, text):
         cosolve.read_solution(path, square)
 
 
+def test_a_json_solution_needs_no_suffix(tmp_path, square):
+    """Redirected from ``solve --json``, it may have any name, or none at all."""
+    path = tmp_path / "x.sol"
+    path.write_text('\n {"solution": {"order": [0, 1, 2, 3]}}')
+    assert cosolve.read_solution(path, square).order.tolist() == [0, 1, 2, 3]
+    with pytest.raises(InvalidSolutionError):
+        cosolve.read_solution(path, square, format="tour")
+
+
 def test_a_file_name_that_is_not_utf8_gives_a_name_that_can_be_written(tmp_path, square):
     """Python holds such names as lone surrogates, which no writer, record or page can encode."""
     plain = tmp_path / "plain.tsp"

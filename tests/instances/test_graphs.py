@@ -188,6 +188,21 @@ def test_readers_understand_what_the_formats_allow(tmp_path):
     assert cosolve.read(tmp_path / "a.mis").problem == "mis"
 
 
+def test_clique_instances_say_what_they_are(tmp_path):
+    """A .clq file was solved as an independent set instance of the graph itself, and called optimal."""
+    path = tmp_path / "a.clq"
+    path.write_text("c two of four\np col 4 2\ne 1 2\ne 4 3\n")
+    with pytest.raises(InvalidInstanceError, match="clique instance: complement=true"):
+        cosolve.read(path, problem="mis")
+    assert cosolve.read(path, problem="mis", complement="false").graph.edges().tolist() == [[0, 1], [2, 3]]
+    whole = cosolve.read(path, problem="mis", complement=True)
+    assert whole.graph.edges().tolist() == [[0, 2], [0, 3], [1, 2], [1, 3]]
+    assert whole.meta["comment"] == "two of four"
+    path.write_text("p edge 15001 0\n")
+    with pytest.raises(InvalidInstanceError, match="at most 15000 nodes"):
+        cosolve.read(path, problem="mis", complement=True)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

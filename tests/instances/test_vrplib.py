@@ -226,7 +226,17 @@ def test_damaged_files_never_crash(tmp_path_factory, at, length, junk):
 
 
 @pytest.mark.parametrize(
-    "text", ["Route #1: 1 x\n", "hello\n", "Cost 3\n", "Route #1: 1.5\n", "Route #1: 99999999999999999999\n"]
+    "text",
+    [
+        "Route #1: 1 x\n",
+        "hello\n",
+        "Cost 3\n",
+        "Route #1: 1.5\n",
+        "Route #1: 99999999999999999999\n",
+        "Route #1: 1 2\nRoute 2 3 4\n",
+        "Route #1: 1 2\nRuote #2: 3 4\n",
+        "Route #1: 1 2\n3 4\n",
+    ],
 )
 def test_malformed_routes_are_refused(tmp_path, text):
     """What can't be read is an error, what can't be driven is for the judge."""
@@ -234,6 +244,16 @@ def test_malformed_routes_are_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(InvalidSolutionError):
         read_routes(Source.open(path, InvalidSolutionError), parse(tmp_path, TINY))
+
+
+def test_headings_of_published_routes_are_skipped(tmp_path):
+    """SINTEF's lists have authors and dates, other programs an objective or comments."""
+    path = tmp_path / "x.sol"
+    path.write_text(
+        "# best of 3\nInstance name : x\nAuthors : A. Uthor\nDate : 2015\nReference: J. Heuristics 12 (2006)\n"
+        "Solution\nRoute 1 : 1 2\nRoute 2 : 3 4\nObjective 22\n"
+    )
+    assert read_routes(Source.open(path), parse(tmp_path, TINY)) == Routes(routes=([0, 2], [3, 4]))
 
 
 def test_routes_with_unknown_customers_are_left_to_the_judge(tmp_path):

@@ -363,7 +363,7 @@ JSPLIB = Format(
 
 
 def read_schedule(source: Source, instance: FJSPInstance) -> Schedule:
-    """Read lines ``job operation machine start end``, in any order; the end is not trusted and not used."""
+    """Read lines ``job operation machine start end``, in any order, all counted from 0; the end must fit the start."""
     n = instance.num_ops
     begin = 0
     for begin, line in source.lines():  # noqa: B007 (used behind the loop)
@@ -389,7 +389,10 @@ def read_schedule(source: Source, instance: FJSPInstance) -> Schedule:
     job, operation, machine = (table[:, column].astype(np.int64) for column in range(3))
     bad = np.flatnonzero((job < 0) | (job >= instance.num_jobs))
     if len(bad):
-        source.fail(f"job must be in [0, {instance.num_jobs - 1}], got {job[bad[0]]}.", line=int(rows[bad[0]]))
+        source.fail(
+            f"job must be in [0, {instance.num_jobs - 1}] (all counts from 0), got {job[bad[0]]}.",
+            line=int(rows[bad[0]]),
+        )
     op = instance.job_ptr[job] + operation
     bad = np.flatnonzero((operation < 0) | (op >= instance.job_ptr[job + 1]))
     if len(bad):
@@ -402,7 +405,18 @@ def read_schedule(source: Source, instance: FJSPInstance) -> Schedule:
         missing = int(np.argmin(times))
         source.fail(f"expected {n} operations, got {len(op)}; the first missing one is number {missing}.")
     order = np.argsort(op)
-    return Schedule(machine=machine[order], start=table[order, 3])
+    schedule = Schedule(machine=machine[order], start=table[order, 3])
+    time, stated = durations(instance, schedule.machine), table[order, 4]
+    # A machine that can't do the operation is for the judge.
+    bad = np.flatnonzero((time >= 0) & ~(np.abs(stated - schedule.start - time) <= 1e-6 * (1.0 + np.abs(stated))))
+    if len(bad):
+        row = order[bad[0]]
+        source.fail(
+            f"operation {operation[row]} of job {job[row]} ends at {table[row, 4]:g}, but takes {time[bad[0]]} from "
+            f"{table[row, 3]:g} on.",
+            line=int(rows[row]),
+        )
+    return schedule
 
 
 def write_schedule(instance: FJSPInstance, schedule: Schedule, objective: float | None, path: Path) -> None:

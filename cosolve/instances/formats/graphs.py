@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,9 @@ from cosolve.instances.graphs import Graph, MDSInstance, MISInstance, NodeSet
 __all__ = ["DIMACS", "EDGE_LIST", "MATRIX_MARKET", "METIS", "NODE_SET", "PACE"]
 
 _DIMACS_KINDS = ("edge", "col", "edges")
+#: The largest clique instances have 4,000; so many take a hundred million pairs.
+_MAX_COMPLEMENTED = 15_000
+
 _PACE_KINDS = {"td": BOTH, "vc": ("mis",), "ds": ("mds",)}
 
 GraphInstance = MISInstance | MDSInstance
@@ -53,14 +57,35 @@ def _problem_line(source: Source) -> list[str]:
     return []
 
 
-def read_dimacs(source: Source, problem: str) -> GraphInstance:
+def read_dimacs(source: Source, problem: str, *, complement: bool | None = None) -> GraphInstance:
     """
     Read ``p edge n m`` and m lines ``e i j`` with ids from 1.
 
     Repeated edges and loops are legal and dropped, but count as lines: another number of lines than declared is
-    an error. The graph is taken as it is; a clique instance (.clq) must be complemented before.
+    an error.
+
+    Parameters
+    ----------
+    complement
+        Whether to take the pairs of nodes that are no edges, in which a clique is an independent set; a file of a
+        clique instance (.clq) has to be told.
     """
-    return _read_declared(source, problem, _DIMACS_KINDS, "e")
+    if complement is None and ".clq" in source.suffixes:
+        source.fail(
+            "a .clq file is a clique instance: complement=true (--set complement=true) reads it as the independent set "
+            "instance that it is, complement=false takes the graph as it stands."
+        )
+    instance = _read_declared(source, problem, _DIMACS_KINDS, "e")
+    return replace(instance, graph=_complement(source, instance.graph)) if complement else instance
+
+
+def _complement(source: Source, graph: Graph) -> Graph:
+    if graph.num_nodes > _MAX_COMPLEMENTED:
+        source.fail(f"complement takes graphs of at most {_MAX_COMPLEMENTED} nodes, got {graph.num_nodes}.")
+    is_edge = np.zeros((graph.num_nodes, graph.num_nodes), np.bool_)
+    tails, heads = graph.edges().T
+    is_edge[tails, heads] = is_edge[heads, tails] = True
+    return Graph.from_edges(graph.num_nodes, *np.nonzero(np.triu(~is_edge, 1)))
 
 
 def _read_declared(source: Source, problem: str, kinds: tuple[str, ...], prefix: str) -> GraphInstance:
@@ -311,6 +336,7 @@ DIMACS = Format(
     sniff_dimacs,
     read_dimacs,
     write_dimacs,
+    {"complement": "whether the pairs that are no edges are the graph's; must be said for a clique instance (.clq)"},
 )
 
 PACE = Format("pace", "PACE graph (p vc|ds|td n m)", BOTH, {".gr": BOTH}, sniff_pace, read_pace, write_pace)

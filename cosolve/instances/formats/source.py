@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import numpy as np
 
@@ -26,12 +26,15 @@ _MAX_RATIO, _RATIO_FROM = 500, 256 << 20
 
 _CHUNK = 16 << 20
 
-_NO_TEXT = "the file is not text (it holds NUL bytes)."
+_NO_TEXT = "the file is not text (it holds NUL bytes; UTF-16 must be converted to UTF-8)."
 
 #: No double needs more digits (767 tell any two apart), and a word may be as long as the file.
 _MAX_DIGITS = 1200
 
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+#: How what they decompress begins.
+_MARKS = {".gz": b"\x1f\x8b\x08", ".bz2": b"BZh", ".xz": b"\xfd7zXZ\x00"}
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -81,7 +84,7 @@ class Source:
     @classmethod
     def open(cls, path: str | Path, error_type: type[InvalidFileError] = InvalidInstanceError) -> Source:
         """
-        Open a file, decompressing .gz, .bz2 and .xz.
+        Open a file, decompressing gzip, bzip2 and xz, by suffix or by content.
 
         Raises
         ------
@@ -92,11 +95,15 @@ class Source:
         """
         path = Path(path)
         status = path.stat()
-        opener = _OPENERS.get(path.suffix.lower())
-        if opener is None and stat.S_ISREG(status.st_mode):
-            data = np.memmap(path, np.uint8, "r") if status.st_size else np.empty(0, np.uint8)
-        else:
-            data = _read_stream(path, opener, status.st_size, error_type)
+        with path.open("rb") as file:
+            head = file.peek(8)
+            suffix = path.suffix.lower()
+            if suffix not in _OPENERS:
+                suffix = next((s for s, mark in _MARKS.items() if head.startswith(mark)), "")
+            if not suffix and stat.S_ISREG(status.st_mode):
+                data = np.memmap(file, np.uint8, "r") if status.st_size else np.empty(0, np.uint8)
+            else:
+                data = _read_stream(file, path, _OPENERS.get(suffix), status.st_size, error_type)
         if bytes(data[:3]) == _BYTE_ORDER_MARK:
             data = data[3:]
         source = cls(data, path, error_type)
@@ -260,21 +267,17 @@ class Source:
             self.fail(f"expected a {what}, got {token[:80]!r}.", begin)
 
 
-def _read_stream(path: Path, opener: Any, size: int, error_type: type[InvalidFileError]) -> np.ndarray:
+def _read_stream(file: IO[bytes], path: Path, opener: Any, size: int, error_type: type[InvalidFileError]) -> np.ndarray:
     """All bytes of a compressed file of ``size`` bytes, or of a pipe."""
     content = bytearray()
     try:
-        with (opener or open)(path, "rb") as file:
-            while chunk := file.read(_CHUNK):
-                if (
-                    not content and 0 in chunk[:65536] and not is_archive(chunk)
-                ):  # before a device without end fills the memory
-                    raise error_type(_NO_TEXT, path)
-                content += chunk
-                if len(content) > MAX_BYTES or (
-                    opener is not None and len(content) > max(_RATIO_FROM, _MAX_RATIO * size)
-                ):
-                    raise error_type(f"grows past {len(content)} bytes when read: no instance file does.", path)
+        stream = file if opener is None else opener(file)
+        while chunk := stream.read(_CHUNK):
+            if not content and 0 in chunk[:65536] and not is_archive(chunk):
+                raise error_type(_NO_TEXT, path)  # before a device without end fills the memory
+            content += chunk
+            if len(content) > MAX_BYTES or (opener is not None and len(content) > max(_RATIO_FROM, _MAX_RATIO * size)):
+                raise error_type(f"grows past {len(content)} bytes when read: no instance file does.", path)
     except (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
         # gzip's own error is an OSError without a number; those with one are the operating system's.
         if isinstance(error, error_type) or (isinstance(error, OSError) and error.errno is not None):

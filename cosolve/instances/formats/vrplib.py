@@ -43,7 +43,7 @@ from cosolve.instances.formats._tsplib_sections import (
     scan,
 )
 from cosolve.instances.formats.base import Format, SolutionFormat
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, is_number
 from cosolve.instances.vrptw import ACVRPTWInstance, VRPTWInstance
 
 _SECTIONS = ("NODE_COORD_SECTION", "EDGE_WEIGHT_SECTION", "DISPLAY_DATA_SECTION", "DEMAND_SECTION", "DEPOT_SECTION")
@@ -371,7 +371,9 @@ _ROUTE = re.compile(r"\s*route\s*#?\s*\d*\s*:", re.IGNORECASE)
 
 def read_routes(source: Source, instance: VehicleRoutingInstance) -> Routes:
     """
-    Read lines ``Route #1: 3 5 2``; the line ``Cost 123`` and blank lines are skipped.
+    Read lines ``Route #1: 3 5 2``; comments (#), blank lines and headings in words are skipped.
+
+    Headings are ``Cost 123``, or those of published lists, ``Authors : ...`` and ``Solution``.
 
     CVRPLIB numbers the customers from 1 in the order of the instance file, the depot left out, and calls the
     depot 0. Numbers out of range are left for the judge.
@@ -381,7 +383,7 @@ def read_routes(source: Source, instance: VehicleRoutingInstance) -> Routes:
     for position, line in source.lines():
         found = _ROUTE.match(line)
         if found is None:
-            if line.strip() and not line.strip().lower().startswith(("cost", "time")):
+            if not _is_heading(line.strip()):
                 source.fail(f"expected 'Route #1: 3 5 2' or 'Cost 123', got {line.strip()[:40]!r}.", position)
             continue
         try:
@@ -393,6 +395,15 @@ def read_routes(source: Source, instance: VehicleRoutingInstance) -> Routes:
     if not routes and instance.size:
         source.fail("there is no line 'Route #1: ...'.")
     return Routes(routes=tuple(routes))
+
+
+def _is_heading(line: str) -> bool:
+    """Whether a line says nothing of the routes: no row of numbers, whatever word it has in front."""
+    if not line or line[0] == "#":
+        return True
+    numbers = line.partition(":")[2].split() or line.split()[1:]
+    is_row = len(numbers) > 1 and all(map(is_number, numbers))
+    return line[0].isalpha() and not line.lower().startswith("route") and not is_row
 
 
 def write_routes(instance: VehicleRoutingInstance, solution: Routes, objective: float | None, path: Path) -> None:

@@ -172,6 +172,7 @@ def test_schedules_keep_the_contract(tmp_path):
         ("0 2 0 0 3\n", 1),
         ("0 0 0.5 0 3\n", 1),
         ("0 0 0 nan 3\n", 1),
+        ("0 0 0 0 3\n1 0 1 0 2\n0 1 1 3 5\n1 1 0 3 8\n", 4),
         ("# nothing\n", None),
     ],
 )

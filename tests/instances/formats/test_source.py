@@ -207,6 +207,14 @@ def test_pipes_are_read_to_their_end(tmp_path):
     writer.join()
 
 
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_compression_is_known_by_content(tmp_path, compress):
+    """Downloads lose their suffix; the error spoke of NUL bytes."""
+    path = tmp_path / "x.vrp"
+    path.write_bytes(compress(b"1 2 3\n" * 100))
+    assert len(Source.open(path).numbers()[0]) == 300
+
+
 def test_missing_file_and_folder_are_the_operating_systems_errors(tmp_path):
     """The command line tells "no such file" from "malformed"."""
     for name in ("no.txt", "no.txt.gz"):
