@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
+import cosolve
 from cosolve.instances.generators import generate
 from cosolve.instances.graphs import Graph
-from cosolve.search import mds, mds_reduce, mis, mis_reduce, numvc
+from cosolve.search import mds, mds_reduce, mis, mis_penalties, mis_reduce, numvc
 from cosolve.search.mds_bound import Lagrangian
 from cosolve.solvers.local_search.mds import make_cover
 from cosolve.solvers.local_search.mis import cover_cliques, make_kernel
@@ -132,7 +133,7 @@ def test_edge_cliques_are_cliques_and_hold_every_edge(graph):
 @settings(deadline=None, max_examples=60)
 @given(graphs, st.integers(0, 2**40))
 def test_independent_set_searches_find_the_optimum_of_tiny_graphs(graph, seed):
-    """Both searches keep their books right: the set is independent and, this small, largest."""
+    """All searches keep their books right: the set is independent and, this small, largest."""
     optimum = independence_number(graph)
     n = graph.num_nodes
     start = mis_reduce.greedy(graph.indptr, graph.indices, np.arange(n, dtype=np.int32))
@@ -147,6 +148,36 @@ def test_independent_set_searches_find_the_optimum_of_tiny_graphs(graph, seed):
         numvc.run(graph.indptr, graph.indices, cover, 300, optimum, 1000)
         check_independent(graph, np.flatnonzero(cover.best).tolist())
         assert cover.best.sum() == optimum
+    dynamic = mis_penalties.make_state(n, seed)
+    mis_penalties.run(graph.indptr, graph.indices, dynamic, 3000, optimum)
+    check_independent(graph, np.flatnonzero(dynamic.best).tolist())
+    assert dynamic.best.sum() == dynamic.counts[mis_penalties.BEST] == optimum
+
+
+@settings(deadline=None, max_examples=60)
+@given(graphs, st.integers(0, 2**40), st.integers(0, 200))
+def test_candidates_are_those_with_no_and_with_one_neighbour_taken(graph, seed, iterations):
+    """Whoever is missing in a list is never chosen, and whoever is there wrongly is taken beside a neighbour."""
+    state = mis_penalties.make_state(graph.num_nodes, seed)
+    mis_penalties.run(graph.indptr, graph.indices, state, iterations, graph.num_nodes + 1)
+    free, loose, taken = (set(state.lists[kind, : state.counts[kind]].tolist()) for kind in range(3))
+    beside = [taken & set(graph.indices[a:b].tolist()) for a, b in pairwise(graph.indptr.tolist())]
+    outside = [v for v in range(graph.num_nodes) if v not in taken]
+    assert free == {v for v in outside if not beside[v]}
+    assert loose == {v for v in outside if len(beside[v]) == 1}
+    assert not any(beside[v] for v in taken)
+    assert all(state.owners[v] == sum(beside[v]) for v in outside)
+    for kind, members in enumerate((free, loose, taken)):
+        assert set(np.flatnonzero(state.places[kind] >= 0).tolist()) == members
+
+
+def test_penalties_find_what_is_hidden_among_nodes_of_low_degree(data):
+    """27 nodes of brock400_1, where weights of edges still have 25 after fifty million iterations."""
+    graph = cosolve.read(data / "mis" / "brock400_1.gph", problem="mis").graph
+    state = mis_penalties.make_state(graph.num_nodes, 1)
+    mis_penalties.run(graph.indptr, graph.indices, state, 4_000_000, 27)
+    assert state.counts[mis_penalties.BEST] == 27
+    check_independent(graph, np.flatnonzero(state.best).tolist())
 
 
 def cover_number(cover):
@@ -240,10 +271,14 @@ def test_slices_do_not_change_the_path():
         arw = mis.make_state(n, 3)
         mis.load(graph.indptr, graph.indices, arw, start)
         vc = numvc.make_state(graph.indptr, graph.indices, start, 3)
+        dynamic = mis_penalties.make_state(n, 3)
         ds = mds.make_state(ptr, columns, n, everything, 3)
         for length in slices:
             mis.run(graph.indptr, graph.indices, arw, length, n)
             numvc.run(graph.indptr, graph.indices, vc, length, n, 1000)
+            mis_penalties.run(graph.indptr, graph.indices, dynamic, length, n)
             mds.run(ptr, columns, ptr, columns, ds, length, 0, 30)
-        results.append([arw.order.tolist(), vc.score.tolist(), ds.score.tolist(), int(ds.random[0])])
+        results.append(
+            [arw.order.tolist(), vc.score.tolist(), dynamic.lists.tolist(), ds.score.tolist(), int(ds.random[0])]
+        )
     assert results[0] == results[1]

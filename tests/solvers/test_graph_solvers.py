@@ -125,6 +125,15 @@ def test_local_search_repeats_exactly_under_an_iteration_limit(problem, family):
     assert runs[0].stats["iterations"] == 3000
 
 
+def test_dense_graphs_are_searched_by_weights_and_by_penalties():
+    """Both have their share of the iterations, which does not depend on how the clock slices them."""
+    instance = generate("mis", "er", seed=4, nodes=300, probability=0.3)
+    runs = [cosolve.solve(instance, "local-search", seed=7, iterations=4001, time_limit=60) for _ in range(2)]
+    assert runs[0].stats["method"] == "numvc, dls-mc"
+    assert runs[0].stats["iterations"] == 4001
+    assert runs[0].solution == runs[1].solution
+
+
 def test_large_sparse_graphs_go_to_the_sparse_search():
     """Above ten thousand kernel nodes a step must not look at all of them."""
     graph = generate("mis", "er", seed=1, nodes=14_000, probability=0.0005).graph
