@@ -4,9 +4,9 @@ Dynamic local search for maximum independent sets of dense graphs, with penaltie
 A phase takes free nodes, and where there are none exchanges one node for another, until nothing is left that it has
 not taken before or nothing of the solution that the exchanges began with. Of the candidates it takes those with the
 least penalty. Then the nodes of the solution get a penalty more, and the next phase begins from the node that was taken
-last [1]_. Now and then all penalties fall; so often that three quarters of the nodes have one [2]_. That leads away
-from nodes of low degree, among which the best sets are hidden in graphs where edge weights
-(:mod:`cosolve.search.numvc`) look in vain (brock, DIMACS).
+last [1]_. Now and then all penalties fall; so often that three quarters of the nodes have one [2]_. So every node gets
+its turn, where other searches keep to nodes of low degree and weights of edges (:mod:`cosolve.search.numvc`) look in
+vain for sets that are hidden among the others (brock, DIMACS).
 
 References
 ----------

@@ -171,7 +171,7 @@ def test_candidates_are_those_with_no_and_with_one_neighbour_taken(graph, seed, 
         assert set(np.flatnonzero(state.places[kind] >= 0).tolist()) == members
 
 
-def test_penalties_find_what_is_hidden_among_nodes_of_low_degree(data):
+def test_penalties_find_what_is_hidden_among_nodes_of_high_degree(data):
     """27 nodes of brock400_1, where weights of edges still have 25 after fifty million iterations."""
     graph = cosolve.read(data / "mis" / "brock400_1.gph", problem="mis").graph
     state = mis_penalties.make_state(graph.num_nodes, 1)
