@@ -69,6 +69,8 @@ def test_full_matrix_of_an_atsp_keeps_rows_as_origins(tmp_path: Path):
         HEAD.replace(" : ", ": ").lower().replace("euc_2d", "EUC_2D") + COORDS,
         HEAD.replace("\n", "\r\n") + COORDS.replace("\n", "\r\n"),
         HEAD + "NODE_COORD_SECTION\n3 4.0 0e0\n001 0 0\n 2 0 +3\n",
+        HEAD + COORDS.replace("SECTION", "SECTION:"),
+        HEAD + COORDS.replace("SECTION", "SECTION \t: "),
         HEAD + "COMMENT : one\nCOMMENT: two: three\n" + COORDS,
         HEAD.replace("TYPE : TSP\n", "TYPE : TSP (somebody)\n") + COORDS,
     ],
