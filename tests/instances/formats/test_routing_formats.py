@@ -157,7 +157,8 @@ def test_ortec_files_hold_one_matrix_for_distance_and_time(tmp_path):
         ("TIME_WINDOW_SECTION", "TIME_SECTION", "section TIME_SECTION is not read for a VRPTW"),
         ("3\t20\n", "3\t-20\n", "service times must be >= 0, got -20 of node 3"),
         ("TYPE : VRPTW", "TYPE : CVRP", "section SERVICE_TIME_SECTION is not read for a CVRP"),
-        ("CAPACITY : 10", "CAPACITY : 10\nDISTANCE : 5", "is read for a cvrp only"),
+        ("CAPACITY : 10", "CAPACITY : 10\nDISTANCE : 5", "9: DISTANCE, a limit .* is read for a cvrp only"),
+        ("CAPACITY : 10", "VEHICLES_MAX_DISTANCE : 5\nCAPACITY : 10", "8: VEHICLES_MAX_D.* is read for a cvrp only"),
         ("6\t0\t2", "-6\t0\t2", "weights must be >= 0, got -6 between nodes 2 and 1"),
     ],
 )
