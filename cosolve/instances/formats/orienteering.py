@@ -129,6 +129,8 @@ def read_json(source: Source, problem: str) -> OPTWVPInstance:
         source.fail(f"not JSON: {error.msg}.", line=error.lineno)
     except RecursionError:
         source.fail("not an instance: nested too deeply.")
+    if not isinstance(data, dict):
+        source.fail("not an instance: expected an object.")
     return _instance(source, problem, data)
 
 
