@@ -87,9 +87,9 @@ def convert_value(text: str, hint: Any, name: str) -> Any:
     return text if hint is str else guess(text)
 
 
-def near(word: str, known: Iterable[str]) -> str:
-    """ " (did you mean ...?)" if a known word looks like this one, else nothing."""
-    close = difflib.get_close_matches(word, list(known), 1)
+def near(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """ " (did you mean ...?)" if a known word is as like this one (1 is the same), else nothing."""
+    close = difflib.get_close_matches(word, list(known), 1, likeness)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

@@ -21,7 +21,7 @@ from cosolve.core.problem import problems
 from cosolve.core.text import writable
 from cosolve.core.values import check_value, convert_value, kinds_of
 from cosolve.instances.formats.base import Format, SolutionFormat, formats, solution_formats
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, is_archive
 
 _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, mtime=0),  # the same content is the same file
@@ -39,6 +39,8 @@ def read(
 ) -> Instance:
     """
     Read an instance file; its format is recognised by content, then by suffix.
+
+    A file that fits no format is read as the one that its suffix stands for, which says what is wrong.
 
     Parameters
     ----------
@@ -73,15 +75,19 @@ def read(
     source = Source.open(path)
     chosen, key = _recognise(source, problem, format)
     typed = _typed(chosen, options)
+    instance = _read(source, chosen, key, typed)
+    name = writable(instance.name)
+    return instance if name == instance.name else replace(instance, name=name)
+
+
+def _read(source: Source, chosen: Format, problem: str, options: dict[str, Any]) -> Instance:
     try:
-        instance = chosen.read(source, key, **typed)
+        return chosen.read(source, problem, **options)
     except (ValueError, OverflowError, MemoryError) as error:
         # A reader that passes impossible data to an instance's own checks has no line to name.
         if isinstance(error, InvalidInstanceError):
             raise
-        raise InvalidInstanceError(str(error) or type(error).__name__, path) from error
-    name = writable(instance.name)
-    return instance if name == instance.name else replace(instance, name=name)
+        raise InvalidInstanceError(str(error) or type(error).__name__, source.path) from error
 
 
 def _typed(chosen: Format, options: dict[str, Any]) -> dict[str, Any]:
@@ -104,20 +110,30 @@ def _typed(chosen: Format, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _recognise(source: Source, problem: str | None, format: str | None) -> tuple[Format, str]:
-    if format is not None:
-        known = formats.get(format)
-        keys = [k for k in (known.sniff(source) or known.problems) if problem in (None, k)]
-        if problem is not None and problem in known.problems:
-            return known, problem
-        candidates = [(known, key) for key in keys]
-    else:
-        all_formats = [formats.get(name) for name in formats.names()]
-        candidates = [(f, key) for f in all_formats for key in f.sniff(source) if problem is None or key == problem]
+    every = [formats.get(name) for name in (formats.names() if format is None else [format])]
+    if format is not None and problem in every[0].problems:
+        return every[0], problem
+    suffix = source.suffixes[-1] if source.suffixes else ""
+    claims = [(f, f.sniff(source)) for f in every]
+    candidates = [(f, key) for f, keys in claims for key in keys if problem in (None, key)]
+    is_claimed = bool(candidates)
+    if not is_claimed and (format is not None or suffix not in _VAGUE):
+        # Something is wrong with the content, most likely, and the reader of the one format that is meant says what.
+        meant = [
+            (f, key)
+            for f, keys in claims
+            for key in (f.suffixes.get(suffix, ()) if format is None else f.problems)
+            if not keys and problem in (None, key)
+        ]
+        candidates = meant if len({f.name for f, _ in meant}) == 1 else []
     if len(candidates) > 1:
-        suffix = source.suffixes[-1] if source.suffixes else ""
         candidates = [(f, k) for f, k in candidates if k in f.suffixes.get(suffix, ())] or candidates
+    if len(candidates) > 1 and not is_claimed:
+        _read(source, *candidates[0], {})  # if nothing is wrong after all, the problem has to be asked for
     if len(candidates) == 1:
         return candidates[0]
+    if not candidates and is_archive(source.data) and suffix != ".npz":
+        raise InvalidInstanceError("a zip archive, which is not read; unpack it.", source.path)
     if not candidates:
         wanted = f" for {problem}" if problem else ""
         names = ", ".join(n for n in formats.names() if problem is None or problem in formats.get(n).problems)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import stat
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -164,6 +166,15 @@ def test_malformed_json_solutions_are_refused(tmp_path, square, text):
         cosolve.read_solution(path, square)
 
 
+def test_a_zip_archive_has_to_be_unpacked(tmp_path):
+    """It was "not in any known format"."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("x.tsp", "NAME: x")
+    with pytest.raises(InvalidInstanceError, match=r"zip archive.*unpack"):
+        cosolve.read(path)
+
+
 def test_a_json_solution_needs_no_suffix(tmp_path, square):
     """Redirected from ``solve --json``, it may have any name, or none at all."""
     path = tmp_path / "x.sol"
@@ -254,3 +265,49 @@ def test_the_suffix_of_another_format_is_refused(tmp_path, square):
         assert cosolve.write(square, tmp_path / name) == "tsplib"
     assert cosolve.write(square, tmp_path / "x.mps", format="tsplib") == "tsplib"
     assert sorted(os.listdir(tmp_path)) == ["E1k.0.gz", "x", "x.0", "x.dat", "x.mps", "x.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.fjs", "2 2 1\n2 1 1 3 1 2 4\n2 1 1 3 1 2\n", ":3: the line ends before all operations"),
+        ("x.jsp", "2 2\n0 3 1 4\n0 3 1\n", ":3: a job needs 2 pairs"),
+        ("x.cflp", "2 2\n10 5\n10 5\n3 4\n1 2\n1\n", ":6: expected 10 numbers, the file ends after 9"),
+        ("x.csv", "a,b,c\n1,2,3\n1,2\n", ":3: expected 3 columns, got 2"),
+        ("x.col.gz", "p edgs 3 1\ne 1 2\n", ":1: expected 'p edge"),
+        ("x.json", '{"opens": [0],', ":1: not JSON"),
+        ("x.json", "[1, 2]", "expected an object"),
+        ("x.dat", "2 2\n0 3 1 4\n0 3 1\n", "not in any known format"),
+        ("x.gr", "p xx 3 1\n1 2\n", "not in any known format"),
+    ],
+)
+def test_what_fits_no_format_is_wrong_in_that_of_its_suffix(tmp_path, name, text, message):
+    """One wrong line in a file of numbers ended in the names of all formats; vague and shared suffixes say nothing."""
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    with pytest.raises(InvalidInstanceError, match=message):
+        cosolve.read(path)
+
+
+def test_a_suffix_says_what_content_does_not(tmp_path):
+    """A time of 3.0 is read; the problem tells shared suffixes apart, and is still asked for where a suffix has two."""
+    path = tmp_path / "x.fjs"
+    path.write_text("1 1 1\n1 1 1 3.0\n")
+    assert cosolve.read(path).alt_time.tolist() == [3]
+    path = tmp_path / "x.gr"
+    path.write_text("p xx 3 1\n1 2\n")
+    with pytest.raises(InvalidInstanceError, match=r":1: expected 'p td\|vc\|ds nodes edges'"):
+        cosolve.read(path, problem="mis")
+    path = tmp_path / "x.edges"
+    path.write_text("1 2 a\n3 4 b\n")
+    assert cosolve.read(path, problem="mis").size == 4
+    with pytest.raises(InvalidInstanceError, match="several problems"):
+        cosolve.read(path)
+
+
+def test_the_suffix_does_not_overrule_the_content(tmp_path):
+    """A cvrp is no acvrp because both are written as .vrp."""
+    path = tmp_path / "x.vrp"
+    cosolve.write(cosolve.generate("cvrp", "uniform", n=3), path)
+    with pytest.raises(InvalidInstanceError, match="not in any known format for acvrp"):
+        cosolve.read(path, problem="acvrp")

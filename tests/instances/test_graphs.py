@@ -259,6 +259,21 @@ def test_malformed_graph_files_are_named(name, text, packed, tmp_path):
         cosolve.read(path, problem="mis", format=name)
 
 
+@pytest.mark.parametrize("cut", [4, 6, 8])
+def test_a_cut_pace_file_is_no_list_of_edges(tmp_path, cut):
+    """Without its end the header was an edge, and the graph another one. SNAP's files have no header, and no .gr."""
+    text = "6 7\n1 2\n2 3\n3 1\n4 5\n5 6\n6 4\n1 4\n"
+    path = tmp_path / "bare.gr"
+    path.write_text(text)
+    assert cosolve.read(path, problem="mis").graph.num_edges == 7
+    path.write_text(text[:-cut])
+    message = "must hold 2 numbers, this one ends early" if cut == 6 else "7 edges are declared, but [56] lines"
+    with pytest.raises(InvalidInstanceError, match=message):
+        cosolve.read(path, problem="mis")
+    path.write_text("# a comment\n" + text[:-8])
+    assert cosolve.read(path, problem="mis").graph.num_edges == 6
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.binary(min_size=1, max_size=60), st.sampled_from(["", "p edge 3 1\n", "3 2\n", "%%MatrixMarket matrix "]))
 @example(tail=b"\x01", head="")

@@ -142,6 +142,27 @@ def test_limits_of_the_header_are_read(tmp_path):
     assert (instance.max_length, instance.service_time, instance.meta["vehicles"]) == (20.5, 3, 4)
 
 
+def test_a_limit_in_the_words_of_pyvrp_is_kept(tmp_path):
+    """It was a note, and routes of any length were optimal; PyVRP counts no service time to it."""
+    limited = TINY.replace("CAPACITY", "VEHICLES_MAX_DISTANCE : 20.5\nSERVICE_TIME : 3\nCAPACITY")
+    instance = parse(tmp_path, limited)
+    assert (instance.max_length, instance.service_time) == (20.5, 0)
+    assert "vehicles_max_distance" not in instance.meta
+    both = parse(tmp_path, limited.replace("CAPACITY", "DISTANCE : 20.5\nCAPACITY"))
+    assert (both.max_length, both.service_time) == (20.5, 3)
+    with pytest.raises(InvalidInstanceError, match=r":6: DISTANCE and VEHICLES_MAX_DISTANCE are .* and differ"):
+        parse(tmp_path, limited.replace("CAPACITY", "DISTANCE : 20\nCAPACITY"))
+
+
+@pytest.mark.parametrize("rule", ["VEHICLES_MAX_DURATION", "VEHICLES_FIXED_COST", "VEHICLE_SPEED", "MAX_TRUCKS"])
+def test_a_rule_that_is_not_read_is_refused_and_notes_are_kept(tmp_path, rule):
+    """Any unknown keyword was a note, and the instance one without the rule."""
+    note = TINY.replace("CAPACITY", "BEST_KNOWN : 22\nAUTHOR : X\nCAPACITY")
+    assert parse(tmp_path, note).meta["best_known"] == "22"
+    with pytest.raises(InvalidInstanceError, match=f":8: {rule} states a rule that is not read; .*CAPACITY, DISTANCE"):
+        parse(tmp_path, note.replace("CAPACITY", f"{rule} : 5\nCAPACITY"))
+
+
 def test_without_depot_section_the_first_node_without_demand_is_the_depot(tmp_path):
     """FrontierCO's rule."""
     assert parse(tmp_path, TINY.replace("DEPOT_SECTION\n 2\n -1\n", "")).depot == 1

@@ -118,18 +118,17 @@ def scan(source: Source) -> Header:
     while position < len(data):
         _, line = next(source.lines(position))
         body = source.line_end(position)
-        key, colon, value = line.partition(":")
-        key = key.strip().upper()
+        name, colon, value = line.partition(":")
+        key = name.strip().upper()
         first_word = key.split()[0] if key else ""
         if first_word == "EOF":
             break
         if first_word.endswith("_SECTION"):
             if first_word in sections:
                 source.fail(f"{first_word} comes twice.", position)
-            sections[first_word] = (
-                position + line.upper().index(first_word) + len(first_word) + (key == first_word) * len(colon)
-            )
-            body = sections[first_word]
+            is_alone = key == first_word  # then a colon may follow, behind blanks or none
+            end = len(name + colon) if is_alone else line.upper().index(first_word) + len(first_word)
+            sections[first_word] = body = position + end
         elif not colon:
             source.fail(f"expected KEYWORD : value, a section or EOF, got {line.strip()[:60]!r}.", position)
         elif key in keywords and key != "COMMENT":

@@ -118,7 +118,11 @@ def _write_edges(instance: GraphInstance, path: Path, header: str, prefix: str) 
 
 
 def sniff_pace(source: Source) -> tuple[str, ...]:
-    """Whether there is a line ``p td|vc|ds``, or none but a first line ``n m`` with m lines of two ids behind it."""
+    """
+    Whether there is a line ``p td|vc|ds``, or none but a first line ``n m`` with m lines of two ids behind it.
+
+    In a file .gr, PACE's suffix, any number of lines may follow: the reader says that some are missing.
+    """
     kind = _problem_line(source)[:1]
     if kind:
         return _PACE_KINDS.get(kind[0], ())
@@ -126,10 +130,13 @@ def sniff_pace(source: Source) -> tuple[str, ...]:
 
 
 def _is_bare(source: Source, comments: str) -> bool:
-    """Whether the file is ``n m``, then exactly m lines with two different ids in 1..n."""
+    """Whether the file is ``n m``, then exactly m lines with two ids in 1..n; or lines of two in a file .gr."""
     rows = data_lines(source, comments)
     if not rows or not is_header(rows[0]):
         return False
+    if source.suffixes[-1:] == [".gr"]:
+        # Without its end such a file would be a list of edges, the header among them. The last line may be cut too.
+        return all(is_header(row) for row in rows[1:-1]) and len(rows[-1]) <= 2
     n, m = int(rows[0][0]), int(rows[0][1])
     for row in rows[1:]:
         if not is_header(row) or not all(1 <= int(word) <= n for word in row):

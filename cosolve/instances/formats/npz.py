@@ -26,6 +26,7 @@ import numpy as np
 
 from cosolve.core.instance import Instance
 from cosolve.core.metric import Metric
+from cosolve.core.values import near
 from cosolve.instances.cvrp import ACVRPInstance, VehicleRoutingInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.formats.base import Format
@@ -49,6 +50,14 @@ _NAMES = {
     "name": ("name",),
     "meta": ("meta",),
 }
+_TEXTS = ("problem", "name", "meta")
+
+#: From this likeness on a name is a known one misspelt: "demands" is, "location" and "city" are names of their own.
+_LIKENESS = 0.8
+
+#: Arrays that mean nothing without others: with one of those misnamed, the problem would be another.
+_NEEDED = {"capacity": ("demand",), "service_time": ("time_windows",), "depot": ("demand", "time_windows")}
+
 #: Largest capacity that demands given as shares of it are read in units of.
 _MAX_UNITS = 10_000
 
@@ -138,11 +147,17 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
     ----------
     index
         Which one of a batch, from 0 on.
+
+    Raises
+    ------
+    InvalidFileError
+        If arrays do not fit together, one is named much as one that is read, or what another one needs is missing.
     """
     arrays = read_arrays(source)
     if "distance" not in arrays:
         source.fail("there is no array 'distance' or 'distance_matrix'.")
-    texts = {key: _text(source, key, arrays.pop(key)) for key in ("problem", "name", "meta") if key in arrays}
+    _require_names(source, arrays)
+    texts = {key: _text(source, key, arrays.pop(key)) for key in _TEXTS if key in arrays}
     for key, array in arrays.items():
         if array.dtype.kind == "U":
             source.fail(f"array {key!r} must hold numbers, got text.")
@@ -159,7 +174,10 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
     n = len(tables["distance"])
     depot = 0
     if "depot" in tables and tables["depot"].size == 1:
-        depot = int(tables["depot"].item())
+        place = _scalar(source, "depot", tables)
+        if not place.is_integer():
+            source.fail(f"depot must be a whole number, got {place:g}.")
+        depot = int(place)
     elif "depot" in tables and "points" in tables:
         tables["points"] = np.vstack((tables["depot"].reshape(1, -1), tables["points"]))
     fields: dict[str, Any] = {
@@ -187,6 +205,17 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
         fields["durations"] = _matrix(source, "duration", tables, n)
     fields["service"] = _of_nodes(source, "service_time", tables, n, depot) if "service_time" in tables else np.zeros(n)
     return ACVRPTWInstance(**fields, opens=windows[:, 0], closes=windows[:, 1])
+
+
+def _require_names(source: Source, arrays: Mapping[str, np.ndarray]) -> None:
+    """Fail if an array is misnamed, so far as this shows: it would be left alone, and the problem be another."""
+    known = [name for key, names in _NAMES.items() if key not in _TEXTS for name in names]
+    for name in sorted(array_names(source).difference(*_NAMES.values())):
+        if suggestion := near(name.lower(), known, _LIKENESS):
+            source.fail(f"array {name!r} is not read{suggestion}; rename it or leave it out.")
+    for key, others in _NEEDED.items():
+        if key in arrays and not any(other in arrays for other in others):
+            source.fail(f"array {key!r} means nothing without {' or '.join(map(repr, others))}; there is none.")
 
 
 def _text(source: Source, key: str, array: np.ndarray) -> str:

@@ -111,9 +111,14 @@ _TYPES: dict[str, type[OPTWVPInstance]] = {"optwvp": OPTWVPInstance, "optw": OPT
 
 
 def sniff_json(source: Source) -> tuple[str, ...]:
-    """Whether it is an object that names its problem near its beginning."""
-    head = "".join(source.head[:4096].split())
-    return tuple(key for key in _TYPES if head.startswith(f'{{"problem":"{key}"'))
+    """Whether it is an object that names its problem; of one that is broken, whether the name of one is in it."""
+    if not source.head.lstrip().startswith("{") or '"optw' not in (text := source.text()):
+        return ()
+    try:
+        problem = json.loads(text).get("problem")
+    except (ValueError, RecursionError):
+        return tuple(key for key in _TYPES if f'"{key}"' in text)
+    return tuple(key for key in _TYPES if key == problem)
 
 
 def read_json(source: Source, problem: str) -> OPTWVPInstance:
@@ -124,6 +129,8 @@ def read_json(source: Source, problem: str) -> OPTWVPInstance:
         source.fail(f"not JSON: {error.msg}.", line=error.lineno)
     except RecursionError:
         source.fail("not an instance: nested too deeply.")
+    if not isinstance(data, dict):
+        source.fail("not an instance: expected an object.")
     return _instance(source, problem, data)
 
 

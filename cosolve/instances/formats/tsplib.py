@@ -36,6 +36,7 @@ from cosolve.instances.formats.source import Source
 from cosolve.instances.tsp import ATSPInstance, Tour, TSPInstance
 
 _METRICS = {metric.name: metric for metric in Metric if metric is not Metric.MATRIX}
+_TYPES = ("TSP", "ATSP")
 _SECTIONS = ("NODE_COORD_SECTION", "EDGE_WEIGHT_SECTION", "DISPLAY_DATA_SECTION")
 _VRP_WORDS = {"CAPACITY", "DEMAND_SECTION", "DEPOT_SECTION", "VEHICLES"}
 
@@ -44,21 +45,29 @@ _CHUNK = 1 << 16
 
 
 def sniff(source: Source) -> Collection[str]:
-    """tsp or atsp by TYPE; without TYPE, a tsp if there are distances and nothing of a vehicle-routing problem."""
+    """
+    Any file with TSPLIB keywords and nothing of a vehicle-routing problem; without TYPE a tsp if there are distances.
+
+    Types that are not read are taken too: the reader then says which are, rather than "unknown format".
+    """
     if not is_keyword_file(source):
         return ()
     found = head_keywords(source)
     if _VRP_WORDS & set(found):
         return ()
-    kind = found.get("TYPE", "").upper().split()
-    if kind[:1] in (["TSP"], ["ATSP"]):
-        return (kind[0].lower(),)
-    return ("tsp",) if not kind and "EDGE_WEIGHT_TYPE" in found and "DIMENSION" in found else ()
+    kind = (found.get("TYPE", "").upper().split() or [""])[0]
+    if not (("VRP" not in kind) if kind else ("EDGE_WEIGHT_TYPE" in found and "DIMENSION" in found)):
+        return ()
+    return ("atsp",) if kind == "ATSP" else ("tsp",)
 
 
 def read(source: Source, problem: str) -> TSPInstance:
     """Read an instance of type TSP or ATSP."""
     header = scan(source)
+    kind = header.word("TYPE", "TSP") or "TSP"
+    if kind not in _TYPES:
+        what = "holds a solution, not an instance" if kind == "TOUR" else f"is not read; {' and '.join(_TYPES)} are"
+        source.fail(f"TYPE {kind} {what}.", header.position("TYPE"))
     for name in header.sections:
         if name not in _SECTIONS:
             allowed = ", ".join(_SECTIONS)

@@ -58,10 +58,14 @@ _INSTANCES: dict[str, type[VehicleRoutingInstance]] = {
     "acvrptw": ACVRPTWInstance,
 }
 _PROBLEMS = tuple(_INSTANCES)
+#: Limits of the length of a route: CVRPLIB's, to which service times count, and PyVRP's, to which they do not.
+_LIMITS = ("DISTANCE", "VEHICLES_MAX_DISTANCE")
 _READ_KEYWORDS = {
-    "NAME", "TYPE", "DIMENSION", "CAPACITY", "DISTANCE", "SERVICE_TIME", "VEHICLES", "ROUNDING",
-    "EDGE_WEIGHT_TYPE", "EDGE_WEIGHT_FORMAT", "NODE_COORD_TYPE",
+    "NAME", "TYPE", "DIMENSION", "CAPACITY", "SERVICE_TIME", "VEHICLES", "ROUNDING",
+    "EDGE_WEIGHT_TYPE", "EDGE_WEIGHT_FORMAT", "NODE_COORD_TYPE", *_LIMITS,
 }  # fmt: skip
+#: How other keywords begin that state a rule, as those of PyVRP do: without it the instance is another one.
+_RULES = ("VEHICLES_", "VEHICLE_", "MAX_")
 _METRICS = {metric.name: metric for metric in Metric if metric is not Metric.MATRIX}
 _ROUNDINGS = {
     "nint": Metric.EUC_2D,
@@ -142,6 +146,12 @@ def read(source: Source, problem: str, *, rounding: str | None = None) -> Vehicl
             source.fail(
                 f"section {name} is not read for a {kind}; allowed: {', '.join(allowed)}.", header.position(name)
             )
+    rule = next((key for key in header.keywords if key.startswith(_RULES) and key not in _READ_KEYWORDS), None)
+    if rule is not None:
+        source.fail(
+            f"{rule} states a rule that is not read; of the rules for vehicles CAPACITY, {', '.join(_LIMITS)} are.",
+            header.position(rule),
+        )
     n = header.integer("DIMENSION", least=1)
     name = header.value("NAME", "") or source.stem
     meta = _meta(header)
@@ -158,15 +168,18 @@ def read(source: Source, problem: str, *, rounding: str | None = None) -> Vehicl
     if is_timed:
         windows = _per_node(header, "TIME_WINDOW_SECTION", n, 2, "window")
         fields |= {"opens": windows[:, 0], "closes": windows[:, 1], "service": _service(header, n, fields["depot"])}
+    limits = {key: _number_of(header, key) for key in _LIMITS if key in header.keywords}
     if problem != "cvrp":
-        if "DISTANCE" in header.keywords:
-            source.fail("DISTANCE, a limit of the length of routes, is read for a cvrp only.",
-                        header.position("DISTANCE"))  # fmt: skip
+        for key in limits:
+            source.fail(f"{key}, a limit of the length of routes, is read for a cvrp only.", header.position(key))
         return _INSTANCES[problem](**fields)
+    if len(set(limits.values())) > 1:
+        source.fail(f"{' and '.join(limits)} are limits of the same length, and differ.", header.position(_LIMITS[1]))
+    is_served = "SERVICE_TIME" in header.keywords and list(limits) != ["VEHICLES_MAX_DISTANCE"]
     return CVRPInstance(
         **fields,
-        max_length=_number_of(header, "DISTANCE") if "DISTANCE" in header.keywords else None,
-        service_time=_number_of(header, "SERVICE_TIME") if "SERVICE_TIME" in header.keywords else 0.0,
+        max_length=next(iter(limits.values()), None),
+        service_time=_number_of(header, "SERVICE_TIME") if is_served else 0.0,
     )
 
 

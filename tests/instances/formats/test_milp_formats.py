@@ -429,7 +429,7 @@ def test_truncated_files_are_never_a_model(read_text, text):
 def test_binary_rubbish_is_one_clear_line(tmp_path):
     path = tmp_path / "x.mps.gz"
     path.write_bytes(gzip.compress(bytes(range(1, 256)) * 99))
-    with pytest.raises(InvalidInstanceError, match=r"x\.mps\.gz: not in any known format"):
+    with pytest.raises(InvalidInstanceError, match=r"x\.mps\.gz:1: [^\n]{1,500}$"):
         cosolve.read(path)
 
 

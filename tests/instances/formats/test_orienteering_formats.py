@@ -114,6 +114,17 @@ def test_broken_json_is_refused(write, change, message):
         cosolve.read(write(json.dumps({**data, **change}), "bad.json"))
 
 
+@pytest.mark.parametrize("problem", ["optw", "optwvp"])
+@pytest.mark.parametrize("options", [{}, {"format": "orienteering-json"}])
+def test_json_names_its_problem_anywhere(write, problem, options):
+    """Keys have no order: only a file that began with its problem was recognised, and none where a format was given."""
+    data = {"meta": {"problem": "optw"}, "coords": [[0, 0], [1, 0]], "opens": [0, 0], "closes": [5, 5], "horizon": 5}
+    text = json.dumps({**data, "problem": problem}, indent=1)
+    assert cosolve.read(write(text, "any.name"), **options).problem == problem
+    with pytest.raises(InvalidInstanceError, match="not JSON: Expecting"):
+        cosolve.read(write(json.dumps({"opens": [0], "problem": problem})[:-1], "broken"), **options)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

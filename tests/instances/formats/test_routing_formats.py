@@ -157,7 +157,8 @@ def test_ortec_files_hold_one_matrix_for_distance_and_time(tmp_path):
         ("TIME_WINDOW_SECTION", "TIME_SECTION", "section TIME_SECTION is not read for a VRPTW"),
         ("3\t20\n", "3\t-20\n", "service times must be >= 0, got -20 of node 3"),
         ("TYPE : VRPTW", "TYPE : CVRP", "section SERVICE_TIME_SECTION is not read for a CVRP"),
-        ("CAPACITY : 10", "CAPACITY : 10\nDISTANCE : 5", "is read for a cvrp only"),
+        ("CAPACITY : 10", "CAPACITY : 10\nDISTANCE : 5", "9: DISTANCE, a limit .* is read for a cvrp only"),
+        ("CAPACITY : 10", "VEHICLES_MAX_DISTANCE : 5\nCAPACITY : 10", "8: VEHICLES_MAX_D.* is read for a cvrp only"),
         ("6\t0\t2", "-6\t0\t2", "weights must be >= 0, got -6 between nodes 2 and 1"),
     ],
 )
@@ -292,6 +293,8 @@ def test_plain_matrices_of_ones_own_are_enough(tmp_path):
         ({"distance": MATRIX, "demand": [0, 1, np.nan], "capacity": 3}, "demands must be finite"),
         ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": [3, 3]}, "capacity must be one number"),
         ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": 5}, "depot must be in"),
+        ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": 1.7}, "a whole number, got 1.7"),
+        ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": np.nan}, "a whole number, got nan"),
         ({"distance": MATRIX, "time_windows": [[0, 9], [0, 9]]}, r"shape \(3, 2\)"),
         ({"distance": MATRIX, "time_windows": [[0, 9], [0, 1], [0, 9]]}, "no route can serve node 1"),
         ({"distance": MATRIX, "points": [[0, 0]]}, r"points must have shape \(3, 2\)"),
@@ -303,6 +306,32 @@ def test_plain_matrices_of_ones_own_are_enough(tmp_path):
 def test_malformed_archives_are_refused_with_the_reason(tmp_path, arrays, message):
     with pytest.raises(InvalidInstanceError, match=message):
         cosolve.read(archive(tmp_path / "x.npz", **arrays))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"demands": [0, 1, 1], "capacity": 3}, r"'demands' is not read \(did you mean 'demand'\?\)"),
+        ({"Demand": [0, 1, 1], "capacity": 3}, r"'Demand' is not read \(did you mean 'demand'\?\)"),
+        ({"time_window": [[0, 99]] * 3}, r"'time_window' is not read \(did you mean 'time_windows'\?\)"),
+        ({"load": [0, 1, 1], "capacity": 3}, "'capacity' means nothing without 'demand'; there is none"),
+        ({"tw": [[0, 99]] * 3, "service_time": [0, 1, 1]}, "'service_time' means nothing without 'time_windows'"),
+        ({"demand": [0, 1, 1], "capacity": 3, "service_time": [0, 1, 1]}, "means nothing without 'time_windows'"),
+        ({"depot": 0}, "'depot' means nothing without 'demand' or 'time_windows'"),
+        ({"time_windows": [[0, 99]] * 3, "vehicle_capacity": 3}, "'capacity' means nothing without 'demand'"),
+    ],
+)
+def test_misnamed_arrays_do_not_make_another_problem(tmp_path, arrays, message):
+    """What is not known was left alone: without its demands a problem of routes is a tour, without windows easier."""
+    path = archive(tmp_path / "x.npz", distance=MATRIX, **arrays)
+    with pytest.raises(InvalidInstanceError, match=message):
+        cosolve.read(path)
+
+
+def test_other_arrays_are_left_alone(tmp_path):
+    """Archives hold what their makers need, as RRNCO's do the speed of vehicles."""
+    path = archive(tmp_path / "x.npz", distance=MATRIX, speed=np.ones(1), coordinates=np.ones((3, 2)), city=[7])
+    assert cosolve.read(path).problem == "atsp"
 
 
 class Bomb:

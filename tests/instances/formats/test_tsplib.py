@@ -69,6 +69,8 @@ def test_full_matrix_of_an_atsp_keeps_rows_as_origins(tmp_path: Path):
         HEAD.replace(" : ", ": ").lower().replace("euc_2d", "EUC_2D") + COORDS,
         HEAD.replace("\n", "\r\n") + COORDS.replace("\n", "\r\n"),
         HEAD + "NODE_COORD_SECTION\n3 4.0 0e0\n001 0 0\n 2 0 +3\n",
+        HEAD + COORDS.replace("SECTION", "SECTION:"),
+        HEAD + COORDS.replace("SECTION", "SECTION \t: "),
         HEAD + "COMMENT : one\nCOMMENT: two: three\n" + COORDS,
         HEAD.replace("TYPE : TSP\n", "TYPE : TSP (somebody)\n") + COORDS,
     ],
@@ -152,8 +154,8 @@ def test_no_damage_makes_the_reader_crash(tmp_path: Path, cut: int, at: int, byt
         (HEAD, ("tsp",)),
         (HEAD.replace("TSP", "ATSP"), ("atsp",)),
         (HEAD.replace("TSP", "CVRP"), ()),
-        (HEAD.replace("TSP", "TOUR"), ()),
-        (HEAD.replace("TSP", "SOP"), ()),
+        (HEAD.replace("TSP", "TOUR"), ("tsp",)),
+        (HEAD.replace("TSP", "SOP"), ("tsp",)),
         (HEAD + "CAPACITY : 100\n", ()),
         (HEAD.replace("TYPE : TSP\n", "") + COORDS, ("tsp",)),
         (HEAD.replace("TYPE : TSP\n", "") + COORDS + "DEMAND_SECTION\n", ()),
@@ -162,11 +164,29 @@ def test_no_damage_makes_the_reader_crash(tmp_path: Path, cut: int, at: int, byt
         ("NAME", ()),
     ],
 )
-def test_only_tsp_and_atsp_files_are_claimed(tmp_path: Path, text: str, problems: tuple[str, ...]):
+def test_no_vehicle_routing_file_is_claimed(tmp_path: Path, text: str, problems: tuple[str, ...]):
     """VRPLIB shares the grammar: claiming its files would make every .vrp ambiguous."""
     path = tmp_path / "x"
     path.write_text(text)
     assert tuple(sniff(Source.open(path))) == problems
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("SOP", "2: TYPE SOP is not read; TSP and ATSP are"),
+        ("HCP", "2: TYPE HCP is not read"),
+        ("TOUR", "2: TYPE TOUR holds a solution, not an instance"),
+    ],
+)
+def test_types_that_are_not_read_are_named(tmp_path: Path, kind: str, message: str):
+    """They were in no known format, though nothing else in them is unknown."""
+    path = tmp_path / "x"
+    path.write_text(HEAD.replace("TSP", kind) + COORDS)
+    with pytest.raises(InvalidInstanceError, match=message):
+        cosolve.read(path)
+    with pytest.raises(InvalidInstanceError, match=message):
+        cosolve.read(path, problem="tsp", format="tsplib")
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=64).filter(lambda x: abs(x) < 1e300)
