@@ -57,10 +57,19 @@ class Plan:
         One after the other, each starting from the best solution so far.
     beside
         At the same time on a second thread; with one thread, before the last of the chain with their share.
+    before
+        With one thread only, before what stands beside: what finds a good solution, or proves an easy instance,
+        soon enough that nobody should wait for the rest.
     """
 
     chain: tuple[Stage, ...]
     beside: tuple[Stage, ...] = ()
+    before: tuple[Stage, ...] = ()
+
+    @property
+    def in_turn(self) -> tuple[Stage, ...]:
+        """All stages in the order of a single thread."""
+        return (*self.chain[:-1], *self.before, *self.beside, self.chain[-1])
 
 
 #: Where nothing else keeps up with our own search.
@@ -72,35 +81,60 @@ def plan(instance: Instance) -> Plan:
     n = instance.size
     match instance.problem:
         case "tsp" if 3 <= n <= 150:
-            return Plan((Stage("greedy"), Stage("local-search", 0.1), Stage("scip")), (Stage("held-karp", 0.2),))
-        case "tsp":
-            return Plan((Stage("greedy"), Stage("local-search")), (Stage("held-karp", 0.2),) if n <= 20_000 else ())
-        case "atsp":
-            return Plan((Stage("greedy"), Stage("local-search")), (Stage("held-karp", 0.2),))
+            return Plan((Stage("greedy"), Stage("local-search", 0.01), Stage("scip")))
+        case "tsp" if n > 20_000:
+            return _SEARCH
+        case "atsp" if n <= 200 and instance.is_integral:
+            stages = Stage("held-karp", 0.01), Stage("local-search", 0.02), Stage("cpsat", 0.7), Stage("local-search")
+            return Plan((Stage("greedy"), *stages))
+        case "tsp" | "atsp":
+            return Plan(
+                (Stage("greedy"), Stage("local-search")),
+                beside=(Stage("held-karp", 0.2),),
+                before=(Stage("held-karp", 0.01), Stage("local-search", 0.1)),
+            )
         case "cvrp" if n <= 450 and getattr(instance, "max_length", None) is None:
-            return Plan((Stage("greedy"), Stage("rr")), (Stage("scip", 0.2),))
+            return Plan((Stage("greedy"), Stage("rr")), beside=(Stage("scip", 0.2),), before=(Stage("rr", 0.1),))
+        case "cvrp" if n <= 1500:
+            return Plan((Stage("greedy"), Stage("rr")), beside=(Stage("pyvrp", 0.2),), before=(Stage("rr", 0.1),))
         case "cvrp" if n <= 6000:
-            return Plan((Stage("greedy"), Stage("rr")), (Stage("pyvrp", 0.2),) if n <= 1500 else ())
+            return Plan((Stage("greedy"), Stage("rr")))
         case "cvrp":
             return _SEARCH
+        case "acvrp" | "vrptw" | "acvrptw" if n <= 20 and instance.is_integral:
+            return Plan((Stage("greedy"), Stage("rr", 0.02), Stage("cpsat", 0.7), Stage("rr")))
+        case "acvrp" | "vrptw" | "acvrptw" if n <= 50 and instance.is_integral:
+            return Plan((Stage("greedy"), Stage("rr")), beside=(Stage("cpsat", 0.2),), before=(Stage("rr", 0.1),))
         case "acvrp" | "vrptw" | "acvrptw":
             return Plan((Stage("greedy"), Stage("rr")))
         case "mis" if n > 100_000:
             return _SEARCH
-        case "mis":
+        case "mis" if n > 5_000:
             return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("cpsat")))
+        case "mis":
+            stages = Stage("local-search", 0.02), Stage("cpsat", 0.1), Stage("local-search", 0.6), Stage("cpsat")
+            return Plan((Stage("greedy"), *stages))
         case "mds" if n > 100_000:
             return _SEARCH
         case "mds":
-            return Plan((Stage("greedy"), Stage("local-search", 0.15), Stage("highs")), (Stage("local-search", 0.3),))
+            return Plan(
+                (Stage("greedy"), Stage("local-search", 0.15), Stage("highs")), beside=(Stage("local-search", 0.3),)
+            )
         case "cflp":
             return Plan((Stage("greedy"), Stage("lagrangian")))
+        case "cpmp" if n <= 300:
+            stages = Stage("local-search", 0.02), Stage("highs", 0.1), Stage("local-search", 0.1), Stage("highs")
+            return Plan((Stage("greedy"), *stages))
         case "cpmp" if n <= 3000:
-            return Plan((Stage("greedy"), Stage("local-search", 0.1 if n <= 300 else 0.6), Stage("highs")))
+            return Plan((Stage("greedy"), Stage("local-search", 0.6), Stage("highs")))
         case "cpmp":
             return _SEARCH
         case "fjsp" if n <= 1000:
-            return Plan((Stage("greedy"), Stage("local-search", 0.1), Stage("cpsat")), (Stage("local-search", 0.5),))
+            return Plan(
+                (Stage("greedy"), Stage("local-search", 0.02), Stage("cpsat")),
+                beside=(Stage("local-search", 0.5),),
+                before=(Stage("cpsat", 0.1),),
+            )
         case "fjsp":
             return Plan((Stage("greedy"), Stage("local-search", 0.85), Stage("cpsat")))
         case "stp" if n > 1000 or (isinstance(instance, STPInstance) and instance.num_edges < 2 * n):
@@ -110,7 +144,7 @@ def plan(instance: Instance) -> Plan:
         case "regtree":
             return Plan((Stage("trees"),))
         case "milp":
-            return Plan((Stage("scip"),), (Stage("highs", 0.2),))
+            return Plan((Stage("scip"),), beside=(Stage("highs", 0.2),))
         case "optw" | "optwvp":
             return Plan((Stage("labelling", 0.7), Stage("local-search")))
         case _:
@@ -137,7 +171,7 @@ class Auto(Solver):
     def warm_up(self, instance: Instance) -> None:
         """Warm up every part of the plan."""
         chosen = plan(instance)
-        for stage in (*chosen.chain, *chosen.beside):
+        for stage in chosen.in_turn:
             adapter = solvers.get(stage.solver)()
             if instance.problem in adapter.problems:
                 adapter.warm_up(instance)
@@ -156,7 +190,7 @@ class Auto(Solver):
         run = _Run(instance, monitor, seed)
         chosen = plan(instance)
         if threads == 1:
-            for stage in (*chosen.chain[:-1], *chosen.beside, chosen.chain[-1]):
+            for stage in chosen.in_turn:
                 run.stage(stage, 1)
             return run.outcome()
         side = threading.Thread(target=run.side, args=(chosen.beside,), name="cosolve-auto-beside", daemon=True)

@@ -1,0 +1,63 @@
+"""The default solver's plans."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cosolve
+from cosolve.core.result import Status
+from cosolve.core.solver import solvers
+from cosolve.instances.cvrp import ACVRPInstance
+from cosolve.instances.distances import Distances
+from cosolve.instances.generators import generate
+from cosolve.instances.tsp import ATSPInstance
+from cosolve.solvers.auto import plan
+
+
+def whole(n: int, seed: int = 0) -> Distances:
+    return Distances.from_matrix(np.random.default_rng(seed).integers(1, 1000, (n, n)))
+
+
+INSTANCES = [
+    *(generate("tsp", "uniform", size=n) for n in (3, 200)),
+    *(ATSPInstance(distances=whole(n)) for n in (9, 300)),
+    *(generate("cvrp", "uniform", n=n) for n in (20, 600)),
+    *(ACVRPInstance(distances=whole(n), demand=[0.0] + [1.0] * (n - 1), capacity=4.0) for n in (9, 40, 90)),
+    generate("mis", "er", nodes=30),
+    generate("mds", "ba", nodes=30),
+    generate("cpmp", "osman", n=20, p=3),
+    generate("fjsp", "sd2", jobs=3, machines=3, operations=3),
+    generate("milp", "set-cover", rows=30, columns=60, density=0.1),
+]
+
+
+@pytest.mark.parametrize("instance", INSTANCES, ids=lambda i: f"{i.problem}-{i.size}")
+def test_stages_of_a_plan_solve_the_problem_and_use_all_of_the_time(instance):
+    """A stage that refuses the problem is passed over without a word, and a last one with a share would leave some."""
+    chosen = plan(instance)
+    for stage in chosen.in_turn:
+        assert instance.problem in solvers.get(stage.solver)().problems
+        assert 0.0 < stage.share <= 1.0
+    assert chosen.in_turn[-1] is chosen.chain[-1]
+    assert chosen.chain[-1].share == 1.0
+
+
+@pytest.mark.parametrize(
+    ("instance", "last"),
+    [
+        (generate("tsp", "uniform", seed=3, size=40), "scip"),
+        (ATSPInstance(distances=whole(12, 1)), None),
+        (ACVRPInstance(distances=whole(9, 2), demand=[0.0] + [1.0] * 8, capacity=4.0), "cpsat"),
+        (generate("fjsp", "sd2", seed=1, jobs=4, machines=3, operations=3), None),
+        (generate("cpmp", "osman", seed=1, n=20, p=3), None),
+    ],
+    ids=lambda value: value.problem if hasattr(value, "problem") else None,
+)
+def test_easy_instances_do_not_wait_for_long_stages(instance, last):
+    """A tour of fifty cities took a tenth of any time limit, a small job shop half of it."""
+    result = cosolve.solve(instance, time_limit=100)
+    assert result.status is Status.OPTIMAL
+    stages = [stage["solver"] for stage in result.stats["stages"]]
+    assert last in (None, stages[-1])
+    assert len(stages) < len(plan(instance).in_turn) or stages[-1] == "scip"
