@@ -14,7 +14,7 @@ import pytest
 
 import cosolve
 from cosolve.core.monitor import Monitor
-from cosolve.core.solver import solvers
+from cosolve.core.solver import Outcome, solvers
 from cosolve.evaluation.metrics import primal_dual_integral
 from cosolve.instances.milp import MILPInstance, Values
 from cosolve.solvers import mip
@@ -407,6 +407,22 @@ def test_the_default_runs_both_backends_and_says_why_it_stopped(threads):
     assert result.status == cosolve.Status.FEASIBLE
     assert result.limit == cosolve.Limit.TIME
     assert result.bound <= result.objective
+
+
+def test_without_a_time_limit_all_stages_but_the_last_have_an_end(monkeypatch):
+    """Any share of infinite time is infinite: HiGHS, or an endless search, kept the last solver from its turn."""
+    given = {}
+
+    def record(adapter, instance, monitor, **others):
+        given[adapter.name] = monitor.stop.time_limit
+        return Outcome()
+
+    monkeypatch.setattr("cosolve.solvers.auto.run_adapter", record)
+    cosolve.solve(hard_cover(), time_limit=INF)
+    assert given == {"highs": pytest.approx(12), "scip": INF}
+    given.clear()
+    cosolve.solve(cosolve.generate("cpmp", "osman", n=20, p=2), time_limit=INF)
+    assert given == {"greedy": INF, "local-search": pytest.approx(6), "highs": INF}  # greedy ends by itself
 
 
 @pytest.mark.parametrize(("solver", "options"), [*((name, {}) for name in BACKENDS), ("highs", {"presolve": False})])

@@ -323,7 +323,7 @@ class Ctc(ReductionSolver):
             return _nothing(formulation), _limits(options), Outcome(message=message)
         with cpu_threads(1):
             rows, columns = predictor.predict(
-                formulation.model, checkpoint, device=options.device, time_limit=_RELAXATION * monitor.time_left()
+                formulation.model, checkpoint, device=options.device, time_limit=monitor.allowance(_RELAXATION)
             )
         limits = asdict(checkpoint.config(CtcConfig).reduction)
         limits |= {name: getattr(options, name) for name in limits if getattr(options, name) is not None}
@@ -397,7 +397,7 @@ class OracleRows(_ReferenceSolver):
         reference = _reference(monitor.instance, options)
         if reference is None:
             start = None if monitor.best is None else start_values(formulation, monitor.best.solution)
-            backend(formulation, StageMonitor(monitor, options.share * monitor.time_left()), start)
+            backend(formulation, StageMonitor(monitor, monitor.allowance(options.share)), start)
             reference = None if monitor.best is None else monitor.best.solution
         if reference is None:
             return _nothing(formulation), _limits(options), Outcome(message="no solution to take tight rows from.")
