@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import math
 import threading
@@ -196,6 +197,16 @@ def test_node_limit_and_seed_repeat_exactly(solver):
     }
     assert (first.objective, first.bound) == (second.objective, second.bound)
     assert first.solution == second.solution
+
+
+@pytest.mark.parametrize("lp_solver", ["simplex", "ipm", "pdlp"])
+def test_linear_programs_print_nothing(lp_solver, capfd):
+    """PDLP has a log of its own, for the caller's standard output."""
+    instance = milp([[1, 2], [3, 1]], [1, 1], row_lower=1, integer=False)
+    result = cosolve.solve(instance, "highs", options={"lp_solver": lp_solver})
+    assert result.objective == pytest.approx(0.6, abs=1e-5)
+    ctypes.CDLL(None).fflush(None)  # what C has printed waits in a buffer of its own
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("solver", ["highs", "scip"])
