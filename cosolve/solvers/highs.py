@@ -278,7 +278,7 @@ class _Engine:
         if self._options.heuristic_effort is not None:
             settings["mip_heuristic_effort"] = self._options.heuristic_effort
         if self._monitor.stop.nodes is not None:
-            settings["mip_max_nodes"] = self._monitor.stop.nodes
+            settings["mip_max_nodes"] = min(self._monitor.stop.nodes, 2**31 - 1)
         _set_options(highs, settings | dict(self._options.native))
         data, indices, indptr = csr(model)
         sense = highspy.ObjSense.kMaximize if model.maximize else highspy.ObjSense.kMinimize

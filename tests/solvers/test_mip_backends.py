@@ -199,6 +199,14 @@ def test_node_limit_and_seed_repeat_exactly(solver):
     assert first.solution == second.solution
 
 
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_any_number_of_nodes_may_be_the_limit(solver):
+    """HiGHS counts with 32 bits, SCIP with 64: they refused their own options."""
+    for nodes in (2**31, 2**63):
+        result = cosolve.solve(milp([[1, 1]], [1, 2], row_lower=1), solver, nodes=nodes)
+        assert result.status is cosolve.Status.OPTIMAL
+
+
 @pytest.mark.parametrize("lp_solver", ["simplex", "ipm", "pdlp"])
 def test_linear_programs_print_nothing(lp_solver, capfd):
     """PDLP has a log of its own, for the caller's standard output."""
