@@ -15,7 +15,7 @@ from cosolve.core.errors import CosolveError, SolverUnavailableError, Unsupporte
 from cosolve.core.instance import Instance, Solution, whole_number
 from cosolve.core.isolation import run_isolated
 from cosolve.core.monitor import Monitor, proves
-from cosolve.core.problem import judge
+from cosolve.core.problem import check_instance, judge, problems
 from cosolve.core.result import Incumbent, Limit, SolveResult, Status, jsonable
 from cosolve.core.solver import Feature, Outcome, Solver, make_options, solvers
 from cosolve.core.stop import Stop
@@ -228,8 +228,7 @@ def _check_request(
     adapter: Solver, instance: Instance, stop: Stop, seed: int, threads: int, initial: Solution | None
 ) -> None:
     name = adapter.name
-    if not isinstance(instance, Instance):
-        raise TypeError(f"instance must be an Instance, got {type(instance).__name__}; cosolve.read reads a file.")
+    check_instance(instance)
     if instance.problem not in adapter.problems:
         raise UnsupportedProblemError(
             f"solver {name!r} does not handle {instance.problem}; it handles: {', '.join(sorted(adapter.problems))}."
@@ -400,7 +399,14 @@ def list_solvers(problem: str | None = None, *, only_available: bool = False) ->
         Only those that handle this problem.
     only_available
         Only those whose package is installed.
+
+    Raises
+    ------
+    UnsupportedProblemError
+        If there is no such problem.
     """
+    if problem is not None:
+        problems.get(problem)
     names = []
     for name in solvers.names():
         try:

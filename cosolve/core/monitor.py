@@ -36,6 +36,10 @@ def proves(instance: Instance, bound: float, objective: float) -> bool:
     return abs(bound - objective) < 0.5 if instance.is_integral else is_close(instance, bound, objective)
 
 
+#: Seconds whose shares the parts of a run without a time limit get: the default limit of ``solve``.
+UNLIMITED = 60.0
+
+
 class OutOfTime(Exception):
     """A model was not built to its end."""
 
@@ -105,6 +109,11 @@ class Monitor:
     def time_left(self) -> float:
         """Seconds until the time limit, never negative, ``inf`` without a limit."""
         return max(0.0, self.stop.time_limit - self.elapsed())
+
+    def allowance(self, share: float) -> float:
+        """Seconds for a part of the run: a share of the time left, and without a limit of 60 s, below a share of 1."""
+        left = self.time_left()
+        return share * (UNLIMITED if left == math.inf and share < 1 else left)
 
     def interrupt(self, limit: Limit = Limit.INTERRUPTED) -> None:
         """Ask the solver to stop; the first reason stays."""

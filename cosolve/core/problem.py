@@ -59,6 +59,28 @@ def warm_up_judge(problem: str) -> None:
             judge(instance, solution)
 
 
+def check_instance(instance: Any) -> None:
+    """Raise TypeError unless it is an instance: the attributes that others lack say nothing of reading a file first."""
+    if not isinstance(instance, Instance):
+        raise TypeError(f"instance must be an Instance, got {type(instance).__name__}; cosolve.read reads a file.")
+
+
+def check_solution(instance: Any, solution: Any) -> Problem:
+    """
+    The problem that both an instance and a solution are of.
+
+    Raises
+    ------
+    TypeError
+        If one of them is none, or the solution belongs to another problem.
+    """
+    check_instance(instance)
+    problem = problems.get(instance.problem)
+    if not isinstance(solution, problem.solution_type):
+        raise TypeError(f"{problem.key} needs a {problem.solution_type.__name__}, got {type(solution).__name__}.")
+    return problem
+
+
 def judge(instance: Instance, solution: Solution, mode: JudgeMode = "strict") -> Verdict:
     """
     Recompute the objective of a solution and list every kind of rule that it breaks.
@@ -76,11 +98,9 @@ def judge(instance: Instance, solution: Solution, mode: JudgeMode = "strict") ->
     Raises
     ------
     TypeError
-        If the solution belongs to another problem.
+        If the solution belongs to another problem, or one of them is none.
     """
-    problem = problems.get(instance.problem)
-    if not isinstance(solution, problem.solution_type):
-        raise TypeError(f"{problem.key} needs a {problem.solution_type.__name__}, got {type(solution).__name__}.")
+    problem = check_solution(instance, solution)
     if mode not in ("strict", "frontierco"):
         raise ValueError(f"mode must be 'strict' or 'frontierco', got {mode!r}.")
     verdict = problem.evaluate(instance, solution, mode)

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError, UnsupportedProblemError
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.problem import problems
+from cosolve.core.problem import check_instance, check_solution, problems
 from cosolve.core.text import writable
 from cosolve.core.values import check_value, convert_value, kinds_of
 from cosolve.instances.formats.base import Format, SolutionFormat, formats, solution_formats
@@ -169,7 +169,10 @@ def write(instance: Instance, path: str | os.PathLike[str], *, format: str | Non
     ValueError
         If no format writes this problem, the suffix is that of formats that don't, or the format can't hold this
         instance.
+    TypeError
+        If ``instance`` is none.
     """
+    check_instance(instance)
     path = Path(path)
     refused: ValueError | None = None
     for chosen in writing_formats(instance.problem, path, format):
@@ -226,7 +229,10 @@ def read_solution(path: str | os.PathLike[str], instance: Instance, *, format: s
     ------
     InvalidSolutionError
         If the file is malformed; an infeasible solution is for the judge.
+    TypeError
+        If ``instance`` is none.
     """
+    check_instance(instance)
     path = Path(path)
     chosen = _solution_format(instance.problem, path, format)
     source = Source.open(path, InvalidSolutionError)
@@ -255,7 +261,13 @@ def write_solution(
     ----------
     objective
         Verified objective to note in the file where its format has a place for it.
+
+    Raises
+    ------
+    TypeError
+        If the solution belongs to another problem, or one of them is none.
     """
+    check_solution(instance, solution)
     path = Path(path)
     chosen = _solution_format(instance.problem, path, format)
     with replacing(path) as temporary:

@@ -143,15 +143,15 @@ class MILPInstance(Instance):
             raise ValueError(f"matrix must have 2 dimensions, got {rows.ndim}.")
         m, n = rows.shape
         return cls(
-            cost=np.broadcast_to(cost, n),
-            col_lower=np.broadcast_to(col_lower, n),
-            col_upper=np.broadcast_to(col_upper, n),
-            is_integer=np.broadcast_to(is_integer, n),
+            cost=_per(cost, n, "cost"),
+            col_lower=_per(col_lower, n, "col_lower"),
+            col_upper=_per(col_upper, n, "col_upper"),
+            is_integer=_per(is_integer, n, "is_integer"),
             data=rows.data,
             indices=rows.indices,
             indptr=rows.indptr,
-            row_lower=np.broadcast_to(row_lower, m),
-            row_upper=np.broadcast_to(row_upper, m),
+            row_lower=_per(row_lower, m, "row_lower"),
+            row_upper=_per(row_upper, m, "row_upper"),
             **others,
         )
 
@@ -209,6 +209,14 @@ class MILPInstance(Instance):
     def magnitude(self) -> float:
         """Of the largest cost."""
         return largest(self.cost)
+
+
+def _per(values: Any, count: int, what: str) -> np.ndarray:
+    array = np.asarray(values)
+    if array.shape not in ((), (count,)):
+        one = "row" if what.startswith("row") else "column"
+        raise ValueError(f"{what} must be one number or {count} (one per {one}), got shape {array.shape}.")
+    return np.broadcast_to(array, count)
 
 
 def families(names: Iterable[str]) -> tuple[str, ...]:

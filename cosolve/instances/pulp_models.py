@@ -25,9 +25,13 @@ def from_pulp(problem: LpProblem) -> MILPInstance:
         If the model has special ordered sets.
     ValueError
         If two variables have the same name.
+    TypeError
+        If it is no PuLP model.
     """
     import pulp
 
+    if not isinstance(problem, pulp.LpProblem):
+        raise TypeError(f"problem must be an LpProblem, got {type(problem).__name__}.")
     if problem.sos1 or problem.sos2:
         raise UnsupportedProblemError("special ordered sets are no part of a linear model with integers.")
     variables, constraints = problem.variables(), problem.constraints()
@@ -72,9 +76,16 @@ def to_pulp(instance: MILPInstance) -> tuple[LpProblem, list[LpVariable]]:
 
     PuLP knows no double-sided rows: they become two, "name" and "name_upper". It replaces some characters in names by
     underscores; where two would become one, and where there are none, columns are "x0", "x1", ... and rows "r0", ...
+
+    Raises
+    ------
+    TypeError
+        If it is no MILP.
     """
     import pulp
 
+    if not isinstance(instance, MILPInstance):
+        raise TypeError(f"instance must be a MILPInstance, got {type(instance).__name__}.")
     problem = pulp.LpProblem(instance.name.replace(" ", "_") or "cosolve", _sense(instance))
     finite = math.isfinite
     variables = [

@@ -1,4 +1,4 @@
-"""The clock inside an encoder: that of a large instance takes seconds, and no loop of ours to look at it from."""
+"""The clock inside a network: a large instance takes it seconds, with no loop of ours to look at the clock from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Encoding(Protocol[B, E]):
 
 
 class TimeUpError(Exception):
-    """Time was up before a batch was encoded."""
+    """Time was up before a network was through."""
 
 
 def encode(network: Encoding[B, E], batch: B, pairs: int, should_stop: Callable[[], bool] | None) -> E:
@@ -49,12 +49,12 @@ def encode(network: Encoding[B, E], batch: B, pairs: int, should_stop: Callable[
         if should_stop():
             raise TimeUpError
         return network.encode(batch)
-    with _Watch(should_stop):
+    with Watch(should_stop):
         return network.encode(batch)
 
 
-class _Watch(TorchFunctionMode):
-    """Asks before each operation of this thread."""
+class Watch(TorchFunctionMode):
+    """Asks before each operation of this thread whether to stop, which raises :class:`TimeUpError`."""
 
     def __init__(self, should_stop: Callable[[], bool]) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ class Stage:
     solver
         Registered name.
     share
-        Part of the time left at its start that it may use, in (0, 1].
+        Part of the time left at its start that it may use, in (0, 1]; see :meth:`Monitor.allowance`.
     options
         Its own options.
     """
@@ -226,7 +226,7 @@ class _Run:
             return
         is_in_chain = monitor is None
         if monitor is None:
-            monitor = StageMonitor(self.monitor, stage.share * self.monitor.time_left())
+            monitor = StageMonitor(self.monitor, self.monitor.allowance(stage.share))
         best = self.monitor.best
         initial = best.solution if best is not None and Feature.WARM_START in adapter.features else None
         start = perf_counter()

@@ -261,9 +261,9 @@ class _Engine:
         # HiGHS keeps one pool of workers per calling thread and refuses to run with another number of them.
         highspy.Highs.resetGlobalScheduler(True)
         highs = highspy.Highs()
-        # Bounds come with the log's callback, which needs the log switched on.
+        # Bounds come with the log's callback, which needs the log switched on; without it PDLP prints nothing.
         settings: dict[str, Any] = {
-            "output_flag": True,
+            "output_flag": bool(model.is_integer.any()),
             "log_to_console": False,
             "presolve": "choose" if self._options.presolve else "off",
             "solver": self._options.lp_solver,
@@ -278,7 +278,7 @@ class _Engine:
         if self._options.heuristic_effort is not None:
             settings["mip_heuristic_effort"] = self._options.heuristic_effort
         if self._monitor.stop.nodes is not None:
-            settings["mip_max_nodes"] = self._monitor.stop.nodes
+            settings["mip_max_nodes"] = min(self._monitor.stop.nodes, 2**31 - 1)
         _set_options(highs, settings | dict(self._options.native))
         data, indices, indptr = csr(model)
         sense = highspy.ObjSense.kMaximize if model.maximize else highspy.ObjSense.kMinimize

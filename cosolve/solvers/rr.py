@@ -257,7 +257,7 @@ def polish(
         found = descend(data, *_flat(visits))
         pool.add(*found.best_routes())
         best = min(best, found, key=lambda state: state.best)
-    joined = None if monitor.should_stop() else pool.combine(*best.best_routes(), share * monitor.time_left())
+    joined = None if monitor.should_stop() else pool.combine(*best.best_routes(), monitor.allowance(share))
     if joined is not None:
         best = descend(data, *joined)
     nodes, offsets = best.best_routes()

@@ -282,7 +282,7 @@ def _set_parameters(scip: Any, monitor: Monitor, seed: int, options: ScipOptions
         "timing/clocktype": 2,
     }
     if monitor.stop.nodes is not None:
-        settings["limits/totalnodes"] = monitor.stop.nodes
+        settings["limits/totalnodes"] = min(monitor.stop.nodes, 2**63 - 1)
     _set_all(scip, settings | dict(options.native))
 
 

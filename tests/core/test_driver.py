@@ -424,6 +424,8 @@ def test_list_solvers_filters_by_problem_and_availability(scripted):
     assert "scripted" in cosolve.list_solvers("tsp")
     assert "scripted" not in cosolve.list_solvers("cvrp")
     assert "scripted" not in cosolve.list_solvers("tsp", only_available=True)
+    with pytest.raises(UnsupportedProblemError, match=r"unknown problem 'cvpr' \(did you mean 'cvrp'\?\)"):
+        cosolve.list_solvers("cvpr")
 
 
 _PROGRAM = """

@@ -21,6 +21,7 @@ from cosolve.instances.cflp import CFLPInstance
 from cosolve.instances.cpmp import CPMPInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.files import replacing, writing_formats
+from cosolve.instances.milp import Values
 from cosolve.instances.regtree import RegressionTreeInstance
 from cosolve.instances.stp import STPInstance
 from cosolve.instances.tsp import Tour, TSPInstance
@@ -210,6 +211,22 @@ def test_unknown_content_option_and_problem_are_refused(tmp_path, square):
         cosolve.read(path, problem="nosuch")
     with pytest.raises(InvalidInstanceError):
         cosolve.read(path, problem="stp", format="tsplib")
+
+
+def test_what_is_no_instance_or_no_solution_of_it_is_refused(tmp_path, square):
+    """The message was that of an attribute that the other type lacks."""
+    path, values = tmp_path / "a.sol", Values(values=[1.0])
+    with pytest.raises(TypeError, match=r"tsp needs a Tour, got Values\."):
+        cosolve.write_solution(square, values, path)
+    for call in (
+        lambda: cosolve.write("square", path),
+        lambda: cosolve.write_solution("square", values, path),
+        lambda: cosolve.read_solution(path, "square"),
+        lambda: cosolve.judge("square", values),
+    ):
+        with pytest.raises(TypeError, match=r"got str; cosolve\.read reads a file"):
+            call()
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -254,6 +255,16 @@ def test_scipy_refuses_what_is_no_matrix_and_texts_for_integrality():
         MILPInstance.from_scipy([[1.0]], cost=[1.0], is_integer="C")
     with pytest.raises(ValueError, match="matrix must have 2 dimensions, got 1"):
         MILPInstance.from_scipy(np.ones(2), cost=[1.0, 1.0])
+
+
+@pytest.mark.parametrize("name", ["cost", "col_lower", "col_upper", "is_integer", "row_lower", "row_upper"])
+def test_scipy_names_the_argument_that_does_not_fit(name):
+    """Operands that could not be broadcast are NumPy's words."""
+    expected = "3 (one per row)" if name.startswith("row") else "4 (one per column)"
+    for wrong in (np.zeros(5), np.zeros(1), np.zeros((4, 1))):
+        message = f"{name} must be one number or {expected}, got shape {wrong.shape}."
+        with pytest.raises(ValueError, match=re.escape(message)):
+            MILPInstance.from_scipy(np.ones((3, 4)), **{"cost": 1.0, name: wrong})
 
 
 def test_scipy_round_trip():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import math
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 import cosolve
 from cosolve.core.monitor import Monitor
-from cosolve.core.solver import solvers
+from cosolve.core.solver import Outcome, solvers
 from cosolve.evaluation.metrics import primal_dual_integral
 from cosolve.instances.milp import MILPInstance, Values
 from cosolve.solvers import mip
@@ -196,6 +197,24 @@ def test_node_limit_and_seed_repeat_exactly(solver):
     }
     assert (first.objective, first.bound) == (second.objective, second.bound)
     assert first.solution == second.solution
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_any_number_of_nodes_may_be_the_limit(solver):
+    """HiGHS counts with 32 bits, SCIP with 64: they refused their own options."""
+    for nodes in (2**31, 2**63):
+        result = cosolve.solve(milp([[1, 1]], [1, 2], row_lower=1), solver, nodes=nodes)
+        assert result.status is cosolve.Status.OPTIMAL
+
+
+@pytest.mark.parametrize("lp_solver", ["simplex", "ipm", "pdlp"])
+def test_linear_programs_print_nothing(lp_solver, capfd):
+    """PDLP has a log of its own, for the caller's standard output."""
+    instance = milp([[1, 2], [3, 1]], [1, 1], row_lower=1, integer=False)
+    result = cosolve.solve(instance, "highs", options={"lp_solver": lp_solver})
+    assert result.objective == pytest.approx(0.6, abs=1e-5)
+    ctypes.CDLL(None).fflush(None)  # what C has printed waits in a buffer of its own
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("solver", ["highs", "scip"])
@@ -407,6 +426,22 @@ def test_the_default_runs_both_backends_and_says_why_it_stopped(threads):
     assert result.status == cosolve.Status.FEASIBLE
     assert result.limit == cosolve.Limit.TIME
     assert result.bound <= result.objective
+
+
+def test_without_a_time_limit_all_stages_but_the_last_have_an_end(monkeypatch):
+    """Any share of infinite time is infinite: HiGHS, or an endless search, kept the last solver from its turn."""
+    given = {}
+
+    def record(adapter, instance, monitor, **others):
+        given[adapter.name] = monitor.stop.time_limit
+        return Outcome()
+
+    monkeypatch.setattr("cosolve.solvers.auto.run_adapter", record)
+    cosolve.solve(hard_cover(), time_limit=INF)
+    assert given == {"highs": pytest.approx(12), "scip": INF}
+    given.clear()
+    cosolve.solve(cosolve.generate("cpmp", "osman", n=20, p=2), time_limit=INF)
+    assert given == {"greedy": INF, "local-search": pytest.approx(6), "highs": INF}  # greedy ends by itself
 
 
 @pytest.mark.parametrize(("solver", "options"), [*((name, {}) for name in BACKENDS), ("highs", {"presolve": False})])

@@ -92,6 +92,14 @@ def test_special_ordered_sets_are_refused(model):
         model.solve(cosolve.COSOLVE())
 
 
+def test_what_is_no_model_is_refused():
+    """The message was that of an attribute that numbers lack."""
+    with pytest.raises(TypeError, match=r"problem must be an LpProblem, got int\."):
+        cosolve.from_pulp(3)
+    with pytest.raises(TypeError, match=r"instance must be a MILPInstance, got int\."):
+        cosolve.to_pulp(3)
+
+
 def test_availability_is_that_of_the_package():
     assert cosolve.COSOLVE().available()
     assert cosolve.COSOLVE("scip").available()

@@ -15,6 +15,9 @@ from cosolve.core.result import Status
 from cosolve.core.solver import Outcome, solvers
 from cosolve.instances.generators import generate
 from cosolve.instances.milp import Values
+from cosolve.models import checkpoints
+from cosolve.models.ctc import predictor
+from cosolve.models.watch import TimeUpError
 from cosolve.solvers.formulations import formulate
 from cosolve.solvers.reduction.ladder import climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
@@ -240,6 +243,24 @@ def test_files_that_options_name_must_be_there(solver, options):
     instance = generate("atsp", "road", n=5, points=9) if solver == "rrnco" else binary_milp(1)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         cosolve.solve(instance, solver, options=options)
+
+
+def test_the_network_looks_at_the_clock(monkeypatch):
+    """A million nonzeros took it ten seconds, whatever the limit."""
+    instance = generate("milp", "set-cover", rows=50, columns=100, seed=1)
+    asked = []
+
+    def has_begun():
+        asked.append(len(asked))
+        return len(asked) > 30
+
+    with pytest.raises(TimeUpError):
+        predictor.predict(instance, checkpoints.find("ctc-set-cover"), should_stop=has_begun)
+    assert len(asked) == 31
+    monkeypatch.setattr("cosolve.solvers.reduction.solver._PREDICTION", 0.0)
+    result = cosolve.solve(instance, "ctc", options={"checkpoint": "ctc-set-cover"})
+    assert (result.status, result.stats["rungs"]) == (Status.OPTIMAL, [])
+    assert "more than its share of the time" in result.message
 
 
 def test_a_portfolio_ends_both_parts_if_one_fails(monkeypatch):

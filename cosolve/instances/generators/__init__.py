@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.instance import Instance, whole_number
 from cosolve.core.registry import Registry
+from cosolve.core.values import check_value
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,17 @@ def generate(problem: str, distribution: str, *, seed: int = 0, **parameters: ob
     UnsupportedProblemError
         If there is no such family.
     ValueError
-        If a parameter is unknown or out of range, or the seed is no integer >= 0.
+        If a parameter is unknown, of another type or out of range, or the seed is no integer >= 0.
     """
     family = generators.get(f"{problem}/{distribution}")
     unknown = sorted(set(parameters) - set(family.parameters))
     if unknown:
         allowed = ", ".join(family.parameters) or "none"
         raise ValueError(f"{problem}/{distribution} has no parameter {unknown[0]!r}; allowed: {allowed}.")
+    for name, value in parameters.items():
+        kind = family.parameters[name][0]
+        if kind is int:
+            parameters[name] = whole_number(value, name)
+        elif kind is float:
+            check_value(value, kind, name)
     return family.generate(seed=whole_number(seed, "seed", 0), **parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from cosolve.models.ctc.graph import graph_of
 from cosolve.models.ctc.network import Network
 from cosolve.models.ctc.rows import is_binary, may_be_imposed
 from cosolve.models.devices import device_of
+from cosolve.models.watch import Watch
 
 
 @checkpoints.kept_while_unchanged
@@ -28,7 +30,12 @@ def network_of(folder: Path, device: str) -> Network:
 
 @torch.inference_mode()
 def predict(
-    instance: MILPInstance, checkpoint: Checkpoint, *, device: str = "cpu", time_limit: float = np.inf
+    instance: MILPInstance,
+    checkpoint: Checkpoint,
+    *,
+    device: str = "cpu",
+    time_limit: float = np.inf,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     Probabilities that rows are tight, and that columns are 1.
@@ -43,6 +50,8 @@ def predict(
         "cpu", "cuda" or "cuda:N".
     time_limit
         Seconds for the linear relaxation, where the network takes it.
+    should_stop
+        Asked before each operation of the network.
 
     Returns
     -------
@@ -50,10 +59,16 @@ def predict(
         (num_rows,); 0 for those that are no candidates or of no critical family.
     columns
         (num_cols,); NaN for those that are no binaries.
+
+    Raises
+    ------
+    TimeUpError
+        Once ``should_stop`` says so.
     """
     config, network = checkpoint.config(CtcConfig), network_of(checkpoint.folder, device)
     graph = graph_of(instance, relaxation=config.model.relaxation, time_limit=time_limit)
-    rows, columns = network.probabilities(Batch.from_data_list([graph]).to(device_of(device)))
+    with Watch(should_stop):
+        rows, columns = network.probabilities(Batch.from_data_list([graph]).to(device_of(device)))
     return (
         np.where(may_be_imposed(instance, config.data.families), rows[:-1].double().cpu().numpy(), 0.0),
         np.where(is_binary(instance), columns.double().cpu().numpy(), np.nan),

@@ -6,7 +6,6 @@ A reduced model passes up solutions and nothing else: its bound, its OPTIMAL and
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +20,6 @@ from cosolve.models.ctc.rows import is_binary
 from cosolve.solvers.formulations import Formulation
 from cosolve.solvers.mip import start_values
 from cosolve.solvers.reduction.reduce import Reduction, reduce
-
-#: Seconds of a rung where the run has no limit.
-_UNLIMITED = 60.0
 
 #: ``backend(formulation, monitor, start)``.
 Backend = Callable[[Formulation, Monitor, "np.ndarray | None"], Outcome]
@@ -95,8 +91,7 @@ def climb_down(
     num_binaries = int(is_binary(formulation.model).sum())
     while len(ladder.rungs) - ladder.fallbacks < most and not reduction.is_empty and not monitor.should_stop():
         best = monitor.best
-        left = monitor.time_left()
-        stage = SolutionsOnly(monitor, share * left if left < math.inf else _UNLIMITED)
+        stage = SolutionsOnly(monitor, monitor.allowance(share))
         model = reduce(formulation, reduction)
         outcome = backend(model, stage, None if best is None else start_values(model, best.solution))
         ladder.rungs.append(

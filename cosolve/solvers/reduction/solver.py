@@ -34,8 +34,8 @@ _BACKENDS = ("scip", "highs")
 #: Share of the rows and exceptions where no checkpoint says.
 _ROWS, _ROW_BUDGET = 0.05, 0
 
-#: Part of the time that the linear relaxation may take.
-_RELAXATION = 0.2
+#: Parts of the time that the linear relaxation may take, and all of the prediction.
+_RELAXATION, _PREDICTION = 0.2, 0.5
 
 #: Nonzeros of the largest model that a network is asked about: it takes some 2 kB for each.
 _MOST_ENTRIES = 2_000_000
@@ -313,6 +313,7 @@ class Ctc(ReductionSolver):
         from cosolve.models.ctc.config import CtcConfig
         from cosolve.models.ctc.graph import facts
         from cosolve.models.devices import cpu_threads
+        from cosolve.models.watch import TimeUpError
 
         if len(formulation.model.data) > _MOST_ENTRIES:
             message = f"more than {_MOST_ENTRIES:,} nonzeros: the network was not asked."
@@ -321,10 +322,19 @@ class Ctc(ReductionSolver):
         if outside and not options.checkpoint:
             message = f"no bundled network covers this: {'; '.join(outside)} for {checkpoint.name}; nothing is imposed."
             return _nothing(formulation), _limits(options), Outcome(message=message)
-        with cpu_threads(1):
-            rows, columns = predictor.predict(
-                formulation.model, checkpoint, device=options.device, time_limit=_RELAXATION * monitor.time_left()
-            )
+        stage = StageMonitor(monitor, monitor.allowance(_PREDICTION))
+        try:
+            with cpu_threads(1):
+                rows, columns = predictor.predict(
+                    formulation.model,
+                    checkpoint,
+                    device=options.device,
+                    time_limit=monitor.allowance(_RELAXATION),
+                    should_stop=stage.should_stop,
+                )
+        except TimeUpError:
+            message = "the network would have taken more than its share of the time: nothing is imposed."
+            return _nothing(formulation), _limits(options), Outcome(message=message)
         limits = asdict(checkpoint.config(CtcConfig).reduction)
         limits |= {name: getattr(options, name) for name in limits if getattr(options, name) is not None}
         message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
@@ -397,7 +407,7 @@ class OracleRows(_ReferenceSolver):
         reference = _reference(monitor.instance, options)
         if reference is None:
             start = None if monitor.best is None else start_values(formulation, monitor.best.solution)
-            backend(formulation, StageMonitor(monitor, options.share * monitor.time_left()), start)
+            backend(formulation, StageMonitor(monitor, monitor.allowance(options.share)), start)
             reference = None if monitor.best is None else monitor.best.solution
         if reference is None:
             return _nothing(formulation), _limits(options), Outcome(message="no solution to take tight rows from.")

@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import linprog
 
 import cosolve
+from cosolve.instances.generators import generators
 from cosolve.instances.generators.graph_milps import clique_partition
 from cosolve.instances.graphs import Graph
 from tests.solvers.milps import brute_force
@@ -241,6 +242,18 @@ def test_impossible_parameters_are_refused(name, parameters, message):
     """Before anything is drawn."""
     with pytest.raises(ValueError, match=message):
         family(name, **parameters)
+
+
+@pytest.mark.parametrize("name", generators.names())
+def test_parameters_of_other_types_are_refused_by_their_names(name):
+    """Half a row made another parameter impossible, half a machine ended in the compiler, a text in a comparison."""
+    parameters = generators.get(name).parameters
+    required = {key: 9 for key, (_, default, _) in parameters.items() if default is None}
+    for key, (kind, _, _) in parameters.items():
+        wrong, meaning = {int: ((2.5, "7", True), "an integer"), float: (("7", True), "a number")}.get(kind, ((), ""))
+        for value in wrong:
+            with pytest.raises(ValueError, match=f"{key} must be {meaning}, got {value!r}"):
+                cosolve.generate(*name.split("/"), **{**required, key: value})
 
 
 @pytest.mark.parametrize(
