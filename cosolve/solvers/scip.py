@@ -21,8 +21,9 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.formulations import PROBLEMS, Formulation
-from cosolve.solvers.mip import INFINITY, Answer, FormulationSolver, Incumbents, csr, is_unbounded
+from cosolve.solvers.mip import Answer, FormulationSolver, Incumbents, csr, is_unbounded
 from cosolve.solvers.packages import availability
+from cosolve.solvers.proofs import INFINITY
 
 logger = logging.getLogger(__name__)
 

@@ -612,10 +612,43 @@ def test_pulp_proves_infeasible_what_cbc_gives_no_answer_to():
     assert result.status == cosolve.Status.INFEASIBLE
 
 
-@pytest.mark.parametrize("solver", ["highs", "scip"])
-def test_bounds_that_backends_take_for_infinite_prove_nothing_unbounded(solver):
-    instance = milp([[1, -1]], [-1, 0.5], row_lower=0, upper=[1e20, 1])
-    assert cosolve.solve(instance, solver, time_limit=20).status != cosolve.Status.UNBOUNDED
+def contradicts(result, optimum, maximize):
+    """Whether a result claims what an optimum refutes."""
+    if result.status not in (cosolve.Status.OPTIMAL, cosolve.Status.FEASIBLE, cosolve.Status.NO_SOLUTION):
+        return True
+    sign, slack = (-1 if maximize else 1), 1e-6 * max(1.0, abs(optimum))
+    is_wrong = result.status == cosolve.Status.OPTIMAL and abs(result.objective - optimum) > slack
+    return is_wrong or (result.bound is not None and sign * (result.bound - optimum) > slack)
+
+
+# Solvers that take their proofs from a MILP backend.
+PROVERS = [*BACKENDS, "auto", "random-rows", "oracle-rows"]
+
+
+@pytest.mark.parametrize("solver", PROVERS)
+@pytest.mark.parametrize(
+    ("instance", "optimum", "where"),
+    [
+        (milp([[1, -1]], [-1, 0.5], row_lower=0, upper=[1e20, 1]), -1e20, "column 0"),
+        (milp([[1, 1]], 1, row_lower=1e20, integer=False), 1e20, "row 0"),
+        (milp([[1, 1]], 1, row_lower=0, upper=1e25, integer=False, maximize=True), 2e25, "column 0"),
+        (milp([[1, 1], [1, -1]], [1, 2], lower=[2e20, 0], row_lower=[1, 0], integer=False), 2e20, "column 0"),
+    ],
+)
+def test_limits_that_backends_take_for_infinite_prove_nothing_false(solver, instance, optimum, where):
+    """Infeasible, unbounded behind reductions, or an error of HiGHS, which takes no side that is infinite to it."""
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert not contradicts(result, optimum, instance.maximize)
+    assert where in result.message
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_what_huge_limits_do_not_matter_to_is_proven(solver):
+    """1e30 stands for infinite in many a model."""
+    result = cosolve.solve(milp([[1, 1]], [1, 2], row_lower=1, upper=1e30), solver, time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, 1)
+    instance = milp([[1, 1], [1, 1]], [1, 2], row_lower=[1, -9], row_upper=[1e22, -2])
+    assert cosolve.solve(instance, solver, time_limit=20).status == cosolve.Status.INFEASIBLE
 
 
 @pytest.mark.parametrize("solver", ["highs", "pulp"])

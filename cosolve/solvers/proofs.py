@@ -1,0 +1,30 @@
+"""What keeps a MILP backend's proof from holding for the model: numbers beyond its infinity or below its zero."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from cosolve.instances.milp import MILPInstance
+
+#: What backends take for infinite.
+INFINITY = 1e20
+
+
+def without_huge_limits(model: MILPInstance) -> tuple[MILPInstance, str]:
+    """
+    The model without finite limits of :data:`INFINITY` and more, and which row or column had one; "" if none.
+
+    Backends take such limits for none, or for ones that nothing reaches. Of the model without them, bounds and
+    "infeasible" hold for the model with them too; "unbounded" does not.
+    """
+    limits = {name: getattr(model, name) for name in ("row_lower", "row_upper", "col_lower", "col_upper")}
+    huge = {name: np.isfinite(limit) & (np.abs(limit) >= INFINITY) for name, limit in limits.items()}
+    rows, columns = huge["row_lower"] | huge["row_upper"], huge["col_lower"] | huge["col_upper"]
+    if not (rows.any() or columns.any()):
+        return model, ""
+    first = model.row_label(int(rows.argmax())) if rows.any() else model.col_label(int(columns.argmax()))
+    none = {"row_lower": -np.inf, "row_upper": np.inf, "col_lower": -np.inf, "col_upper": np.inf}
+    kept = {name: np.where(huge[name], none[name], limit) for name, limit in limits.items()}
+    return replace(model, **kept), f"{first} has a limit of {INFINITY:g} or more"
