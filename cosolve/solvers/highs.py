@@ -25,6 +25,7 @@ from cosolve.solvers.mip import (
     with_rows,
 )
 from cosolve.solvers.packages import availability
+from cosolve.solvers.proofs import Precision
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,9 @@ _LARGEST = {
     "dual_feasibility_tolerance": (1e-7, "HiGHS would call worse solutions optimal"),
     "kkt_tolerance": (1e-7, "HiGHS would call worse solutions optimal"),
 }
+
+#: Largest matrix coefficient that HiGHS drops: its least value.
+_SMALL = 1e-12
 
 #: Integrality and rows: below the judge's 1e-6, so that rounded values still pass.
 _FEASIBILITY = 1e-7
@@ -142,6 +146,10 @@ class Highs(FormulationSolver):
             highs = highspy.Highs()
             highs.silent()
             _set_options(highs, options.native)
+
+    def precision(self, options: HighsOptions) -> Precision:
+        """See :meth:`FormulationSolver.precision`."""
+        return Precision(coefficient=float(options.native.get("small_matrix_value", _SMALL)))
 
     def solve_formulation(
         self,
@@ -273,7 +281,7 @@ class _Engine:
             "mip_abs_gap": 1e-9,
             "mip_feasibility_tolerance": _FEASIBILITY,
             "primal_feasibility_tolerance": _FEASIBILITY,
-            "small_matrix_value": 1e-12,
+            "small_matrix_value": _SMALL,
         }
         if self._options.heuristic_effort is not None:
             settings["mip_heuristic_effort"] = self._options.heuristic_effort

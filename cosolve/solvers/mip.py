@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor, OutOfTime, ScaledMonitor, unit_factor
+from cosolve.core.monitor import Monitor, OutOfTime, ScaledMonitor, SolutionsOnly, unit_factor
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome, Solver
@@ -22,7 +22,7 @@ from cosolve.core.stop import Stop
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.compiled import WARM_UP_TIME, small_instances, solve_tiny
 from cosolve.solvers.formulations import Formulation, Rows, formulate
-from cosolve.solvers.proofs import without_huge_limits
+from cosolve.solvers.proofs import Precision, doubt, without_huge_limits
 
 logger = logging.getLogger(__name__)
 
@@ -75,12 +75,21 @@ class FormulationSolver(Solver):
         formulation = replace(formulation, model=model)
         outcome = solve_trivial(formulation, monitor) if has_huge else None
         if outcome is None:
+            has_doubt = doubt(model, self.precision(options))
+            if has_doubt:
+                monitor = SolutionsOnly(monitor, iterations=monitor.stop.iterations, nodes=monitor.stop.nodes)
             outcome = self.solve_formulation(
                 formulation, monitor, seed=seed, threads=threads, start=start, options=options
             )
-        if has_huge and not monitor.is_proven and outcome.status not in (Status.INFEASIBLE, Status.ERROR):
+            if has_doubt:
+                return _weakened(outcome, f"{self.name} proves nothing: {has_doubt}.")
+        if has_huge and not monitor.is_proven and outcome.status is not Status.INFEASIBLE:
             outcome = _weakened(outcome, f"{has_huge}, which {self.name} takes for none.")
         return outcome
+
+    def precision(self, options: Any) -> Precision:
+        """What the backend takes for zero with these options."""
+        return Precision()
 
     @abstractmethod
     def solve_formulation(
@@ -108,8 +117,10 @@ class FormulationSolver(Solver):
 
 
 def _weakened(outcome: Outcome, reason: str) -> Outcome:
-    """The outcome without its claim."""
-    return replace(outcome, status=Status.FEASIBLE, message=f"{outcome.message} {reason}".strip())
+    """The outcome without its claim, which a gap is too."""
+    status = outcome.status if outcome.status is Status.ERROR else Status.FEASIBLE
+    limit = None if outcome.limit is Limit.GAP else outcome.limit
+    return replace(outcome, status=status, limit=limit, message=f"{outcome.message} {reason}".strip())
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,37 @@ from cosolve.instances.milp import MILPInstance
 
 #: What backends take for infinite.
 INFINITY = 1e20
+
+#: What all dropped terms of a row may add up to: backends let rows be off by as much.
+_NOISE = 1e-7
+
+
+@dataclass(frozen=True)
+class Precision:
+    """
+    What a backend takes for zero.
+
+    Parameters
+    ----------
+    coefficient
+        Matrix coefficients up to this size are dropped.
+    """
+
+    coefficient: float = 1e-9
+
+
+def doubt(model: MILPInstance, precision: Precision) -> str:
+    """Why proofs of a backend of this precision need not hold for the model; "" if nothing speaks against them."""
+    is_dropped = np.abs(model.data) <= precision.coefficient
+    if is_dropped.any():
+        reach = np.maximum(np.abs(model.col_lower), np.abs(model.col_upper))
+        rows = np.repeat(np.arange(len(model.row_lower)), np.diff(model.indptr))[is_dropped]
+        terms = (np.abs(model.data) * reach[model.indices])[is_dropped]
+        lost = np.bincount(rows, terms)
+        if lost.max() > _NOISE:
+            row = int(lost.argmax())
+            return f"{model.row_label(row)} has coefficients up to {precision.coefficient:g} that matter"
+    return ""
 
 
 def without_huge_limits(model: MILPInstance) -> tuple[MILPInstance, str]:

@@ -651,6 +651,40 @@ def test_what_huge_limits_do_not_matter_to_is_proven(solver):
     assert cosolve.solve(instance, solver, time_limit=20).status == cosolve.Status.INFEASIBLE
 
 
+# Coefficients that SCIP drops, and that HiGHS drops too.
+DROPPED = {
+    "scip-bound": (milp([[-1e-10, 1]], [0, 1], row_upper=0, upper=[1e10, 5], integer=False, maximize=True), 1),
+    "scip-infeasible": (milp([[1e-10, 1]], [1, 0], row_lower=1, upper=[1e10, 0], integer=[True, False]), 1e10),
+    "highs-bound": (milp([[-5e-13, 1]], [0, 1], row_upper=0, upper=[1e13, 5], integer=False, maximize=True), 5),
+    "highs-infeasible": (milp([[1e-13, 1]], [1, 0], row_lower=1, upper=[1e14, 0], integer=False), 1e13),
+}
+
+
+@pytest.mark.parametrize("solver", PROVERS)
+@pytest.mark.parametrize("case", DROPPED)
+def test_coefficients_that_a_backend_drops_prove_nothing_false(solver, case):
+    """Each was "optimal" at another value, or infeasible."""
+    instance, optimum = DROPPED[case]
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert not contradicts(result, optimum, instance.maximize)
+    is_kept = solver in ("highs", "auto") and case.startswith("scip")
+    assert (result.status == cosolve.Status.OPTIMAL) == is_kept
+    assert is_kept or "row 0 has coefficients" in result.message
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_coefficients_that_are_noise_cost_no_proof(solver):
+    """What is left of 0.1 + 0.2 - 0.3, times any value of its column, moves no row."""
+    instance = milp([[0.1 + 0.2 - 0.3, 1]], [1, 2], row_lower=1, upper=1e6)
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, 2)
+
+
+def test_a_gap_of_bounds_that_prove_nothing_is_not_reached():
+    """HiGHS says so of any optimum that it was asked a gap for."""
+    assert cosolve.solve(DROPPED["highs-bound"][0], "highs", time_limit=20, gap=0.5).limit is None
+
+
 @pytest.mark.parametrize("solver", ["highs", "pulp"])
 def test_a_gap_is_that_of_the_objective_with_its_offset(solver):
     """Costs below 1 go to backends without the offset, of which the gap was then none: 0.78 where 0.3 was asked."""
