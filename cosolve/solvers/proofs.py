@@ -14,6 +14,9 @@ INFINITY = 1e20
 #: What all dropped terms of a row may add up to: backends let rows be off by as much.
 _NOISE = 1e-7
 
+#: What costs that drown may change an objective by, as at least counts as equal for costs from 1 on.
+_CHANGE = 1e-6
+
 
 @dataclass(frozen=True)
 class Precision:
@@ -24,9 +27,12 @@ class Precision:
     ----------
     coefficient
         Matrix coefficients up to this size are dropped.
+    cost
+        Costs below this may drown in tolerances: ten times what a reduced cost may be off by.
     """
 
     coefficient: float = 1e-9
+    cost: float = 1e-6
 
 
 def doubt(model: MILPInstance, precision: Precision) -> str:
@@ -39,8 +45,18 @@ def doubt(model: MILPInstance, precision: Precision) -> str:
         lost = np.bincount(rows, terms)
         if lost.max() > _NOISE:
             row = int(lost.argmax())
-            return f"{model.row_label(row)} has coefficients up to {precision.coefficient:g} that matter"
-    return ""
+            return f"{model.row_label(row)} has coefficients that it drops, and columns wide enough for that to matter"
+    column = small_cost(model, precision.cost)
+    if column is None:
+        return ""
+    return f"{model.col_label(column)} has a cost that tolerances may hide, and is wide enough for that to matter"
+
+
+def small_cost(model: MILPInstance, least: float) -> int | None:
+    """Where the costs below ``least`` can move the objective by more than 1e-6, the column that moves it most."""
+    columns = np.flatnonzero((model.cost != 0) & (np.abs(model.cost) < least))
+    change = np.abs(model.cost[columns]) * (model.col_upper - model.col_lower)[columns]
+    return int(columns[change.argmax()]) if change.sum() > _CHANGE else None
 
 
 def without_huge_limits(model: MILPInstance) -> tuple[MILPInstance, str]:

@@ -685,6 +685,37 @@ def test_a_gap_of_bounds_that_prove_nothing_is_not_reached():
     assert cosolve.solve(DROPPED["highs-bound"][0], "highs", time_limit=20, gap=0.5).limit is None
 
 
+def wide_columns(e):
+    """A cover of 1 at 1.1: wide columns of costs e and 2 e are paid for up to 1 and 2, the third is dearer."""
+    upper = [0.9 / e, 1 / e, 4]
+    return milp([[1, 1, 0.1 / e]], [e, 2 * e, 1], row_lower=1 / e, upper=upper)
+
+
+@pytest.mark.parametrize("solver", PROVERS)
+@pytest.mark.parametrize("e", [1e-6, 5e-8, 1e-8, 1e-9, 1e-10])
+def test_costs_that_tolerances_hide_prove_nothing_false(solver, e):
+    """2.9 was optimal to HiGHS: 5e-8 is 0 to it, but not 1.8e7 times."""
+    result = cosolve.solve(wide_columns(e), solver, time_limit=20)
+    assert not contradicts(result, 1.1, maximize=False)
+    is_proven = e == 1e-6 or (solver in ("highs", "auto") and e >= 1e-8)
+    assert (result.status == cosolve.Status.OPTIMAL) == is_proven
+    assert is_proven or "column 1 has a cost" in result.message
+
+
+@pytest.mark.parametrize("options", [{"native": {"dual_feasibility_tolerance": 1e-7}}, {"lp_solver": "ipm"}])
+def test_options_of_highs_give_small_costs_no_false_proof(options):
+    """What it is told comes after what we set for them."""
+    result = cosolve.solve(wide_columns(5e-8), "highs", time_limit=20, options=options)
+    assert not contradicts(result, 1.1, maximize=False)
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_small_costs_that_do_not_matter_cost_no_proof(solver):
+    """1e-9 of a binary column, beside 1 of another."""
+    result = cosolve.solve(milp([[1, 1]], [1e-9, 1], row_lower=2, upper=1), solver, time_limit=20)
+    assert result.status == cosolve.Status.OPTIMAL
+
+
 @pytest.mark.parametrize("solver", ["highs", "pulp"])
 def test_a_gap_is_that_of_the_objective_with_its_offset(solver):
     """Costs below 1 go to backends without the offset, of which the gap was then none: 0.78 where 0.3 was asked."""
