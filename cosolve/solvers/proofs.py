@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -73,5 +74,5 @@ def without_huge_limits(model: MILPInstance) -> tuple[MILPInstance, str]:
         return model, ""
     first = model.row_label(int(rows.argmax())) if rows.any() else model.col_label(int(columns.argmax()))
     none = {"row_lower": -np.inf, "row_upper": np.inf, "col_lower": -np.inf, "col_upper": np.inf}
-    kept = {name: np.where(huge[name], none[name], limit) for name, limit in limits.items()}
+    kept: dict[str, Any] = {name: np.where(huge[name], none[name], limit) for name, limit in limits.items()}
     return replace(model, **kept), f"{first} has a limit of {INFINITY:g} or more"
