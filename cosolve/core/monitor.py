@@ -304,6 +304,21 @@ class StageMonitor(Monitor):
             self._parent.report_bound(bound)
 
 
+class SolutionsOnly(StageMonitor):
+    """A stage that solves another problem, or can't prove what it claims: solutions are judged, bounds not heard."""
+
+    has_found = False
+
+    def report(self, solution: Solution, objective: float | None = None) -> bool:
+        """See :meth:`Monitor.report`."""
+        is_better = super().report(solution, objective)
+        self.has_found |= is_better
+        return is_better
+
+    def report_bound(self, bound: float) -> None:
+        """Not passed on."""
+
+
 #: What solvers with absolute tolerances are given for costs or profits below 1: 2 to this power, or half of it.
 _LARGE = 10
 

@@ -25,6 +25,7 @@ from cosolve.solvers.mip import (
     with_rows,
 )
 from cosolve.solvers.packages import availability
+from cosolve.solvers.proofs import Precision, small_cost
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,12 @@ _LARGEST = {
     "dual_feasibility_tolerance": (1e-7, "HiGHS would call worse solutions optimal"),
     "kkt_tolerance": (1e-7, "HiGHS would call worse solutions optimal"),
 }
+
+#: Largest matrix coefficient that HiGHS drops: its least value.
+_SMALL = 1e-12
+
+#: What reduced costs may be off by where costs are small: the least value of HiGHS.
+_TIGHT = 1e-10
 
 #: Integrality and rows: below the judge's 1e-6, so that rounded values still pass.
 _FEASIBILITY = 1e-7
@@ -142,6 +149,13 @@ class Highs(FormulationSolver):
             highs = highspy.Highs()
             highs.silent()
             _set_options(highs, options.native)
+
+    def precision(self, options: HighsOptions) -> Precision:
+        """See :meth:`FormulationSolver.precision`."""
+        coefficient = float(options.native.get("small_matrix_value", _SMALL))
+        # Other algorithms and native options may mean other tolerances.
+        is_tight = options.lp_solver in ("choose", "simplex") and not options.native
+        return Precision(coefficient, cost=100 * _TIGHT) if is_tight else Precision(coefficient)
 
     def solve_formulation(
         self,
@@ -273,10 +287,12 @@ class _Engine:
             "mip_abs_gap": 1e-9,
             "mip_feasibility_tolerance": _FEASIBILITY,
             "primal_feasibility_tolerance": _FEASIBILITY,
-            "small_matrix_value": 1e-12,
+            "small_matrix_value": _SMALL,
         }
         if self._options.heuristic_effort is not None:
             settings["mip_heuristic_effort"] = self._options.heuristic_effort
+        if small_cost(model, Precision().cost) is not None:
+            settings["dual_feasibility_tolerance"] = _TIGHT
         if self._monitor.stop.nodes is not None:
             settings["mip_max_nodes"] = min(self._monitor.stop.nodes, 2**31 - 1)
         _set_options(highs, settings | dict(self._options.native))

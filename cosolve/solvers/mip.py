@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor, OutOfTime, ScaledMonitor, unit_factor
+from cosolve.core.monitor import Monitor, OutOfTime, ScaledMonitor, SolutionsOnly, unit_factor
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome, Solver
@@ -22,6 +22,7 @@ from cosolve.core.stop import Stop
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.compiled import WARM_UP_TIME, small_instances, solve_tiny
 from cosolve.solvers.formulations import Formulation, Rows, formulate
+from cosolve.solvers.proofs import Precision, doubt, without_huge_limits
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +57,39 @@ class FormulationSolver(Solver):
             return prepared
         formulation, monitor, formulated = prepared
         start = start_values(formulation, initial)
-        outcome = self.solve_formulation(formulation, monitor, seed=seed, threads=threads, start=start, options=options)
-        if outcome.status is Status.UNBOUNDED and _has_huge_limits(formulation.model):
-            message = f"unbounded where limits from {INFINITY:g} on count as infinite."
-            outcome = replace(outcome, status=Status.UNKNOWN, message=message)
+        outcome = self.solve_provably(formulation, monitor, seed=seed, threads=threads, start=start, options=options)
         return replace(outcome, build_time=formulated + outcome.build_time)
+
+    def solve_provably(
+        self,
+        formulation: Formulation,
+        monitor: Monitor,
+        *,
+        seed: int,
+        threads: int,
+        start: np.ndarray | None,
+        options: Any,
+    ) -> Outcome:
+        """:meth:`solve_formulation`, but nothing is claimed that its backend can't prove of this model."""
+        model, has_huge = without_huge_limits(formulation.model)
+        formulation = replace(formulation, model=model)
+        outcome = solve_trivial(formulation, monitor) if has_huge else None
+        if outcome is None:
+            has_doubt = doubt(model, self.precision(options))
+            if has_doubt:
+                monitor = SolutionsOnly(monitor, iterations=monitor.stop.iterations, nodes=monitor.stop.nodes)
+            outcome = self.solve_formulation(
+                formulation, monitor, seed=seed, threads=threads, start=start, options=options
+            )
+            if has_doubt:
+                return _weakened(outcome, f"{self.name} proves nothing: {has_doubt}.")
+        if has_huge and not monitor.is_proven and outcome.status is not Status.INFEASIBLE:
+            outcome = _weakened(outcome, f"{has_huge}, which {self.name} takes for none.")
+        return outcome
+
+    def precision(self, options: Any) -> Precision:
+        """What the backend takes for zero with these options."""
+        return Precision()
 
     @abstractmethod
     def solve_formulation(
@@ -85,6 +114,13 @@ class FormulationSolver(Solver):
         monitor, seed, threads, options
             As for :meth:`Solver.solve`.
         """
+
+
+def _weakened(outcome: Outcome, reason: str) -> Outcome:
+    """The outcome without its claim, which a gap is too."""
+    status = outcome.status if outcome.status is Status.ERROR else Status.FEASIBLE
+    limit = None if outcome.limit is Limit.GAP else outcome.limit
+    return replace(outcome, status=status, limit=limit, message=f"{outcome.message} {reason}".strip())
 
 
 @cache
@@ -224,15 +260,6 @@ def pulls_to_infinity(model: MILPInstance) -> np.ndarray:
     cost = -model.cost if model.maximize else model.cost
     pulls: np.ndarray = ((cost > 0) & (model.col_lower == -np.inf)) | ((cost < 0) & (model.col_upper == np.inf))
     return pulls
-
-
-#: What backends take for infinite.
-INFINITY = 1e20
-
-
-def _has_huge_limits(model: MILPInstance) -> bool:
-    limits = np.concatenate((model.col_lower, model.col_upper, model.row_lower, model.row_upper))
-    return bool((np.isfinite(limits) & (np.abs(limits) >= INFINITY)).any())
 
 
 def has_side(model: MILPInstance) -> np.ndarray:

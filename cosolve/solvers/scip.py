@@ -21,8 +21,9 @@ from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.formulations import PROBLEMS, Formulation
-from cosolve.solvers.mip import INFINITY, Answer, FormulationSolver, Incumbents, csr, is_unbounded
+from cosolve.solvers.mip import Answer, FormulationSolver, Incumbents, csr, is_unbounded
 from cosolve.solvers.packages import availability
+from cosolve.solvers.proofs import INFINITY, Precision
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,10 @@ class Scip(FormulationSolver):
             for name, value in options.native.items():
                 _check_range(scip, name, value)
             _set_all(scip, options.native)
+
+    def precision(self, options: ScipOptions) -> Precision:
+        """See :meth:`FormulationSolver.precision`."""
+        return Precision(coefficient=float(options.native.get("numerics/epsilon", 1e-9)))
 
     def solve_formulation(
         self,

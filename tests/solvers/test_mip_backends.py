@@ -647,10 +647,108 @@ def test_pulp_proves_infeasible_what_cbc_gives_no_answer_to():
     assert result.status == cosolve.Status.INFEASIBLE
 
 
-@pytest.mark.parametrize("solver", ["highs", "scip"])
-def test_bounds_that_backends_take_for_infinite_prove_nothing_unbounded(solver):
-    instance = milp([[1, -1]], [-1, 0.5], row_lower=0, upper=[1e20, 1])
-    assert cosolve.solve(instance, solver, time_limit=20).status != cosolve.Status.UNBOUNDED
+def contradicts(result, optimum, maximize):
+    """Whether a result claims what an optimum refutes."""
+    if result.status not in (cosolve.Status.OPTIMAL, cosolve.Status.FEASIBLE, cosolve.Status.NO_SOLUTION):
+        return True
+    sign, slack = (-1 if maximize else 1), 1e-6 * max(1.0, abs(optimum))
+    is_wrong = result.status == cosolve.Status.OPTIMAL and abs(result.objective - optimum) > slack
+    return is_wrong or (result.bound is not None and sign * (result.bound - optimum) > slack)
+
+
+# Solvers that take their proofs from a MILP backend.
+PROVERS = [*BACKENDS, "auto", "random-rows", "oracle-rows"]
+
+
+@pytest.mark.parametrize("solver", PROVERS)
+@pytest.mark.parametrize(
+    ("instance", "optimum", "where"),
+    [
+        (milp([[1, -1]], [-1, 0.5], row_lower=0, upper=[1e20, 1]), -1e20, "column 0"),
+        (milp([[1, 1]], 1, row_lower=1e20, integer=False), 1e20, "row 0"),
+        (milp([[1, 1]], 1, row_lower=0, upper=1e25, integer=False, maximize=True), 2e25, "column 0"),
+        (milp([[1, 1], [1, -1]], [1, 2], lower=[2e20, 0], row_lower=[1, 0], integer=False), 2e20, "column 0"),
+    ],
+)
+def test_limits_that_backends_take_for_infinite_prove_nothing_false(solver, instance, optimum, where):
+    """Infeasible, unbounded behind reductions, or an error of HiGHS, which takes no side that is infinite to it."""
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert not contradicts(result, optimum, instance.maximize)
+    assert where in result.message
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_what_huge_limits_do_not_matter_to_is_proven(solver):
+    """1e30 stands for infinite in many a model."""
+    result = cosolve.solve(milp([[1, 1]], [1, 2], row_lower=1, upper=1e30), solver, time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, 1)
+    instance = milp([[1, 1], [1, 1]], [1, 2], row_lower=[1, -9], row_upper=[1e22, -2])
+    assert cosolve.solve(instance, solver, time_limit=20).status == cosolve.Status.INFEASIBLE
+
+
+# Coefficients that SCIP drops, and that HiGHS drops too.
+DROPPED = {
+    "scip-bound": (milp([[-1e-10, 1]], [0, 1], row_upper=0, upper=[1e10, 5], integer=False, maximize=True), 1),
+    "scip-infeasible": (milp([[1e-10, 1]], [1, 0], row_lower=1, upper=[1e10, 0], integer=[True, False]), 1e10),
+    "highs-bound": (milp([[-5e-13, 1]], [0, 1], row_upper=0, upper=[1e13, 5], integer=False, maximize=True), 5),
+    "highs-infeasible": (milp([[1e-13, 1]], [1, 0], row_lower=1, upper=[1e14, 0], integer=False), 1e13),
+}
+
+
+@pytest.mark.parametrize("solver", PROVERS)
+@pytest.mark.parametrize("case", DROPPED)
+def test_coefficients_that_a_backend_drops_prove_nothing_false(solver, case):
+    """Each was "optimal" at another value, or infeasible."""
+    instance, optimum = DROPPED[case]
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert not contradicts(result, optimum, instance.maximize)
+    is_kept = solver in ("highs", "auto") and case.startswith("scip")
+    assert (result.status == cosolve.Status.OPTIMAL) == is_kept
+    assert is_kept or "row 0 has coefficients" in result.message
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_coefficients_that_are_noise_cost_no_proof(solver):
+    """What is left of 0.1 + 0.2 - 0.3, times any value of its column, moves no row."""
+    instance = milp([[0.1 + 0.2 - 0.3, 1]], [1, 2], row_lower=1, upper=1e6)
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, 2)
+
+
+def test_a_gap_of_bounds_that_prove_nothing_is_not_reached():
+    """HiGHS says so of any optimum that it was asked a gap for."""
+    assert cosolve.solve(DROPPED["highs-bound"][0], "highs", time_limit=20, gap=0.5).limit is None
+
+
+def wide_columns(e):
+    """A cover of 1 at 1.1: wide columns of costs e and 2 e are paid for up to 1 and 2, the third is dearer."""
+    upper = [0.9 / e, 1 / e, 4]
+    return milp([[1, 1, 0.1 / e]], [e, 2 * e, 1], row_lower=1 / e, upper=upper)
+
+
+@pytest.mark.parametrize("solver", PROVERS)
+@pytest.mark.parametrize("e", [1e-6, 5e-8, 1e-8, 1e-9, 1e-10])
+def test_costs_that_tolerances_hide_prove_nothing_false(solver, e):
+    """2.9 was optimal to HiGHS: 5e-8 is 0 to it, but not 1.8e7 times."""
+    result = cosolve.solve(wide_columns(e), solver, time_limit=20)
+    assert not contradicts(result, 1.1, maximize=False)
+    is_proven = e == 1e-6 or (solver in ("highs", "auto") and e >= 1e-8)
+    assert (result.status == cosolve.Status.OPTIMAL) == is_proven
+    assert is_proven or "column 1 has a cost" in result.message
+
+
+@pytest.mark.parametrize("options", [{"native": {"dual_feasibility_tolerance": 1e-7}}, {"lp_solver": "ipm"}])
+def test_options_of_highs_give_small_costs_no_false_proof(options):
+    """What it is told comes after what we set for them."""
+    result = cosolve.solve(wide_columns(5e-8), "highs", time_limit=20, options=options)
+    assert not contradicts(result, 1.1, maximize=False)
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
+def test_small_costs_that_do_not_matter_cost_no_proof(solver):
+    """1e-9 of a binary column, beside 1 of another."""
+    result = cosolve.solve(milp([[1, 1]], [1e-9, 1], row_lower=2, upper=1), solver, time_limit=20)
+    assert result.status == cosolve.Status.OPTIMAL
 
 
 @pytest.mark.parametrize("solver", ["highs", "pulp"])

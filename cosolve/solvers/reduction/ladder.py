@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.core.instance import Solution
-from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.monitor import Monitor, SolutionsOnly
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome
 from cosolve.models.ctc.rows import is_binary
@@ -23,21 +22,6 @@ from cosolve.solvers.reduction.reduce import Reduction, reduce
 
 #: ``backend(formulation, monitor, start)``.
 Backend = Callable[[Formulation, Monitor, "np.ndarray | None"], Outcome]
-
-
-class SolutionsOnly(StageMonitor):
-    """A stage that solves another problem: what it finds is judged, what it proves is not heard."""
-
-    has_found = False
-
-    def report(self, solution: Solution, objective: float | None = None) -> bool:
-        """See :meth:`Monitor.report`."""
-        is_better = super().report(solution, objective)
-        self.has_found |= is_better
-        return is_better
-
-    def report_bound(self, bound: float) -> None:
-        """Not passed on."""
 
 
 @dataclass

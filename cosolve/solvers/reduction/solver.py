@@ -191,7 +191,7 @@ class ReductionSolver(Solver):
 
         def backend(model: Formulation, stage: Monitor, start: np.ndarray | None) -> Outcome:
             many = threads if Feature.THREADS in adapter.features and not is_portfolio else 1
-            outcome = adapter.solve_formulation(model, stage, seed=seed, threads=many, start=start, options=own)
+            outcome = adapter.solve_provably(model, stage, seed=seed, threads=many, start=start, options=own)
             stage.close()
             return outcome
 

@@ -1,0 +1,78 @@
+"""What keeps a MILP backend's proof from holding for the model: numbers beyond its infinity or below its zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cosolve.instances.milp import MILPInstance
+
+#: What backends take for infinite.
+INFINITY = 1e20
+
+#: What all dropped terms of a row may add up to: backends let rows be off by as much.
+_NOISE = 1e-7
+
+#: What costs that drown may change an objective by, as at least counts as equal for costs from 1 on.
+_CHANGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Precision:
+    """
+    What a backend takes for zero.
+
+    Parameters
+    ----------
+    coefficient
+        Matrix coefficients up to this size are dropped.
+    cost
+        Costs below this may drown in tolerances: ten times what a reduced cost may be off by.
+    """
+
+    coefficient: float = 1e-9
+    cost: float = 1e-6
+
+
+def doubt(model: MILPInstance, precision: Precision) -> str:
+    """Why proofs of a backend of this precision need not hold for the model; "" if nothing speaks against them."""
+    is_dropped = np.abs(model.data) <= precision.coefficient
+    if is_dropped.any():
+        reach = np.maximum(np.abs(model.col_lower), np.abs(model.col_upper))
+        rows = np.repeat(np.arange(len(model.row_lower)), np.diff(model.indptr))[is_dropped]
+        terms = (np.abs(model.data) * reach[model.indices])[is_dropped]
+        lost = np.bincount(rows, terms)
+        if lost.max() > _NOISE:
+            row = int(lost.argmax())
+            return f"{model.row_label(row)} has coefficients that it drops, and columns wide enough for that to matter"
+    column = small_cost(model, precision.cost)
+    if column is None:
+        return ""
+    return f"{model.col_label(column)} has a cost that tolerances may hide, and is wide enough for that to matter"
+
+
+def small_cost(model: MILPInstance, least: float) -> int | None:
+    """Where the costs below ``least`` can move the objective by more than 1e-6, the column that moves it most."""
+    columns = np.flatnonzero((model.cost != 0) & (np.abs(model.cost) < least))
+    change = np.abs(model.cost[columns]) * (model.col_upper - model.col_lower)[columns]
+    return int(columns[change.argmax()]) if change.sum() > _CHANGE else None
+
+
+def without_huge_limits(model: MILPInstance) -> tuple[MILPInstance, str]:
+    """
+    The model without finite limits of :data:`INFINITY` and more, and which row or column had one; "" if none.
+
+    Backends take such limits for none, or for ones that nothing reaches. Of the model without them, bounds and
+    "infeasible" hold for the model with them too; "unbounded" does not.
+    """
+    limits = {name: getattr(model, name) for name in ("row_lower", "row_upper", "col_lower", "col_upper")}
+    huge = {name: np.isfinite(limit) & (np.abs(limit) >= INFINITY) for name, limit in limits.items()}
+    rows, columns = huge["row_lower"] | huge["row_upper"], huge["col_lower"] | huge["col_upper"]
+    if not (rows.any() or columns.any()):
+        return model, ""
+    first = model.row_label(int(rows.argmax())) if rows.any() else model.col_label(int(columns.argmax()))
+    none = {"row_lower": -np.inf, "row_upper": np.inf, "col_lower": -np.inf, "col_upper": np.inf}
+    kept: dict[str, Any] = {name: np.where(huge[name], none[name], limit) for name, limit in limits.items()}
+    return replace(model, **kept), f"{first} has a limit of {INFINITY:g} or more"
