@@ -84,7 +84,7 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("local-search", 0.01), Stage("scip")))
         case "tsp" if n > 20_000:
             return _SEARCH
-        case "atsp" if n <= 200 and instance.is_integral:
+        case "atsp" if n <= (200 if instance.is_integral else 100):
             stages = Stage("held-karp", 0.01), Stage("local-search", 0.02), Stage("cpsat", 0.7), Stage("local-search")
             return Plan((Stage("greedy"), *stages))
         case "tsp" | "atsp":
@@ -101,9 +101,9 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("rr")))
         case "cvrp":
             return _SEARCH
-        case "acvrp" | "vrptw" | "acvrptw" if n <= 20 and instance.is_integral:
+        case "acvrp" | "vrptw" | "acvrptw" if n <= 20 and _is_provable(instance):
             return Plan((Stage("greedy"), Stage("rr", 0.02), Stage("cpsat", 0.7), Stage("rr")))
-        case "acvrp" | "vrptw" | "acvrptw" if n <= 50 and instance.is_integral:
+        case "acvrp" | "vrptw" | "acvrptw" if n <= 50 and _is_provable(instance):
             return Plan((Stage("greedy"), Stage("rr")), beside=(Stage("cpsat", 0.2),), before=(Stage("rr", 0.1),))
         case "acvrp" | "vrptw" | "acvrptw":
             return Plan((Stage("greedy"), Stage("rr")))
@@ -149,6 +149,11 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("labelling", 0.7), Stage("local-search")))
         case _:
             return Plan((Stage("highs"),))
+
+
+def _is_provable(instance: Instance) -> bool:
+    """Whether CP-SAT's model of routes leaves room for a proof: distances may be rounded in it, times not."""
+    return instance.problem == "acvrp" or instance.is_integral
 
 
 class Auto(Solver):

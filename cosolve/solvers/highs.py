@@ -74,6 +74,9 @@ _LARGEST = {
 #: Largest matrix coefficient that HiGHS drops: its least value.
 _SMALL = 1e-12
 
+#: Above, an integer that is off by what is allowed moves a row by hundreds (measured: false "infeasible" at 5e9).
+_LARGE = 1e9
+
 #: What reduced costs may be off by where costs are small: the least value of HiGHS.
 _TIGHT = 1e-10
 
@@ -155,7 +158,7 @@ class Highs(FormulationSolver):
         coefficient = float(options.native.get("small_matrix_value", _SMALL))
         # Other algorithms and native options may mean other tolerances.
         is_tight = options.lp_solver in ("choose", "simplex") and not options.native
-        return Precision(coefficient, cost=100 * _TIGHT) if is_tight else Precision(coefficient)
+        return Precision(coefficient, cost=100 * _TIGHT if is_tight else Precision.cost, largest=_LARGE)
 
     def solve_formulation(
         self,

@@ -30,14 +30,21 @@ class Precision:
         Matrix coefficients up to this size are dropped.
     cost
         Costs below this may drown in tolerances: ten times what a reduced cost may be off by.
+    largest
+        Matrix coefficients above this make rows infeasible by what integers may be off by.
     """
 
     coefficient: float = 1e-9
     cost: float = 1e-6
+    largest: float = np.inf
 
 
 def doubt(model: MILPInstance, precision: Precision) -> str:
     """Why proofs of a backend of this precision need not hold for the model; "" if nothing speaks against them."""
+    is_large = np.abs(model.data) > precision.largest
+    if is_large.any():
+        row = int(np.searchsorted(model.indptr, is_large.argmax(), "right")) - 1
+        return f"{model.row_label(row)} has coefficients that are too large for its tolerances"
     is_dropped = np.abs(model.data) <= precision.coefficient
     if is_dropped.any():
         reach = np.maximum(np.abs(model.col_lower), np.abs(model.col_upper))

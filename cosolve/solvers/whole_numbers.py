@@ -25,19 +25,21 @@ _COARSE_LOAD = 10**7
 
 
 def whole_distances(
-    instance: VehicleRoutingInstance | TSPInstance, *, coarse: bool = False
+    instance: VehicleRoutingInstance | TSPInstance, *, coarse: bool = False, most: int = MAX_DISTANCE
 ) -> tuple[np.ndarray, float]:
     """
     (n, n) int64 matrix and scale, with matrix = distance * scale; exact for integer distances unless ``coarse``.
 
-    Fractional distances are multiplied by the largest power of ten that keeps them below :data:`MAX_DISTANCE`,
-    then rounded; integer ones by the smallest that makes whole what else counts towards the length of a route,
-    mostly 1. An infinite distance becomes more than the sum of any n finite ones.
+    Fractional distances are multiplied by the largest power of ten that keeps them below ``most``, then rounded;
+    integer ones by the smallest that makes whole what else counts towards the length of a route, mostly 1. An
+    infinite distance becomes more than the sum of any n finite ones.
 
     Parameters
     ----------
     coarse
-        Whether integer distances above :data:`MAX_DISTANCE` are scaled down and rounded too.
+        Whether integer distances above ``most`` are scaled down and rounded too.
+    most
+        Largest scaled distance, if they are scaled.
 
     Raises
     ------
@@ -54,8 +56,8 @@ def whole_distances(
     else:
         largest = float(dense[np.isfinite(dense)].max())
     scale = 1.0
-    if not distances.is_integral or (coarse and largest > MAX_DISTANCE):
-        scale = _decimal_scale(largest, MAX_DISTANCE)
+    if not distances.is_integral or (coarse and largest > most):
+        scale = _decimal_scale(largest, most)
     elif largest > 10_000 * MAX_DISTANCE:
         raise ValueError(
             f"distances up to {largest:g} are too large for this solver; at most {10_000 * MAX_DISTANCE:g}."

@@ -715,6 +715,18 @@ def test_coefficients_that_are_noise_cost_no_proof(solver):
     assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, 2)
 
 
+@pytest.mark.parametrize("solver", PROVERS)
+def test_large_coefficients_prove_nothing_false(solver):
+    """It was infeasible to HiGHS."""
+    instance = milp(
+        [[5, 5e9, -5e9, -3]], [-1.024e-6, 1024, -1024, -7.168e-6], row_lower=-4e9, upper=[3e9, 3, 3, 3e9],
+        integer=[False, True, True, False],
+    )  # fmt: skip
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert not contradicts(result, -26624.0, maximize=False)
+    assert result.objective == pytest.approx(-26624.0)
+
+
 def test_a_gap_of_bounds_that_prove_nothing_is_not_reached():
     """HiGHS says so of any optimum that it was asked a gap for."""
     assert cosolve.solve(DROPPED["highs-bound"][0], "highs", time_limit=20, gap=0.5).limit is None

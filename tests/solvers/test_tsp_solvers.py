@@ -10,7 +10,9 @@ import pytest
 
 import cosolve
 from cosolve.core.metric import Metric
+from cosolve.core.monitor import Monitor
 from cosolve.core.solver import solvers
+from cosolve.core.stop import Stop
 from cosolve.instances.distances import Distances
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
 
@@ -51,6 +53,22 @@ def test_bound_optimum_and_tour_are_in_order(problem: str, solver: str, n: int):
         assert result.bound <= best
     if solver in ("local-search", "cpsat"):
         assert result.objective == best
+
+
+@pytest.mark.parametrize("problem", [TSPInstance, ATSPInstance])
+@pytest.mark.parametrize("noise", [0.5, 1e-8, 1e-12])
+def test_rounded_lengths_leave_a_proof_and_a_bound_below_the_optimum(problem, noise):
+    """CP-SAT rounds fractions to whole numbers: its bound is less by what that may change, which is next to nothing."""
+    for seed in range(5):
+        matrix = 1.0 + noise * np.random.default_rng(seed).random((7, 7))
+        matrix = matrix + matrix.T if problem is TSPInstance else matrix
+        instance = problem(distances=Distances.from_matrix(matrix))
+        monitor = Monitor(instance, Stop(20))
+        adapter = solvers.get("cpsat")()
+        outcome = adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())
+        assert outcome.status is cosolve.Status.OPTIMAL
+        assert monitor.best.objective == pytest.approx(optimum(instance), rel=1e-8)
+        assert optimum(instance) * (1 - 1e-7) <= monitor.bound <= optimum(instance)
 
 
 @pytest.mark.parametrize("solver", ["greedy", "local-search", "held-karp"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -115,6 +116,26 @@ def test_solver_finds_the_optimum_of_a_tiny_instance(name, kind):
     assert monitor.best is not None
     assert monitor.best.objective == pytest.approx(optimum, rel=1e-9)
     assert monitor.bound is None or monitor.bound <= optimum + 1e-9
+
+
+@pytest.mark.parametrize("kind", ["plain", "missing", "windows"])
+def test_rounded_distances_leave_a_proof_and_a_bound_below_the_optimum(kind):
+    """CP-SAT rounds them to whole numbers; what decides whether routes are feasible is whole here."""
+    for seed in range(6):
+        drawn = tiny(kind, seed)
+        if drawn is None:
+            continue
+        rng = np.random.default_rng(seed)
+        matrix = drawn.distances.dense() + rng.random((len(drawn.demand), len(drawn.demand)))
+        instance = replace(drawn, distances=Distances.from_matrix(matrix))
+        optimum = brute_force(instance)
+        monitor, outcome = solve_here(instance, "cpsat", 0.0)
+        if optimum < INF:
+            assert outcome.status is Status.OPTIMAL
+            assert monitor.best.objective == pytest.approx(optimum, rel=1e-9)
+            assert optimum * (1 - 1e-7) <= monitor.bound <= optimum
+        else:
+            assert outcome.status is Status.INFEASIBLE
 
 
 @pytest.mark.parametrize("kind", KINDS)

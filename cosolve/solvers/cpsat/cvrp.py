@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 #: More customers than this make models of tens of thousands of arcs that CP-SAT can do little with.
 MAX_CUSTOMERS = 200
 
+#: Largest scaled distance: rounding then changes less than what counts as equal, and sums stay far below 2^63.
+_MAX_DISTANCE = 10**10
+
 
 def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> Model:
     """
-    Model of a cvrp, acvrp, vrptw or acvrptw; its bound holds if all its data are whole numbers.
+    Model of a cvrp, acvrp, vrptw or acvrptw; its bound holds if its demands, times and limits are whole numbers.
+
+    Where distances are not, the bound is less by as much as rounding may change.
 
     Raises
     ------
@@ -49,7 +54,7 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
             model.add_bool_or([])  # infeasible: a customer's own route is too long
         return Model(model, [], lambda values: Routes(routes=()))
     nodes = np.concatenate([[instance.depot], instance.customers])
-    matrix, scale = whole_distances(instance)
+    matrix, scale = whole_distances(instance, most=_MAX_DISTANCE)
     matrix = matrix[np.ix_(nodes, nodes)]
     demand, capacity = whole_demand(instance)
     demand = demand[nodes]
@@ -76,7 +81,7 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
         leaving = [arc for arc, tail in zip(arcs, tails.tolist(), strict=True) if tail == 0]
         model.add(sum(leaving) >= -(-int(demand.sum()) // capacity))
     sums = [_accumulate(model, arcs, tails, heads, demand[heads], demand, np.full(len(nodes), capacity), monitor)]
-    is_exact = instance.distances.is_integral and bool((instance.demand == np.rint(instance.demand)).all())
+    is_exact = bool((instance.demand == np.rint(instance.demand)).all())
     latest = None
     if clock is not None:
         latest, is_exact = clock.horizon, is_exact and clock.is_exact
@@ -84,7 +89,8 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
     elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
         service[1:] = round(instance.service_time * scale)
         latest = whole_limit(instance.length_limit, scale)
-        is_exact = is_exact and abs(instance.service_time * scale - service[-1]) <= 1e-9 * scale
+        is_whole = abs(instance.service_time * scale - service[-1]) <= 1e-9 * scale
+        is_exact = is_exact and is_whole and instance.distances.is_integral
         least, most = service, np.full(len(nodes), latest)
     if latest is not None:
         # The sum is the end of service, or the length until then; its limits at the depot hold by the ways there, for
@@ -130,7 +136,9 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
         return values + [value for one in along for value in one[1:]]
 
     variables = arcs + [variable for one in sums for variable in one]
-    return Model(model, variables, decode, encode, scale=1.0 / scale, bound_is_valid=is_exact)
+    # At most two arcs a customer, half a unit each by rounding, and as much room for floating point.
+    slack = 0.0 if instance.distances.is_integral else 2 * instance.size / scale
+    return Model(model, variables, decode, encode, scale=1.0 / scale, bound_slack=-slack, bound_is_valid=is_exact)
 
 
 def _arcs(demand: NDArray[Any], capacity: int) -> tuple[NDArray[Any], NDArray[Any]]:

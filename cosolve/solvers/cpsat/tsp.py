@@ -19,8 +19,8 @@ MAX_COMPLETE = 200
 #: Candidate neighbours of a city above that.
 _CANDIDATES = 10
 
-#: Values that a fractional instance is scaled to, at most.
-_SCALED = 1e7
+#: Values that a fractional instance is scaled to, at most: rounding then changes less than what counts as equal.
+_SCALED = 1e9
 
 
 def build(instance: TSPInstance, monitor: Monitor | None = None) -> Model:
@@ -28,7 +28,7 @@ def build(instance: TSPInstance, monitor: Monitor | None = None) -> Model:
     Circuit constraint over arcs.
 
     Above :data:`MAX_COMPLETE` cities only arcs of candidate lists and of a greedy tour are in the model, and its
-    bound is none for the instance; the same holds where lengths had to be rounded.
+    bound is none for the instance. Where lengths had to be rounded, the bound is less by as much as that may change.
     """
     from ortools.sat.python import cp_model
 
@@ -65,8 +65,9 @@ def build(instance: TSPInstance, monitor: Monitor | None = None) -> Model:
                 values[place[arc]] = 1
         return values
 
-    is_exact = is_complete and instance.is_integral
-    return Model(model, literals, decode, encode, scale=1.0 / scale, bound_is_valid=is_exact)
+    # Half a unit an arc by rounding, and as much room for floating point.
+    slack = 0.0 if instance.is_integral else n / scale
+    return Model(model, literals, decode, encode, scale=1.0 / scale, bound_slack=-slack, bound_is_valid=is_complete)
 
 
 def arcs(instance: TSPInstance, is_complete: bool) -> tuple[np.ndarray, np.ndarray]:
