@@ -332,7 +332,7 @@ def page(groups: list[Group], records: dict[tuple[str, str, str], dict[str, Any]
     yield ""
     yield (
         f"`python benchmarks/search_at_scale.py`, {' to '.join(sorted({dates[0], dates[-1]}))}, cosolve "
-        f"{cosolve.__version__}, {', '.join(sorted({r['machine'] for r in records.values()}))}, "
+        f"{cosolve.__version__}, {' and '.join(sorted({r['machine'] for r in records.values()}))}; "
         + ", ".join(f"{p} {version(p)}" for p in packages)
         + ". One thread unless a row says otherwise, seed 0, wall-clock limits, everything judged; at "
         "most one other busy process beside a run."
