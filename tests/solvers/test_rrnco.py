@@ -178,8 +178,9 @@ def test_a_long_decoding_has_one_solution_early(monkeypatch):
         stopped.append(starts)
         return None
 
-    monkeypatch.setattr(predictor, "propose", propose)
     instance = cosolve.generate("acvrptw", "road", n=30, seed=2, points=60)
+    cosolve.solve(instance, "rrnco")  # the first run of a process decodes to warm up
+    monkeypatch.setattr(predictor, "propose", propose)
     for limit, solved in ((0, True), (10**12, False)):
         monkeypatch.setitem(predictor._LONG, "cpu", limit)
         result = cosolve.solve(instance, "rrnco")
