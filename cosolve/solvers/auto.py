@@ -174,10 +174,9 @@ class Auto(Solver):
         return Availability(True, cosolve.__version__)
 
     def warm_up(self, instance: Instance) -> None:
-        """Warm up every part of the plan."""
-        chosen = plan(instance)
-        for stage in chosen.in_turn:
-            adapter = solvers.get(stage.solver)()
+        """Warm up every part of the plan, once those that come twice."""
+        for name in dict.fromkeys(stage.solver for stage in plan(instance).in_turn):
+            adapter = solvers.get(name)()
             if instance.problem in adapter.problems:
                 adapter.warm_up(instance)
 

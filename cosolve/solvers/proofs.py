@@ -41,15 +41,16 @@ class Precision:
 
 def doubt(model: MILPInstance, precision: Precision) -> str:
     """Why proofs of a backend of this precision need not hold for the model; "" if nothing speaks against them."""
-    is_large = np.abs(model.data) > precision.largest
+    sizes = np.abs(model.data)
+    is_large = sizes > precision.largest
     if is_large.any():
         row = int(np.searchsorted(model.indptr, is_large.argmax(), "right")) - 1
         return f"{model.row_label(row)} has coefficients that are too large for its tolerances"
-    is_dropped = np.abs(model.data) <= precision.coefficient
+    is_dropped = sizes <= precision.coefficient
     if is_dropped.any():
         reach = np.maximum(np.abs(model.col_lower), np.abs(model.col_upper))
         rows = np.repeat(np.arange(len(model.row_lower)), np.diff(model.indptr))[is_dropped]
-        terms = (np.abs(model.data) * reach[model.indices])[is_dropped]
+        terms = (sizes * reach[model.indices])[is_dropped]
         lost = np.bincount(rows, terms)
         if lost.max() > _NOISE:
             row = int(lost.argmax())

@@ -29,10 +29,10 @@ from cosolve.instances.graphs import Graph, MDSInstance, MISInstance, NodeSet
 __all__ = ["DIMACS", "EDGE_LIST", "MATRIX_MARKET", "METIS", "NODE_SET", "PACE"]
 
 _DIMACS_KINDS = ("edge", "col", "edges")
+_PACE_KINDS = {"td": BOTH, "vc": ("mis",), "ds": ("mds",)}
+
 #: The largest clique instances have 4,000; so many take a hundred million pairs.
 _MAX_COMPLEMENTED = 15_000
-
-_PACE_KINDS = {"td": BOTH, "vc": ("mis",), "ds": ("mds",)}
 
 GraphInstance = MISInstance | MDSInstance
 
