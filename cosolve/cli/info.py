@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import os
 import platform
+import re
 from importlib import metadata
 from typing import Annotated, Any
 
@@ -17,6 +19,7 @@ _EPILOG = """
 Examples:
   cosolve info
   cosolve info solvers --problem cvrp
+  cosolve info options --problem cvrp
   cosolve info formats --json
 """
 
@@ -45,6 +48,7 @@ class Topic(enum.StrEnum):
     """What to tell about."""
 
     SOLVERS = "solvers"
+    OPTIONS = "options"
     FORMATS = "formats"
     INSTANCES = "instances"
     PROBLEMS = "problems"
@@ -65,7 +69,7 @@ def info(
     problem: Annotated[str | None, typer.Option(help="Only what concerns this problem.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object or list, nothing else.")] = False,
 ) -> int:
-    """List solvers, formats, bundled instances, problems, generators, suites, or the environment."""
+    """List solvers, their options, formats, bundled instances, problems, generators, suites, or the environment."""
     from cosolve.cli.console import print_json
     from cosolve.core.problem import problems
     from cosolve.core.result import jsonable
@@ -116,6 +120,42 @@ def _solvers(problem: str | None) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _options(problem: str | None) -> list[dict[str, Any]]:
+    import dataclasses
+
+    from cosolve.core.solver import solvers
+
+    rows = []
+    for solver in _solvers(problem):
+        if not solver.get("options"):
+            continue
+        kind = solvers.get(solver["name"]).options_type
+        meanings = _meanings(kind)
+        for option in dataclasses.fields(kind):
+            has_default = option.default is not dataclasses.MISSING
+            rows.append(
+                {
+                    "solver": solver["name"],
+                    "option": option.name,
+                    "type": str(option.type),
+                    "default": option.default if has_default else {},
+                    "meaning": meanings[option.name],
+                }
+            )
+    return rows
+
+
+def _meanings(kind: type[Any]) -> dict[str, str]:
+    """What the numpy docstrings of a class and its bases say about their parameters, in plain text."""
+    meanings: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        _, _, section = (inspect.getdoc(base) or "").partition("Parameters\n----------\n")
+        for names, text in re.findall(r"^(\w[\w, ]*)\n((?:[ ]+.*\n?)+)", section, re.MULTILINE):
+            plain = re.sub(r":\w+:`[.~]*([^`]*)`|``([^`]*)``", r"\1\2", " ".join(text.split()))
+            meanings |= dict.fromkeys(names.split(", "), plain)
+    return meanings
 
 
 def _formats(problem: str | None) -> list[dict[str, Any]]:
@@ -259,6 +299,7 @@ def _version(distribution: str) -> str | None:
 
 _COLLECT = {
     Topic.SOLVERS: _solvers,
+    Topic.OPTIONS: _options,
     Topic.FORMATS: _formats,
     Topic.INSTANCES: _instances,
     Topic.PROBLEMS: _problems,
@@ -266,6 +307,11 @@ _COLLECT = {
     Topic.SUITES: _suites,
     Topic.ENVIRONMENT: _environment,
 }
+
+
+def _default(value: Any) -> str:
+    """As it is written behind ``--option NAME=``; nothing for what is empty."""
+    return str(value).lower() if isinstance(value, bool) else "" if value in (None, "", {}) else str(value)
 
 
 def _print(topic: str, found: Any) -> None:
@@ -292,6 +338,9 @@ def _print(topic: str, found: Any) -> None:
             for row in found
         ]
         print_table(["solver", "version", "problems", "features", ""], rows)
+    elif topic == Topic.OPTIONS:
+        rows = [[r["solver"], r["option"], r["type"], _default(r["default"]), r["meaning"]] for r in found]
+        print_table(["solver", "--option", "type", "default", ""], rows)
     elif topic == Topic.FORMATS:
         rows = [
             [

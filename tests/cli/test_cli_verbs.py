@@ -109,7 +109,7 @@ def test_validate_refuses_bad_input_in_one_line(cli, folder, arguments):
 
 
 @pytest.mark.parametrize(
-    "topic", ["solvers", "formats", "problems", "generators", "suites", "environment", "instances"]
+    "topic", ["solvers", "options", "formats", "problems", "generators", "suites", "environment", "instances"]
 )
 def test_info_tells_people_and_machines_the_same(cli, topic):
     """Every topic has both faces, and none fails because a package is missing."""
@@ -118,7 +118,19 @@ def test_info_tells_people_and_machines_the_same(cli, topic):
     assert human.out.strip()
     data = json.loads(machine.out)
     for row in data if isinstance(data, list) else []:
-        assert str(row.get("name") or row.get("distribution")) in human.out
+        assert str(row.get("name") or row.get("distribution") or row.get("option")) in human.out
+
+
+def test_info_explains_every_option(cli):
+    """In plain text, those that a solver shares with others as well."""
+    rows = json.loads(cli("info", "options", "--json").out)
+    assert {row["solver"] for row in rows} >= {"cpsat", "scip", "ctc", "rrnco+"}
+    assert all(row["meaning"] and "`" not in row["meaning"] for row in rows)
+    one = {row["option"]: row for row in rows if row["solver"] == "rrnco+"}
+    assert (one["starts"]["default"], one["device"]["default"]) == (20, "cpu")
+    assert one["starts"]["meaning"].startswith("First nodes that solutions are decoded from")
+    assert {row["option"] for row in rows if row["solver"] == "hgs"} >= {"elite", "close"}
+    assert {row["solver"] for row in json.loads(cli("info", "options", "--problem", "fjsp", "--json").out)} == {"cpsat"}
 
 
 def test_info_lists_solvers_of_a_problem(cli):
