@@ -40,6 +40,11 @@ LAST_TEMPERATURE = 0.01
 #: Iterations of the first cycle, per customer.
 FIRST_CYCLE = 200
 
+#: Customers that are taken out on average where there are windows: with a half more than in the paper, that is up to
+#: five strings of ten and not three, ORTEC's hard instances end 0.15 % better at 15, 30 and 60 s; without windows that
+#: costs 0.1 to 0.4 %.
+AVERAGE_REMOVED_IN_WINDOWS = 15.0
+
 
 def start(data: Data, nodes: np.ndarray, offsets: np.ndarray, seed: int, first_cycle: int = FIRST_CYCLE) -> State:
     """
@@ -229,7 +234,8 @@ def _ruin(
     m = len(distance)
     average = (m - 1) / max(1, ints[row.NUM_ROUTES])
     longest = max(1.0, min(MAX_STRING, average))
-    most = 4.0 * AVERAGE_REMOVED / (1.0 + longest) - 1.0
+    removed = AVERAGE_REMOVED_IN_WINDOWS if is_timed else AVERAGE_REMOVED
+    most = 4.0 * removed / (1.0 + longest) - 1.0
     num_strings = int(uniform(random) * most + 1.0)
     seed = 1 + below(random, m - 1)
     filled, num_ruined, delta = 0, 0, 0.0
