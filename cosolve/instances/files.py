@@ -9,7 +9,7 @@ import lzma
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -116,20 +116,10 @@ def _recognise(source: Source, problem: str | None, format: str | None) -> tuple
     suffix = source.suffixes[-1] if source.suffixes else ""
     claims = [(f, f.sniff(source)) for f in every]
     candidates = [(f, key) for f, keys in claims for key in keys if problem in (None, key)]
-    is_claimed = bool(candidates)
-    if not is_claimed and (format is not None or suffix not in _VAGUE):
-        # Something is wrong with the content, most likely, and the reader of the one format that is meant says what.
-        meant = [
-            (f, key)
-            for f, keys in claims
-            for key in (f.suffixes.get(suffix, ()) if format is None else f.problems)
-            if not keys and problem in (None, key)
-        ]
-        candidates = meant if len({f.name for f, _ in meant}) == 1 else []
-    if len(candidates) > 1:
-        candidates = [(f, k) for f, k in candidates if k in f.suffixes.get(suffix, ())] or candidates
-    if len(candidates) > 1 and not is_claimed:
-        _read(source, *candidates[0], {})  # if nothing is wrong after all, the problem has to be asked for
+    if not candidates and (format is not None or suffix not in _VAGUE):
+        candidates = _meant(source, claims, problem, format)
+    elif len(candidates) > 1:
+        candidates = _of_suffix(candidates, suffix)
     if len(candidates) == 1:
         return candidates[0]
     if not candidates and is_archive(source.data) and suffix != ".npz":
@@ -145,6 +135,34 @@ def _recognise(source: Source, problem: str | None, format: str | None) -> tuple
         )
     names = ", ".join(sorted(f.name for f, _ in candidates))
     raise InvalidInstanceError(f"fits several formats; say which with format= (--format): {names}.", source.path)
+
+
+def _meant(
+    source: Source, claims: list[tuple[Format, Collection[str]]], problem: str | None, format: str | None
+) -> list[tuple[Format, str]]:
+    """
+    The one format that suffix or caller mean, with its problems, though it does not know the content as its own.
+
+    Something is wrong with the content, most likely, and its reader says what.
+    """
+    suffix = source.suffixes[-1] if source.suffixes else ""
+    meant = [
+        (f, key)
+        for f, keys in claims
+        for key in (f.suffixes.get(suffix, ()) if format is None else f.problems)
+        if not keys and problem in (None, key)
+    ]
+    if len({f.name for f, _ in meant}) != 1:
+        return []
+    candidates = _of_suffix(meant, suffix)
+    if len(candidates) > 1:
+        _read(source, *candidates[0], {})  # if nothing is wrong after all, the problem has to be asked for
+    return candidates
+
+
+def _of_suffix(candidates: list[tuple[Format, str]], suffix: str) -> list[tuple[Format, str]]:
+    """Those problems that the format uses the suffix for, or all if there is none."""
+    return [(f, key) for f, key in candidates if key in f.suffixes.get(suffix, ())] or candidates
 
 
 def write(instance: Instance, path: str | os.PathLike[str], *, format: str | None = None) -> str:
