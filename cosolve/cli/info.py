@@ -134,14 +134,14 @@ def _options(problem: str | None) -> list[dict[str, Any]]:
         kind = solvers.get(solver["name"]).options_type
         meanings = _meanings(kind)
         for option in dataclasses.fields(kind):
-            has_default = option.default is not dataclasses.MISSING
+            make = option.default_factory
             rows.append(
                 {
                     "solver": solver["name"],
                     "option": option.name,
                     "type": str(option.type),
-                    "default": option.default if has_default else {},
-                    "meaning": meanings[option.name],
+                    "default": option.default if make is dataclasses.MISSING else make(),
+                    "meaning": meanings.get(option.name, ""),
                 }
             )
     return rows
