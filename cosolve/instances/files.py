@@ -113,16 +113,15 @@ def _recognise(source: Source, problem: str | None, format: str | None) -> tuple
     every = [formats.get(name) for name in (formats.names() if format is None else [format])]
     if format is not None and problem in every[0].problems:
         return every[0], problem
-    suffix = source.suffixes[-1] if source.suffixes else ""
     claims = [(f, f.sniff(source)) for f in every]
     candidates = [(f, key) for f, keys in claims for key in keys if problem in (None, key)]
-    if not candidates and (format is not None or suffix not in _VAGUE):
+    if not candidates and (format is not None or source.suffix not in _VAGUE):
         candidates = _meant(source, claims, problem, format)
     elif len(candidates) > 1:
-        candidates = _of_suffix(candidates, suffix)
+        candidates = _of_suffix(candidates, source.suffix)
     if len(candidates) == 1:
         return candidates[0]
-    if not candidates and is_archive(source.data) and suffix != ".npz":
+    if not candidates and is_archive(source.data) and source.suffix != ".npz":
         raise InvalidInstanceError("a zip archive, which is not read; unpack it.", source.path)
     if not candidates:
         wanted = f" for {problem}" if problem else ""
@@ -145,16 +144,15 @@ def _meant(
 
     Something is wrong with the content, most likely, and its reader says what.
     """
-    suffix = source.suffixes[-1] if source.suffixes else ""
     meant = [
         (f, key)
         for f, keys in claims
-        for key in (f.suffixes.get(suffix, ()) if format is None else f.problems)
+        for key in (f.suffixes.get(source.suffix, ()) if format is None else f.problems)
         if not keys and problem in (None, key)
     ]
     if len({f.name for f, _ in meant}) != 1:
         return []
-    candidates = _of_suffix(meant, suffix)
+    candidates = _of_suffix(meant, source.suffix)
     if len(candidates) > 1:
         _read(source, *candidates[0], {})  # if nothing is wrong after all, the problem has to be asked for
     return candidates

@@ -42,7 +42,7 @@ def _layouts(source: Source) -> set[str]:
         return {"orlib"}
     seen = int(lines.starts[-1])
     fits = {name for name in _NAMES if _breaks(lines, name, seen)}
-    named = _SUFFIXES.get(source.suffixes[-1] if source.suffixes else "")
+    named = _SUFFIXES.get(source.suffix)
     if named in fits:  # what its writer says counts for more than what an instance should be like
         return {named}
     if not fits and lines.is_whole:

@@ -67,7 +67,7 @@ def sniff(source: Source) -> tuple[str, ...]:
         return ()
     if rows[0][0].startswith(("#", "%")) or not any(is_number(cell) for cell in rows[1]):
         return ()
-    is_named = bool(source.suffixes) and source.suffixes[-1] in _SUFFIXES
+    is_named = source.suffix in _SUFFIXES
     return ("regtree",) if is_named or (_is_header(rows) and len(rows[0]) > 2) else ()
 
 

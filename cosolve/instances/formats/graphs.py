@@ -134,7 +134,7 @@ def _is_bare(source: Source, comments: str) -> bool:
     rows = data_lines(source, comments)
     if not rows or not is_header(rows[0]):
         return False
-    if source.suffixes[-1:] == [".gr"]:
+    if source.suffix == ".gr":
         # Without its end such a file would be a list of edges, the header among them. The last line may be cut too.
         return all(is_header(row) for row in rows[1:-1]) and len(rows[-1]) <= 2
     n, m = int(rows[0][0]), int(rows[0][1])

@@ -47,8 +47,7 @@ def sniff_metis(source: Source) -> tuple[str, ...]:
     for line in lines[1:50]:
         if not all(word.isascii() and word.isdigit() for word in line.split()):
             return ()
-    suffix = source.suffixes[-1] if source.suffixes else ""
-    if suffix in (".metis", ".graph"):
+    if source.suffix in (".metis", ".graph"):
         return BOTH
     rows, words = _count_rows(source.data)
     expected = len(lines[0].split()) + n * node_weights + 2 * m * (1 + edge_weight)

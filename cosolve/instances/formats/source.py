@@ -125,6 +125,11 @@ class Source:
         return suffixes[:-1] if suffixes and suffixes[-1] in _OPENERS else suffixes
 
     @property
+    def suffix(self) -> str:
+        """The last of them, that of the format; "" if there is none."""
+        return self.suffixes[-1] if self.suffixes else ""
+
+    @property
     def stem(self) -> str:
         """File name without directory, compression suffix and format suffix."""
         name = self.path.name
