@@ -17,6 +17,9 @@ MAX_DISTANCE = 10**8
 #: Largest scaled time: lateness times a penalty per unit must stay below 2^63 too.
 MAX_TIME = 10**7
 
+#: The same where lateness has no penalty; a unit is then about the judge's slack.
+MAX_RELAXED_TIME = 10**9
+
 # Largest scaled capacity: sums over all customers stay below 2^63.
 _MAX_LOAD = 10**14
 
@@ -92,8 +95,6 @@ class WholeClock:
     """
     Times of an instance as whole numbers from the opening of the depot on.
 
-    Rounded to the safe side: routes that keep these times keep the instance's.
-
     Parameters
     ----------
     duration
@@ -116,7 +117,9 @@ class WholeClock:
 
 def whole_clock(instance: VRPTWInstance, *, coarse: bool = False) -> WholeClock:
     """
-    Whole times; those that are not whole are scaled by the greatest power of ten that :data:`MAX_TIME` allows.
+    Whole times, rounded to the safe side: routes that keep these keep the instance's.
+
+    Fractional times are scaled by the greatest power of ten that :data:`MAX_TIME` allows.
 
     Parameters
     ----------
@@ -128,38 +131,91 @@ def whole_clock(instance: VRPTWInstance, *, coarse: bool = False) -> WholeClock:
     ValueError
         If whole times are too large already.
     """
-    start = instance.opens[instance.depot]
-    opens = np.maximum(instance.opens - start, 0.0)
-    duration = instance.durations.dense()
-    if not (instance.durations.is_complete and instance.distances.is_complete):
-        duration = np.where(np.isinf(instance.distances.dense()), np.inf, duration)
-    # Windows may close at a number that stands for "never", in whose units all the others would be 0. No vehicle that
-    # does not dawdle is out for longer than this; twice as long leaves room for what is rounded up on the way.
-    longest = float(np.max(duration, where=np.isfinite(duration), initial=0.0))
-    never = 2.0 * np.ceil(opens.max() + instance.service.sum() + len(opens) * longest)
-    closes = np.minimum(instance.closes - start, never)
-    horizon = float(closes[instance.depot])
-    is_scaled = bool(instance.time_slack.any()) or (coarse and horizon > MAX_TIME)
-    # No unit as large as the judge's least slack, 1e-9: days below a hundredth would be a few of them.
-    scale = _decimal_scale(horizon, MAX_TIME, 1e15) if is_scaled else 1.0
-    if horizon * scale > 10_000 * MAX_TIME:
-        raise ValueError(f"times up to {horizon:g} are too large for this solver; at most {10_000 * MAX_TIME:g}.")
+    times = _Times.of(instance)
+    scale = times.scale(instance, MAX_TIME, coarse=coarse)
     # A way longer than the day is none, however long; this keeps sums small.
-    whole = np.minimum(_up(duration * scale), np.floor(horizon * scale) + 1)
-    first, last = _up(opens * scale), _down(np.minimum(closes, horizon) * scale)
-    service = _up(instance.service * scale)
+    whole = np.minimum(_up(times.duration * scale), np.floor(times.horizon * scale) + 1)
+    first, last = _up(times.opens * scale), _down(np.minimum(times.closes, times.horizon) * scale)
+    service = _up(times.service * scale)
     # No whole unit lies within a window so short: begin a unit early, and serve as much longer.
     service[first > last] += 1
     first = np.minimum(first, last)
-    times = (duration[duration <= horizon], opens, closes, instance.service)
     return WholeClock(
         duration=whole.astype(np.int64),
         opens=first.astype(np.int64),
         closes=last.astype(np.int64),
         service=service.astype(np.int64),
         horizon=int(last[instance.depot]),
-        is_exact=all(bool((np.abs(t * scale - np.rint(t * scale)) <= _NOISE).all()) for t in times),
+        is_exact=times.are_whole(scale),
     )
+
+
+def relaxed_clock(instance: VRPTWInstance) -> WholeClock:
+    """
+    Whole times rounded the other way: routes that keep the instance's, by the judge's slack, keep these.
+
+    Fractional times are scaled by the greatest power of ten that :data:`MAX_RELAXED_TIME` allows, so that few routes
+    keep these and not the instance's.
+
+    Raises
+    ------
+    ValueError
+        If whole times are too large.
+    """
+    times = _Times.of(instance)
+    scale = times.scale(instance, MAX_RELAXED_TIME)
+    largest = np.maximum(np.abs(instance.closes), abs(instance.opens[instance.depot]))
+    last = _most(times.closes + instance.time_slack, largest, scale, 2 * len(largest) + 1)
+    last = np.minimum(last, last[instance.depot])
+    return WholeClock(
+        duration=np.minimum(_down(times.duration * scale), last[instance.depot] + 1).astype(np.int64),
+        opens=np.minimum(_down(times.opens * scale), last).astype(np.int64),
+        closes=last.astype(np.int64),
+        service=_down(times.service * scale).astype(np.int64),
+        horizon=int(last[instance.depot]),
+        is_exact=times.are_whole(scale),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Times:
+    """Times of an instance from the opening of the depot on; windows that never close do so after all."""
+
+    duration: np.ndarray
+    opens: np.ndarray
+    closes: np.ndarray
+    service: np.ndarray
+    horizon: float
+
+    @classmethod
+    def of(cls, instance: VRPTWInstance) -> _Times:
+        start = instance.opens[instance.depot]
+        opens = np.maximum(instance.opens - start, 0.0)
+        duration = instance.durations.dense()
+        if not (instance.durations.is_complete and instance.distances.is_complete):
+            duration = np.where(np.isinf(instance.distances.dense()), np.inf, duration)
+        # Windows may close at a number that stands for "never", in whose units all the others would be 0. No vehicle
+        # that does not dawdle is out for longer than this; twice as long leaves room for what is rounded up.
+        longest = float(np.max(duration, where=np.isfinite(duration), initial=0.0))
+        never = 2.0 * np.ceil(opens.max() + instance.service.sum() + len(opens) * longest)
+        closes = np.minimum(instance.closes - start, never)
+        return cls(duration, opens, closes, instance.service, float(closes[instance.depot]))
+
+    def scale(self, instance: VRPTWInstance, most: float, *, coarse: bool = False) -> float:
+        """What makes a horizon of at most ``most``; 1 for whole times, but for ``coarse`` ones above that."""
+        is_scaled = bool(instance.time_slack.any()) or (coarse and self.horizon > most)
+        # No unit as large as the judge's least slack, 1e-9: days below a hundredth would be a few of them.
+        scale = _decimal_scale(self.horizon, most, 1e15) if is_scaled else 1.0
+        if self.horizon * scale > 10_000 * MAX_TIME:
+            raise ValueError(
+                f"times up to {self.horizon:g} are too large for this solver; at most {10_000 * MAX_TIME:g}."
+            )
+        return scale
+
+    def are_whole(self, scale: float) -> bool:
+        """Whether all of them are whole numbers of so many units each."""
+        scaled = (self.duration[self.duration <= self.horizon], self.opens, self.closes, self.service)
+        return all(bool((np.abs(t * scale - np.rint(t * scale)) <= _NOISE).all()) for t in scaled)
 
 
 #: What floating-point noise may add to a whole number of scaled units.
@@ -170,8 +226,18 @@ def _up(values: np.ndarray) -> np.ndarray:
     return np.ceil(values - _NOISE)
 
 
-def _down(values: np.ndarray) -> np.ndarray:
+def _down(values: np.ndarray | float) -> np.ndarray:
     return np.floor(values + _NOISE)
+
+
+def _most(limit: np.ndarray | float, largest: np.ndarray | float, scale: float, terms: int) -> np.ndarray:
+    """
+    Most whole units that a sum of so many terms rounded by :func:`_down` can be where the judge sees ``limit`` at most.
+
+    Each term may be a hair above the number it stands for, and the judge's own sum of numbers up to ``largest`` may be
+    rounded down as often.
+    """
+    return np.floor(limit * scale + terms * (_NOISE + np.spacing(largest) * scale))
 
 
 def whole_limit(limit: float, scale: float) -> int:
@@ -197,6 +263,21 @@ def whole_demand(instance: VehicleRoutingInstance, *, coarse: bool = False) -> t
         scale = _decimal_scale(capacity, _COARSE_LOAD, scale)
     most = whole_limit(instance.load_limit, scale)
     return np.minimum(np.ceil(demand * scale - _NOISE).astype(np.int64), most), most
+
+
+def relaxed_demand(instance: VehicleRoutingInstance) -> tuple[np.ndarray, int]:
+    """As :func:`whole_demand`, rounded the other way: what the judge lets a vehicle take fits into this one too."""
+    demand, limit = instance.demand, instance.load_limit
+    scale = _common_scale(np.unique(demand[demand > 0]), instance.capacity)
+    return _down(demand * scale).astype(np.int64), int(_most(limit, limit, scale, len(demand)))
+
+
+def relaxed_length(instance: CVRPInstance, scale: float) -> tuple[np.ndarray, int, int]:
+    """(n, n) distances, service time and limit of a route's length: routes within the judge's keep this limit too."""
+    limit = instance.length_limit
+    distance = _down(instance.distances.dense() * scale).astype(np.int64)
+    most = _most(limit, limit, scale, 2 * len(distance))
+    return distance, int(_down(instance.service_time * scale)), int(most)
 
 
 def _common_scale(values: np.ndarray, capacity: float) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, OutOfTime
+from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.core.stop import Stop
@@ -53,6 +54,9 @@ class Model:
         Values of ``variables`` to a solution.
     encode
         Solution to values of ``variables``, for a warm start; ``None`` if there is none.
+    exclude
+        Called with the values of ``variables`` in an optimum that the judge refuses: adds to the model that it is
+        none. ``None`` where the model has no such solutions.
     scale, offset
         ``objective * scale + offset`` of the model is the objective of the instance.
     bound_slack
@@ -66,6 +70,7 @@ class Model:
     variables: Sequence[IntVar]
     decode: Callable[[Sequence[int]], Solution]
     encode: Callable[[Any], Sequence[int]] | None = None
+    exclude: Callable[[Sequence[int]], None] | None = None
     scale: float = 1.0
     offset: float = 0.0
     bound_slack: float = 0.0
@@ -222,18 +227,25 @@ def run(
 
     solver = cp_model.CpSolver()
     workers = max(options.workers, threads)
-    _set_parameters(solver.parameters, options, workers, threads, seed, monitor)
     if model.bound_is_valid:
         solver.best_bound_callback = lambda bound: monitor.report_bound(model.bound(bound))
     if logger.isEnabledFor(logging.DEBUG):
         solver.parameters.log_search_progress = True
         solver.parameters.log_to_stdout = False
         solver.log_callback = logger.debug
-    with _Watcher(solver, lambda: bool(errors) or monitor.should_stop()):
-        native = solver.solve(model.model, Callback())
-    if errors:
-        raise errors[0]
-    status = _STATUS.get(solver.status_name(native), Status.UNKNOWN)
+    while True:
+        _set_parameters(solver.parameters, options, workers, threads, seed, monitor)
+        with _Watcher(solver, lambda: bool(errors) or monitor.should_stop()):
+            native = solver.solve(model.model, Callback())
+        if errors:
+            raise errors[0]
+        status = _STATUS.get(solver.status_name(native), Status.UNKNOWN)
+        if model.exclude is None or status is not Status.OPTIMAL or monitor.should_stop():
+            break
+        values = [solver.value(variable) for variable in model.variables]
+        if judge(monitor.instance, model.decode(values)).feasible:
+            break
+        model.exclude(values)
     # Without a proof it was a limit: one of the monitor's, which knows better, or CP-SAT's own clock.
     limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) else None
     message = ""

@@ -18,8 +18,8 @@ from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.cpsat.until import until
-from cosolve.solvers.greedy.cvrp import first_out_of_reach, known_routes
-from cosolve.solvers.whole_numbers import whole_clock, whole_demand, whole_distances, whole_limit
+from cosolve.solvers.greedy.cvrp import first_out_of_reach
+from cosolve.solvers.whole_numbers import relaxed_clock, relaxed_demand, relaxed_length, whole_distances
 
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpModel, IntVar
@@ -33,9 +33,11 @@ _MAX_DISTANCE = 10**10
 
 def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> Model:
     """
-    Model of a cvrp, acvrp, vrptw or acvrptw; its bound holds if its demands, times and limits are whole numbers.
+    Model of a cvrp, acvrp, vrptw or acvrptw.
 
-    Where distances are not, the bound is less by as much as rounding may change.
+    Demands, times and lengths that are not whole numbers are rounded so that all feasible routes stay feasible; the few
+    others that become so are refused by the judge and excluded. Where distances are not whole, the bound is less by as
+    much as rounding may change.
 
     Raises
     ------
@@ -56,17 +58,15 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
     nodes = np.concatenate([[instance.depot], instance.customers])
     matrix, scale = whole_distances(instance, most=_MAX_DISTANCE)
     matrix = matrix[np.ix_(nodes, nodes)]
-    demand, capacity = whole_demand(instance)
+    demand, capacity = relaxed_demand(instance)
     demand = demand[nodes]
     tails, heads = _arcs(demand, capacity)
     if not instance.distances.is_complete:
         exists = np.isfinite(instance.distances.matrix[nodes[tails], nodes[heads]])
         tails, heads = tails[exists], heads[exists]
     steps, opens, service = matrix, np.zeros(len(nodes), np.int64), np.zeros(len(nodes), np.int64)
-    clock = whole_clock(instance) if isinstance(instance, VRPTWInstance) else None
+    clock = relaxed_clock(instance) if isinstance(instance, VRPTWInstance) else None
     if clock is not None:
-        if monitor is not None and monitor.best is None:
-            known_routes(instance, monitor, None, clock)
         steps = clock.duration[np.ix_(nodes, nodes)]
         opens, closes, service = clock.opens[nodes], clock.closes[nodes], clock.service[nodes]
         in_time = opens[tails] + service[tails] + steps[tails, heads] <= closes[heads]
@@ -81,16 +81,13 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
         leaving = [arc for arc, tail in zip(arcs, tails.tolist(), strict=True) if tail == 0]
         model.add(sum(leaving) >= -(-int(demand.sum()) // capacity))
     sums = [_accumulate(model, arcs, tails, heads, demand[heads], demand, np.full(len(nodes), capacity), monitor)]
-    is_exact = bool((instance.demand == np.rint(instance.demand)).all())
     latest = None
     if clock is not None:
-        latest, is_exact = clock.horizon, is_exact and clock.is_exact
+        latest = clock.horizon
         least, most = opens + service, closes + service
     elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
-        service[1:] = round(instance.service_time * scale)
-        latest = whole_limit(instance.length_limit, scale)
-        is_whole = abs(instance.service_time * scale - service[-1]) <= 1e-9 * scale
-        is_exact = is_exact and is_whole and instance.distances.is_integral
+        steps, service[1:], latest = relaxed_length(instance, scale)
+        steps = steps[np.ix_(nodes, nodes)]
         least, most = service, np.full(len(nodes), latest)
     if latest is not None:
         # The sum is the end of service, or the length until then; its limits at the depot hold by the ways there, for
@@ -135,10 +132,13 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
         values = [int((t, h) in used) for t, h in zip(tails.tolist(), heads.tolist(), strict=True)]
         return values + [value for one in along for value in one[1:]]
 
+    def exclude(values: Sequence[int]) -> None:
+        model.add_bool_or([~arc for arc, value in zip(arcs, values, strict=False) if value])
+
     variables = arcs + [variable for one in sums for variable in one]
     # At most two arcs a customer, half a unit each by rounding, and as much room for floating point.
     slack = 0.0 if instance.distances.is_integral else 2 * instance.size / scale
-    return Model(model, variables, decode, encode, scale=1.0 / scale, bound_slack=-slack, bound_is_valid=is_exact)
+    return Model(model, variables, decode, encode, exclude, scale=1.0 / scale, bound_slack=-slack)
 
 
 def _arcs(demand: NDArray[Any], capacity: int) -> tuple[NDArray[Any], NDArray[Any]]:
