@@ -22,6 +22,7 @@ from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver, make_options, solvers
 from cosolve.instances.stp import STPInstance
+from cosolve.instances.vrptw import VRPTWInstance
 
 _PROOFS = (Status.INFEASIBLE, Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED)
 
@@ -101,10 +102,12 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("greedy"), Stage("rr")))
         case "cvrp":
             return _SEARCH
-        case "acvrp" | "vrptw" | "acvrptw" if n <= 20 and _is_provable(instance):
+        case "acvrp" | "vrptw" | "acvrptw" if n <= 20:
             return Plan((Stage("greedy"), Stage("rr", 0.02), Stage("cpsat", 0.7), Stage("rr")))
-        case "acvrp" | "vrptw" | "acvrptw" if n <= 50 and _is_provable(instance):
+        case "acvrp" if n <= 50:
             return Plan((Stage("greedy"), Stage("rr")), beside=(Stage("cpsat", 0.2),), before=(Stage("rr", 0.1),))
+        case "vrptw" | "acvrptw" if n <= 200 and _num_ways(instance) <= 65 * n:
+            return Plan((Stage("greedy"), Stage("rr")), beside=(Stage("cpsat", 0.5),), before=(Stage("rr", 0.05),))
         case "acvrp" | "vrptw" | "acvrptw":
             return Plan((Stage("greedy"), Stage("rr")))
         case "mis" if n > 100_000:
@@ -151,9 +154,11 @@ def plan(instance: Instance) -> Plan:
             return Plan((Stage("highs"),))
 
 
-def _is_provable(instance: Instance) -> bool:
-    """Whether CP-SAT's model of routes leaves room for a proof: distances may be rounded in it, times not."""
-    return instance.problem == "acvrp" or instance.is_integral
+def _num_ways(instance: Instance) -> int:
+    """How many ways from place to place windows leave, by the earliest departure: CP-SAT has a variable for each."""
+    assert isinstance(instance, VRPTWInstance)
+    arrival = (instance.opens + instance.service)[:, None] + instance.durations.dense()
+    return int((arrival <= instance.closes).sum())
 
 
 class Auto(Solver):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,7 @@ INSTANCES = [
     *(ATSPInstance(distances=whole(n)) for n in (9, 300)),
     *(generate("cvrp", "uniform", n=n) for n in (20, 600)),
     *(ACVRPInstance(distances=whole(n), demand=[0.0] + [1.0] * (n - 1), capacity=4.0) for n in (9, 40, 90)),
+    *(generate("acvrptw", "road", n=n, points=300) for n in (9, 60, 240)),
     generate("mis", "er", nodes=30),
     generate("mds", "ba", nodes=30),
     generate("cpmp", "osman", n=20, p=3),
@@ -49,6 +52,7 @@ def test_stages_of_a_plan_solve_the_problem_and_use_all_of_the_time(instance):
         (generate("tsp", "uniform", seed=3, size=40), "scip"),
         (ATSPInstance(distances=whole(12, 1)), None),
         (ACVRPInstance(distances=whole(9, 2), demand=[0.0] + [1.0] * 8, capacity=4.0), "cpsat"),
+        (generate("acvrptw", "road", seed=1, n=50, points=300), "cpsat"),
         (generate("fjsp", "sd2", seed=1, jobs=4, machines=3, operations=3), None),
         (generate("cpmp", "osman", seed=1, n=20, p=3), None),
     ],
@@ -61,3 +65,11 @@ def test_easy_instances_do_not_wait_for_long_stages(instance, last):
     stages = [stage["solver"] for stage in result.stats["stages"]]
     assert last in (None, stages[-1])
     assert len(stages) < len(plan(instance).in_turn) or stages[-1] == "scip"
+
+
+def test_exact_routes_are_for_narrow_windows():
+    """CP-SAT's model has a variable for each way that windows leave, and proves nothing where those are many."""
+    narrow = generate("acvrptw", "road", seed=1, n=90, points=300)
+    wide = replace(narrow, opens=np.zeros(91), closes=np.full(91, narrow.closes[0]))
+    assert [stage.solver for stage in plan(narrow).beside] == ["cpsat"]
+    assert plan(wide).beside == ()
