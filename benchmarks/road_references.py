@@ -1,10 +1,10 @@
 """
-Reference values of the suites rrnco-*: long runs of the best classical solver, in evaluation/references/rrnco.csv.
+Reference values of the suites rrnco-*: long runs of classical solvers, in evaluation/references/rrnco.csv.
 
-    python benchmarks/road_references.py [--count 16] [--solver pyvrp] [--time-limit 15] [--only acvrp-in,...]
+    python benchmarks/road_references.py [--count 16] [--solver auto] [--time-limit 20] [--only acvrp-in,...]
 
-Goes on where it stopped: runs that an instance's source names are left out. A value only ever improves, and is the
-best of all runs that its source names. Tours are LKH's (extra "peers"), all else is PyVRP's by default.
+Goes on where it stopped: proven optima, and runs that an instance's source names, are left out. A value only ever
+improves, and is the best of all runs that its source names.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def save(path: Path, rows: dict[tuple[str, str], dict[str, str]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--count", type=int, default=64, help="instances of each suite, from seed 0 on")
-    parser.add_argument("--solver", default="", help="instead of pyvrp, and lkh for tours")
-    parser.add_argument("--time-limit", type=float, default=15.0, help="seconds; tours get half")
+    parser.add_argument("--solver", default="auto", help="of classical ones")
+    parser.add_argument("--time-limit", type=float, default=20.0, help="seconds an instance")
     parser.add_argument("--only", default="", help="suites, such as acvrp-in,atsp-city")
     parser.add_argument("--file", type=Path, default=FILE, help="where the values are and go to")
     arguments = parser.parse_args()
@@ -52,21 +52,22 @@ def main() -> None:
     for seed, problem, split in product(range(arguments.count), PROBLEMS, SPLITS):
         if f"{problem}-{split}" not in wanted:
             continue
-        solver = arguments.solver or ("lkh" if problem == "atsp" else "pyvrp")
-        seconds = arguments.time_limit / (2 if problem == "atsp" else 1)
+        solver, seconds = arguments.solver, arguments.time_limit
         key, run = (problem, f"{split}-s{seed}"), f"{solver} {solvers.get(solver)().available().version} {seconds:g} s"
         known = load(arguments.file).get(key)
         runs = known["source"].split(" + ") if known else []
-        if run in runs:
+        if run in runs or (known and known["kind"] == "optimal"):
             continue
         instance = cosolve.generate(problem, "road", seed=seed, split=split, n=100)
         result = cosolve.solve(instance, solver, time_limit=seconds)
         if result.objective is None:
             print(*key, "nothing found by", run, result.message, flush=True)
             continue
-        print(*key, f"{result.objective:.6f}", run, f"before {known['value']}" if known else "", flush=True)
+        before = f"before {known['value']}" if known else ""
+        print(*key, f"{result.objective:.6f}", result.status.value, run, before, flush=True)
         value = min(result.objective, float(known["value"])) if known else result.objective
-        row = {"problem": problem, "instance": key[1], "value": f"{value:.9f}", "kind": "own"}
+        kind = "optimal" if result.status is cosolve.Status.OPTIMAL else "own"
+        row = {"problem": problem, "instance": key[1], "value": f"{value:.9f}", "kind": kind}
         save(arguments.file, {**load(arguments.file), key: {**row, "source": " + ".join([*runs, run])}})
 
 

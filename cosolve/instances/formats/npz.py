@@ -58,6 +58,10 @@ _LIKENESS = 0.8
 #: Arrays that mean nothing without others: with one of those misnamed, the problem would be another.
 _NEEDED = {"capacity": ("demand",), "service_time": ("time_windows",), "depot": ("demand", "time_windows")}
 
+#: Arrays of other archives of routing instances (RL4CO's, RouteFinder's) that are rules which no problem here has, each
+#: with the value that says nothing; "tw" always says something.
+_RULES = {"demand_backhaul": 0.0, "distance_limit": np.inf, "open_route": 0.0, "tw": np.nan}
+
 #: Largest capacity that demands given as shares of it are read in units of.
 _MAX_UNITS = 10_000
 
@@ -151,12 +155,14 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
     Raises
     ------
     InvalidFileError
-        If arrays do not fit together, one is named much as one that is read, or what another one needs is missing.
+        If arrays do not fit together, one is named much as one that is read or is another rule of routes, or what
+        another one needs is missing.
     """
     arrays = read_arrays(source)
     if "distance" not in arrays:
         source.fail("there is no array 'distance' or 'distance_matrix'.")
     _require_names(source, arrays)
+    _require_no_rules(source)
     texts = {key: _text(source, key, arrays.pop(key)) for key in _TEXTS if key in arrays}
     for key, array in arrays.items():
         if array.dtype.kind == "U":
@@ -216,6 +222,14 @@ def _require_names(source: Source, arrays: Mapping[str, np.ndarray]) -> None:
     for key, others in _NEEDED.items():
         if key in arrays and not any(other in arrays for other in others):
             source.fail(f"array {key!r} means nothing without {' or '.join(map(repr, others))}; there is none.")
+
+
+def _require_no_rules(source: Source) -> None:
+    """Fail if routes of the archive have to keep what would be left alone."""
+    for key, array in read_arrays(source, {name: (name,) for name in _RULES}).items():
+        if array.dtype.kind == "U" or not (array.astype(np.float64) == _RULES[key]).all():
+            called = "; time windows are called 'time_windows'" if key == "tw" else ""
+            source.fail(f"array {key!r} is a rule of routes that is not known here{called}.")
 
 
 def _text(source: Source, key: str, array: np.ndarray) -> str:

@@ -314,6 +314,10 @@ def test_malformed_archives_are_refused_with_the_reason(tmp_path, arrays, messag
         ({"demands": [0, 1, 1], "capacity": 3}, r"'demands' is not read \(did you mean 'demand'\?\)"),
         ({"Demand": [0, 1, 1], "capacity": 3}, r"'Demand' is not read \(did you mean 'demand'\?\)"),
         ({"time_window": [[0, 99]] * 3}, r"'time_window' is not read \(did you mean 'time_windows'\?\)"),
+        ({"demand": [0, 1, 1], "capacity": 3, "tw": [[0, 9]] * 3}, "'tw' is a rule .* are called 'time_windows'"),
+        ({"demand": [0, 1, 1], "capacity": 3, "distance_limit": [[3.0]]}, "'distance_limit' is a rule of routes"),
+        ({"demand": [0, 1, 1], "capacity": 3, "open_route": [[True]]}, "'open_route' is a rule of routes"),
+        ({"demand": [0, 1, 1], "capacity": 3, "demand_backhaul": [0, 0, 2]}, "'demand_backhaul' is a rule of routes"),
         ({"load": [0, 1, 1], "capacity": 3}, "'capacity' means nothing without 'demand'; there is none"),
         ({"tw": [[0, 99]] * 3, "service_time": [0, 1, 1]}, "'service_time' means nothing without 'time_windows'"),
         ({"demand": [0, 1, 1], "capacity": 3, "service_time": [0, 1, 1]}, "means nothing without 'time_windows'"),
@@ -332,6 +336,12 @@ def test_other_arrays_are_left_alone(tmp_path):
     """Archives hold what their makers need, as RRNCO's do the speed of vehicles."""
     path = archive(tmp_path / "x.npz", distance=MATRIX, speed=np.ones(1), coordinates=np.ones((3, 2)), city=[7])
     assert cosolve.read(path).problem == "atsp"
+
+
+def test_rules_that_say_nothing_are_left_alone(tmp_path):
+    rules = {"demand_backhaul": np.zeros(3), "distance_limit": [np.inf], "open_route": [False]}
+    path = archive(tmp_path / "x.npz", distance=MATRIX, demand=[0, 1, 1], capacity=3, **rules)
+    assert cosolve.read(path).problem == "acvrp"
 
 
 class Bomb:
