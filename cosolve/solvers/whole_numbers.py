@@ -17,8 +17,9 @@ MAX_DISTANCE = 10**8
 #: Largest scaled time: lateness times a penalty per unit must stay below 2^63 too.
 MAX_TIME = 10**7
 
-#: The same where lateness has no penalty; a unit is then about the judge's slack.
-MAX_RELAXED_TIME = 10**9
+#: Largest scaled time, load or length where excess has no penalty: sums of two stay below what CP-SAT's presolve bears,
+#: and a unit is about the judge's slack.
+MAX_RELAXED = 5 * 10**8
 
 # Largest scaled capacity: sums over all customers stay below 2^63.
 _MAX_LOAD = 10**14
@@ -154,16 +155,11 @@ def relaxed_clock(instance: VRPTWInstance) -> WholeClock:
     """
     Whole times rounded the other way: routes that keep the instance's, by the judge's slack, keep these.
 
-    Fractional times are scaled by the greatest power of ten that :data:`MAX_RELAXED_TIME` allows, so that few routes
-    keep these and not the instance's.
-
-    Raises
-    ------
-    ValueError
-        If whole times are too large.
+    Fractional times are scaled by the greatest power of ten that :data:`MAX_RELAXED` allows, so that few routes keep
+    these and not the instance's; so are whole ones above that.
     """
     times = _Times.of(instance)
-    scale = times.scale(instance, MAX_RELAXED_TIME)
+    scale = times.scale(instance, MAX_RELAXED, coarse=True)
     largest = np.maximum(np.abs(instance.closes), abs(instance.opens[instance.depot]))
     last = _most(times.closes + instance.time_slack, largest, scale, 2 * len(largest) + 1)
     last = np.minimum(last, last[instance.depot])
@@ -267,16 +263,24 @@ def whole_demand(instance: VehicleRoutingInstance, *, coarse: bool = False) -> t
 
 def relaxed_demand(instance: VehicleRoutingInstance) -> tuple[np.ndarray, int]:
     """As :func:`whole_demand`, rounded the other way: what the judge lets a vehicle take fits into this one too."""
-    demand, limit = instance.demand, instance.load_limit
+    demand = instance.demand
+    limit = min(instance.load_limit, float(demand.sum()))
     scale = _common_scale(np.unique(demand[demand > 0]), instance.capacity)
+    if limit * scale > MAX_RELAXED:
+        scale = _decimal_scale(limit, MAX_RELAXED, scale)
     return _down(demand * scale).astype(np.int64), int(_most(limit, limit, scale, len(demand)))
 
 
 def relaxed_length(instance: CVRPInstance, scale: float) -> tuple[np.ndarray, int, int]:
-    """(n, n) distances, service time and limit of a route's length: routes within the judge's keep this limit too."""
+    """
+    (n, n) distances, service time and limit of a route's length: routes within the judge's keep this limit too.
+
+    In units of ``scale`` or, where these are too many, of a smaller power of ten.
+    """
     limit = instance.length_limit
-    distance = _down(instance.distances.dense() * scale).astype(np.int64)
-    most = _most(limit, limit, scale, 2 * len(distance))
+    scale = _decimal_scale(limit, MAX_RELAXED, scale)
+    most = _most(limit, limit, scale, 2 * instance.distances.num_nodes)
+    distance = np.minimum(_down(instance.distances.dense() * scale), most + 1).astype(np.int64)
     return distance, int(_down(instance.service_time * scale)), int(most)
 
 

@@ -19,10 +19,10 @@ from cosolve.instances.cvrp import ACVRPInstance, CVRPInstance, Routes
 from cosolve.instances.distances import Distances
 from cosolve.instances.routing_arrays import routing_arrays
 from cosolve.instances.vrptw import ACVRPTWInstance
-from cosolve.solvers.cpsat import CpSatOptions
+from cosolve.solvers.cpsat import MAX_PRESOLVED, CpSatOptions
 from cosolve.solvers.cpsat import run as run_cpsat
 from cosolve.solvers.cpsat.cvrp import build as build_routing
-from cosolve.solvers.whole_numbers import MAX_TIME, whole_clock
+from cosolve.solvers.whole_numbers import MAX_RELAXED, MAX_TIME, whole_clock
 
 SOLVERS = ("rr", "pyvrp", "routing", "cpsat")
 INF = np.inf
@@ -201,6 +201,35 @@ def test_an_optimum_of_the_rounded_model_that_the_judge_refuses_is_excluded():
         assert exclude.call_count == refused
         assert outcome.status is Status.OPTIMAL
         assert monitor.best.objective == pytest.approx(optimum, rel=1e-9) == brute_force(instance)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-6])
+def test_large_loads_are_no_reason_to_miss_the_optimum(unit):
+    """CP-SAT 9.15's presolve takes numbers from 2^31 on badly: 825 was proven."""
+    distance = [[0, 198, 349, 85, 0, 756], [289, 0, 943, 834, 663, 187], [0, 620, 0, 402, 0, 849],
+                [0, 132, 0, 0, 0, 971], [303, 0, 934, 24, 0, 196], [57, 158, 297, 121, 138, 0]]  # fmt: skip
+    duration = [[0, 40, 26, 8, 27, 28], [54, 0, 17, 21, 53, 36], [27, 15, 0, 37, 3, 16], [12, 35, 2, 0, 42, 7],
+                [57, 58, 18, 36, 0, 23], [14, 15, 37, 17, 55, 0]]  # fmt: skip
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(np.array(distance, float)), capacity=21425875788 * unit,
+        durations=Distances.from_matrix(np.array(duration, float)), service=np.zeros(6),
+        demand=np.array([0, 1922118642, 9005571446, 5751910803, 9746028744, 2838603056]) * unit,
+        opens=[0, 31, 91, 13, 16, 18], closes=[400, 77, 153, 59, 64, 50],
+    )  # fmt: skip
+    assert brute_force(instance) == 728.0
+    expect_proof(instance, 728.0)
+
+
+def test_numbers_in_models_of_routes_are_small():
+    rng = np.random.default_rng(0)
+    places = Distances.from_matrix(rng.integers(1, 60, (5, 5)) * 1e8)
+    loads = {"demand": np.append(0, rng.integers(1, 9, 4)) * 1e12, "capacity": 2e13}
+    clock = {"opens": np.zeros(5), "closes": np.full(5, 9e10), "service": np.zeros(5)}
+    plain = CVRPInstance(distances=Distances.from_coords(rng.random((5, 2)) * 1e9), max_length=9e9, **loads)
+    for instance in (ACVRPTWInstance(distances=places, **clock, **loads), plain):
+        domains = [max(variable.domain) for variable in build_routing(instance).model.proto.variables]
+        assert MAX_RELAXED / 10 < max(domains) <= MAX_PRESOLVED
+        expect_proof(instance, brute_force(instance))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,7 +6,7 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,11 @@ _STATUS = {
     "UNKNOWN": Status.NO_SOLUTION,  # CP-SAT's word for "a limit came first"
 }
 
+#: Largest number in a constraint that CP-SAT may presolve. From 2^31 on the presolve of 9.15 cuts optima off: of random
+#: models of 6 to 8 variables 0.2 to 0.4 % were closed at a wrong value, none below that and none without presolve. An
+#: unsound presolve is known: https://github.com/google/or-tools/issues/5293.
+MAX_PRESOLVED = 2**30
+
 #: Seconds between two looks at the monitor while CP-SAT searches.
 _POLL = 0.05
 
@@ -61,6 +66,9 @@ class Model:
         ``objective * scale + offset`` of the model is the objective of the instance.
     bound_slack
         What the judge's slack may add to the objective of the model's best solution.
+    magnitude
+        Largest coefficient, side or bound of a variable, the objective apart; above :data:`MAX_PRESOLVED` the model is
+        not presolved.
     bound_is_valid
         Whether the model is exact, so that its bound and its INFEASIBLE hold for the instance: False if data
         had to be rounded or choices were left out.
@@ -74,6 +82,7 @@ class Model:
     scale: float = 1.0
     offset: float = 0.0
     bound_slack: float = 0.0
+    magnitude: float = 0.0
     bound_is_valid: bool = True
 
     def bound(self, value: float) -> float:
@@ -94,7 +103,7 @@ class CpSatOptions:
     linearization_level
         0, 1 or 2: how much of the model enters the linear relaxation; ``None`` leaves it to each worker.
     presolve
-        Whether to presolve.
+        Whether to presolve; models with numbers above :data:`MAX_PRESOLVED` never are.
     interleave
         Time-slice the workers deterministically, as many at once as there are threads: slower, but runs that
         end by proof or by ``deterministic_time`` repeat exactly. With more than one thread, which of two
@@ -227,6 +236,8 @@ def run(
 
     solver = cp_model.CpSolver()
     workers = max(options.workers, threads)
+    if model.magnitude > MAX_PRESOLVED:
+        options = replace(options, presolve=False)
     if model.bound_is_valid:
         solver.best_bound_callback = lambda bound: monitor.report_bound(model.bound(bound))
     if logger.isEnabledFor(logging.DEBUG):

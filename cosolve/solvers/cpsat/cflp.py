@@ -67,4 +67,6 @@ def build(instance: CFLPInstance, monitor: Monitor | None = None) -> Model:
         share = table[facility, customer] / demand[customer]
         return Supply(is_open=array[:m], facility=facility, customer=customer, amount=share * instance.demand[customer])
 
-    return Model(model, [*is_open, *flat], decode, None, scale=scale, bound_is_valid=False)
+    return Model(
+        model, [*is_open, *flat], decode, None, scale=scale, magnitude=float(capacity.max()), bound_is_valid=False
+    )

@@ -65,4 +65,5 @@ def build(instance: CPMPInstance, monitor: Monitor | None = None) -> Model:
         return [int(v) for v in array]
 
     exact = instance.is_integral and whole
-    return Model(model, [*is_median, *flat], decode, encode, scale=scale, bound_is_valid=exact)
+    largest = float(max(demand.max(), capacity.max()))
+    return Model(model, [*is_median, *flat], decode, encode, scale=scale, magnitude=largest, bound_is_valid=exact)

@@ -19,6 +19,9 @@ _SCALES = tuple(10.0**k for k in range(13))
 #: Largest value a scaled row may take: below 2^63 with room for CP-SAT's own sums.
 _MAX_ACTIVITY = 2.0**60
 
+#: Where a side that is farther away is put.
+_FAR = 2.0 * _MAX_ACTIVITY
+
 
 def build(instance: MILPInstance, monitor: Monitor | None = None) -> Model:
     """
@@ -50,11 +53,14 @@ def build(instance: MILPInstance, monitor: Monitor | None = None) -> Model:
     ]
     weighted_sum = cp_model.LinearExpr.weighted_sum
     indices = instance.indices.tolist()
+    magnitude = float(reach.max(initial=0.0))
     for row in until(monitor, range(len(instance.row_lower))):
         part = slice(int(instance.indptr[row]), int(instance.indptr[row + 1]))
         values, columns = instance.data[part], instance.indices[part]
         whole, scale = _whole(values, reach[columns], instance.row_label(row))
         low, high = _sides(instance.row_lower[row], instance.row_upper[row], scale)
+        sides = (side for side in (low, high) if abs(side) < _FAR)
+        magnitude = max(magnitude, *map(abs, whole), *map(abs, sides))
         if low > high or (not whole and not low <= 0 <= high):
             model.add_bool_or([])
         elif whole:
@@ -74,7 +80,7 @@ def build(instance: MILPInstance, monitor: Monitor | None = None) -> Model:
     def encode(solution: Values) -> list[int]:
         return np.rint(solution.values).astype(np.int64).tolist()
 
-    return Model(model, variables, decode, encode, scale=1.0 / scale, offset=instance.offset)
+    return Model(model, variables, decode, encode, scale=1.0 / scale, offset=instance.offset, magnitude=magnitude)
 
 
 def _check_columns(instance: MILPInstance) -> None:
@@ -112,7 +118,6 @@ def _sides(low: float, high: float, scale: float) -> tuple[int, int]:
 
 def _inside(side: float, scale: float) -> int:
     """Largest whole number up to a scaled side; the nearest may be a little above it, by tolerance or by rounding."""
-    limit = 2.0 * _MAX_ACTIVITY
-    scaled = min(max(side * scale, -limit), limit)
+    scaled = min(max(side * scale, -_FAR), _FAR)
     nearest = round(scaled)
     return nearest if nearest - scaled <= TOLERANCE * max(scale, abs(scaled)) else math.floor(scaled)

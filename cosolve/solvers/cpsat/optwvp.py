@@ -88,6 +88,7 @@ def build(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Model:
         encode,
         scale=step,
         bound_slack=a.worth_of(TOLERANCE),
+        magnitude=float(max(horizon, length.max(initial=0), travel.max(initial=0))),
         bound_is_valid=is_exact and is_whole,
     )
 
