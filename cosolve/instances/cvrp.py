@@ -21,6 +21,9 @@ from cosolve.instances.distances import Distances
 #: Relative slack for capacities and route lengths that are not whole numbers; whole ones are compared exactly.
 TOLERANCE = 1e-9
 
+#: What a violation says of a customer in no route.
+UNVISITED = "customer not visited"
+
 #: At most this many violations of one kind are listed.
 _LISTED = 5
 
@@ -279,7 +282,7 @@ def evaluate(instance: VehicleRoutingInstance, solution: Routes, mode: JudgeMode
         violations += [_at("customer visited twice", p, flat, offsets) for p in repeats[:_LISTED].tolist()]
     visits[depot] = 1
     missing = np.flatnonzero(visits == 0)
-    violations += [Violation("customer not visited", f"node {node}") for node in missing[:_LISTED].tolist()]
+    violations += [Violation(UNVISITED, f"node {node}") for node in missing[:_LISTED].tolist()]
     for route in np.flatnonzero(loads > instance.load_limit)[:_LISTED].tolist():
         excess = float(loads[route]) - instance.capacity
         violations.append(Violation("capacity exceeded", f"route {route}", excess))

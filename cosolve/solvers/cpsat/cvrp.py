@@ -7,6 +7,7 @@ For small instances: the bound of such sums is weak, and the model has one varia
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
-from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
+from cosolve.core.problem import judge
+from cosolve.instances.cvrp import UNVISITED, CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.cpsat.until import until
@@ -36,8 +38,8 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
     Model of a cvrp, acvrp, vrptw or acvrptw.
 
     Demands, times and lengths that are not whole numbers are rounded so that all feasible routes stay feasible; the few
-    others that become so are refused by the judge and excluded. Where distances are not whole, the bound is less by as
-    much as rounding may change.
+    others that become so are refused by the judge, and excluded route by route. Where distances are not whole, the
+    bound is less by as much as rounding may change.
 
     Raises
     ------
@@ -133,7 +135,12 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
         return values + [value for one in along for value in one[1:]]
 
     def exclude(values: Sequence[int]) -> None:
-        model.add_bool_or([~arc for arc, value in zip(arcs, values, strict=False) if value])
+        literals = dict(zip(zip(tails.tolist(), heads.tolist(), strict=True), arcs, strict=True))
+        alone = [(route, judge(instance, Routes(routes=(route,)))) for route in decode(values).routes]
+        refused = [route for route, verdict in alone if any(v.what != UNVISITED for v in verdict.violations)]
+        assert refused
+        for route in refused:
+            model.add_bool_or([~literals[way] for way in pairwise([0, *place[route].tolist(), 0])])
 
     variables = arcs + [variable for one in sums for variable in one]
     # At most two arcs a customer, half a unit each by rounding, and as much room for floating point.
