@@ -21,8 +21,8 @@ from cosolve.instances.distances import Distances
 #: Relative slack for capacities and route lengths that are not whole numbers; whole ones are compared exactly.
 TOLERANCE = 1e-9
 
-#: What a violation says of a customer in no route.
-UNVISITED = "customer not visited"
+#: What violations say of a customer in no route, and of a route with too much demand.
+UNVISITED, OVERLOADED = "customer not visited", "capacity exceeded"
 
 #: At most this many violations of one kind are listed.
 _LISTED = 5
@@ -285,7 +285,7 @@ def evaluate(instance: VehicleRoutingInstance, solution: Routes, mode: JudgeMode
     violations += [Violation(UNVISITED, f"node {node}") for node in missing[:_LISTED].tolist()]
     for route in np.flatnonzero(loads > instance.load_limit)[:_LISTED].tolist():
         excess = float(loads[route]) - instance.capacity
-        violations.append(Violation("capacity exceeded", f"route {route}", excess))
+        violations.append(Violation(OVERLOADED, f"route {route}", excess))
     if not instance.distances.is_complete:
         violations += missing_ways(instance.distances.matrix, instance.depot, flat, offsets)
     if not compat and isinstance(instance, CVRPInstance) and instance.max_length is not None:

@@ -17,8 +17,7 @@ MAX_DISTANCE = 10**8
 #: Largest scaled time: lateness times a penalty per unit must stay below 2^63 too.
 MAX_TIME = 10**7
 
-#: Largest scaled time, load or length where excess has no penalty: sums of two stay below what CP-SAT's presolve bears,
-#: and a unit is about the judge's slack.
+#: Largest scaled time, load or length where excess has no penalty: sums of two stay below what CP-SAT's presolve bears.
 MAX_RELAXED = 5 * 10**8
 
 # Largest scaled capacity: sums over all customers stay below 2^63.
@@ -160,8 +159,8 @@ def relaxed_clock(instance: VRPTWInstance) -> WholeClock:
     """
     times = _Times.of(instance)
     scale = times.scale(instance, MAX_RELAXED, coarse=True)
-    largest = np.maximum(np.abs(instance.closes), abs(instance.opens[instance.depot]))
-    last = _most(times.closes + instance.time_slack, largest, scale, 2 * len(largest) + 1)
+    closes = np.minimum(times.closes + instance.time_slack, times.never)
+    last = _most(closes, closes + abs(instance.opens[instance.depot]), scale, 2 * len(closes) + 1)
     last = np.minimum(last, last[instance.depot])
     return WholeClock(
         duration=np.minimum(_down(times.duration * scale), last[instance.depot] + 1).astype(np.int64),
@@ -182,6 +181,7 @@ class _Times:
     closes: np.ndarray
     service: np.ndarray
     horizon: float
+    never: float
 
     @classmethod
     def of(cls, instance: VRPTWInstance) -> _Times:
@@ -191,11 +191,13 @@ class _Times:
         if not (instance.durations.is_complete and instance.distances.is_complete):
             duration = np.where(np.isinf(instance.distances.dense()), np.inf, duration)
         # Windows may close at a number that stands for "never", in whose units all the others would be 0. No vehicle
-        # that does not dawdle is out for longer than this; twice as long leaves room for what is rounded up.
-        longest = float(np.max(duration, where=np.isfinite(duration), initial=0.0))
+        # that does not dawdle is out for longer than this; twice as long leaves room for what is rounded up. Ways may
+        # take as long, and are never in time.
+        in_time = (opens + instance.service)[:, None] + duration <= instance.closes - start + instance.time_slack
+        longest = float(np.max(duration, where=in_time & np.isfinite(duration), initial=0.0))
         never = 2.0 * np.ceil(opens.max() + instance.service.sum() + len(opens) * longest)
         closes = np.minimum(instance.closes - start, never)
-        return cls(duration, opens, closes, instance.service, float(closes[instance.depot]))
+        return cls(duration, opens, closes, instance.service, float(closes[instance.depot]), float(never))
 
     def scale(self, instance: VRPTWInstance, most: float, *, coarse: bool = False) -> float:
         """What makes a horizon of at most ``most``; 1 for whole times, but for ``coarse`` ones above that."""
@@ -265,9 +267,10 @@ def relaxed_demand(instance: VehicleRoutingInstance) -> tuple[np.ndarray, int]:
     """As :func:`whole_demand`, rounded the other way: what the judge lets a vehicle take fits into this one too."""
     demand = instance.demand
     limit = min(instance.load_limit, float(demand.sum()))
-    scale = _common_scale(np.unique(demand[demand > 0]), instance.capacity)
-    if limit * scale > MAX_RELAXED:
-        scale = _decimal_scale(limit, MAX_RELAXED, scale)
+    scale = _common_scale(np.unique(demand[demand > 0]), limit)
+    is_whole = (np.abs(demand * scale - np.rint(demand * scale)) <= _NOISE).all()
+    if limit * scale > MAX_RELAXED or not is_whole:
+        scale = MAX_RELAXED / limit
     return _down(demand * scale).astype(np.int64), int(_most(limit, limit, scale, len(demand)))
 
 
@@ -277,10 +280,11 @@ def relaxed_length(instance: CVRPInstance, scale: float) -> tuple[np.ndarray, in
 
     In units of ``scale`` or, where these are too many, of a smaller power of ten.
     """
-    limit = instance.length_limit
+    dense = instance.distances.dense()
+    limit = min(instance.length_limit, float(dense.max(axis=1).sum()) + instance.size * instance.service_time)
     scale = _decimal_scale(limit, MAX_RELAXED, scale)
-    most = _most(limit, limit, scale, 2 * instance.distances.num_nodes)
-    distance = np.minimum(_down(instance.distances.dense() * scale), most + 1).astype(np.int64)
+    most = _most(limit, limit, scale, 2 * len(dense))
+    distance = np.minimum(_down(dense * scale), most + 1).astype(np.int64)
     return distance, int(_down(instance.service_time * scale)), int(most)
 
 

@@ -232,6 +232,35 @@ def test_numbers_in_models_of_routes_are_small():
         expect_proof(instance, brute_force(instance))
 
 
+@pytest.mark.parametrize("never", [1e9, 1e21, 1e50, 1e300])
+@pytest.mark.parametrize("unit", [1.0, 0.01])
+def test_windows_that_never_close_are_no_reason_for_infeasible(never, unit):
+    """The judge's slack of such a closing, and the digits of its number, left 64 bits."""
+    distance = np.array([[0, 1.5, 2.5], [1.5, 0, 1.25], [2.5, 1.25, 0]]) * unit
+    closes = np.array([never, 4 * unit, 6 * unit])
+    instance = ACVRPTWInstance(
+        distances=Distances.from_matrix(distance), demand=[0, 1, 1], capacity=2, opens=np.zeros(3), closes=closes,
+        service=np.zeros(3),
+    )  # fmt: skip
+    expect_proof(instance, 5.25 * unit)
+
+
+@pytest.mark.parametrize("limits", [{"capacity": 1e19}, {"capacity": 9, "max_length": 1e19}])
+def test_limits_that_are_none_are_left_out_of_the_units(limits):
+    places = Distances.from_coords(np.random.default_rng(1).random((5, 2)), Metric.EXACT_2D)
+    instance = CVRPInstance(distances=places, demand=[0, 1, 2, 3, 3], service_time=1 / 3, **limits)
+    expect_proof(instance, brute_force(instance))
+
+
+def test_loads_that_exceed_the_vehicle_by_a_hair_are_excluded_in_any_order():
+    """Thirtieths in single precision: a vehicle may be 3e-8 too full, and one order of its customers was excluded."""
+    rng = np.random.default_rng(2)
+    places = Distances.from_coords(rng.random((7, 2)), Metric.EXACT_2D)
+    demand = np.append(0, (rng.integers(1, 10, 6) / np.float32(30)).astype(np.float32)).astype(float)
+    instance = CVRPInstance(distances=places, demand=demand, capacity=demand.sum() / 2)
+    expect_proof(instance, brute_force(instance))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_greedy_is_feasible_wherever_it_finds_anything(kind):
     found = 0

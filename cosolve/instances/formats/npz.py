@@ -162,7 +162,6 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
     if "distance" not in arrays:
         source.fail("there is no array 'distance' or 'distance_matrix'.")
     _require_names(source, arrays)
-    _require_no_rules(source)
     texts = {key: _text(source, key, arrays.pop(key)) for key in _TEXTS if key in arrays}
     for key, array in arrays.items():
         if array.dtype.kind == "U":
@@ -176,6 +175,7 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
         if short is not None:
             source.fail(f"{short} must have {count} instances as distance has, got {len(arrays[short])}.")
         arrays = {key: array[index] if array.ndim else array for key, array in arrays.items()}
+    _require_no_rules(source, index if is_batch else None)
     tables = {key: array.astype(np.float64) for key, array in arrays.items()}
     n = len(tables["distance"])
     depot = 0
@@ -224,9 +224,10 @@ def _require_names(source: Source, arrays: Mapping[str, np.ndarray]) -> None:
             source.fail(f"array {key!r} means nothing without {' or '.join(map(repr, others))}; there is none.")
 
 
-def _require_no_rules(source: Source) -> None:
-    """Fail if routes of the archive have to keep what would be left alone."""
-    for key, array in read_arrays(source, {name: (name,) for name in _RULES}).items():
+def _require_no_rules(source: Source, index: int | None) -> None:
+    """Fail if routes of the archive, or of one instance of its batch, have to keep what would be left alone."""
+    for key, whole in read_arrays(source, {name: (name,) for name in _RULES}).items():
+        array = whole if index is None or not whole.ndim else whole[index : index + 1]
         if array.dtype.kind == "U" or not (array.astype(np.float64) == _RULES[key]).all():
             called = "; time windows are called 'time_windows'" if key == "tw" else ""
             source.fail(f"array {key!r} is a rule of routes that is not known here{called}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -243,17 +244,26 @@ def run(
         solver.parameters.log_search_progress = True
         solver.parameters.log_to_stdout = False
         solver.log_callback = logger.debug
+    branches, conflicts, deterministic_time = 0, 0, 0.0
+    most_deterministic_time = math.inf if options.deterministic_time is None else options.deterministic_time
     while True:
         _set_parameters(solver.parameters, options, workers, threads, seed, monitor)
+        solver.parameters.max_deterministic_time = most_deterministic_time - deterministic_time
         with _Watcher(solver, lambda: bool(errors) or monitor.should_stop()):
             native = solver.solve(model.model, Callback())
         if errors:
             raise errors[0]
         status = _STATUS.get(solver.status_name(native), Status.UNKNOWN)
-        if model.exclude is None or status is not Status.OPTIMAL or monitor.should_stop():
+        branches += solver.num_branches
+        conflicts += solver.num_conflicts
+        deterministic_time += solver.deterministic_time
+        if model.exclude is None or status is not Status.OPTIMAL:
             break
         values = [solver.value(variable) for variable in model.variables]
         if judge(monitor.instance, model.decode(values)).feasible:
+            break
+        status = Status.NO_SOLUTION if monitor.best is None else Status.FEASIBLE
+        if monitor.should_stop() or deterministic_time >= most_deterministic_time:
             break
         model.exclude(values)
     # Without a proof it was a limit: one of the monitor's, which knows better, or CP-SAT's own clock.
@@ -269,9 +279,9 @@ def run(
         monitor.report_bound(model.bound(solver.best_objective_bound))
     stats = {
         "workers": workers,
-        "branches": solver.num_branches,
-        "conflicts": solver.num_conflicts,
-        "deterministic_time": solver.deterministic_time,
+        "branches": branches,
+        "conflicts": conflicts,
+        "deterministic_time": deterministic_time,
         "native_status": solver.status_name(native),
     }
     return Outcome(status=status, limit=limit, build_time=build_time, stats=stats, message=message)
@@ -293,8 +303,6 @@ def _set_parameters(
     parameters.interleave_batch_size = threads
     if options.linearization_level is not None:
         parameters.linearization_level = options.linearization_level
-    if options.deterministic_time is not None:
-        parameters.max_deterministic_time = options.deterministic_time
     left = monitor.time_left()
     if left < float("inf"):
         parameters.max_time_in_seconds = left

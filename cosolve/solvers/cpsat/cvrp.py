@@ -7,7 +7,7 @@ For small instances: the bound of such sums is weak, and the model has one varia
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.core.problem import judge
-from cosolve.instances.cvrp import UNVISITED, CVRPInstance, Routes, VehicleRoutingInstance
+from cosolve.instances.cvrp import OVERLOADED, UNVISITED, CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.cpsat.until import until
-from cosolve.solvers.greedy.cvrp import first_out_of_reach
+from cosolve.solvers.greedy.cvrp import first_out_of_reach, known_routes
 from cosolve.solvers.whole_numbers import relaxed_clock, relaxed_demand, relaxed_length, whole_distances
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
     steps, opens, service = matrix, np.zeros(len(nodes), np.int64), np.zeros(len(nodes), np.int64)
     clock = relaxed_clock(instance) if isinstance(instance, VRPTWInstance) else None
     if clock is not None:
+        if monitor is not None and monitor.best is None:
+            known_routes(instance, monitor, None, clock)
         steps = clock.duration[np.ix_(nodes, nodes)]
         opens, closes, service = clock.opens[nodes], clock.closes[nodes], clock.service[nodes]
         in_time = opens[tails] + service[tails] + steps[tails, heads] <= closes[heads]
@@ -136,11 +138,17 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
 
     def exclude(values: Sequence[int]) -> None:
         literals = dict(zip(zip(tails.tolist(), heads.tolist(), strict=True), arcs, strict=True))
-        alone = [(route, judge(instance, Routes(routes=(route,)))) for route in decode(values).routes]
-        refused = [route for route, verdict in alone if any(v.what != UNVISITED for v in verdict.violations)]
+        refused = 0
+        for route in decode(values).routes:
+            faults = {v.what for v in judge(instance, Routes(routes=(route,))).violations} - {UNVISITED}
+            stops = place[route].tolist()
+            if OVERLOADED in faults:  # whatever the order
+                inside = [literals[way] for way in permutations(stops, 2) if way in literals]
+                model.add(sum(inside) <= len(stops) - 2)
+            elif faults:
+                model.add_bool_or([~literals[way] for way in pairwise([0, *stops, 0])])
+            refused += bool(faults)
         assert refused
-        for route in refused:
-            model.add_bool_or([~literals[way] for way in pairwise([0, *place[route].tolist(), 0])])
 
     variables = arcs + [variable for one in sums for variable in one]
     # At most two arcs a customer, half a unit each by rounding, and as much room for floating point.

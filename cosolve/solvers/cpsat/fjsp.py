@@ -84,7 +84,8 @@ def build(instance: FJSPInstance, monitor: Monitor | None = None) -> Model:
         model.add_cumulative(wholes, [1] * n, used)
     model.minimize(makespan)
     decode, encode = _translators(instance, np.array(literal_alts, np.int64))
-    return Model(model, [*starts, *literals], decode, encode, magnitude=float(horizon))
+    largest = float(max([horizon, *alt_time]))
+    return Model(model, [*starts, *literals], decode, encode, magnitude=largest)
 
 
 def _horizon(instance: FJSPInstance) -> int:

@@ -45,7 +45,8 @@ def first_out_of_reach(instance: VehicleRoutingInstance) -> int | None:
     if far:
         # The shortest way there may lead over others: neither a matrix nor rounding keeps the triangle inequality.
         least = fastest(*instance.distances.kernel_args, instance.depot, True)
-        far = [node for node in far if least[node] > _farthest(instance)]
+        # By more than the order of the judge's sum may round.
+        far = [node for node in far if least[node] > _farthest(instance) + 4.0 * np.spacing(instance.length_limit)]
     return far[0] if far else None
 
 

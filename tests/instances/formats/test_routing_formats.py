@@ -344,6 +344,14 @@ def test_rules_that_say_nothing_are_left_alone(tmp_path):
     assert cosolve.read(path).problem == "acvrp"
 
 
+def test_rules_of_other_instances_of_a_batch_are_left_alone(tmp_path):
+    batch = {"distance": np.stack([MATRIX] * 2), "demand": [[0, 1, 1]] * 2, "capacity": [3, 3]}
+    path = archive(tmp_path / "x.npz", open_route=[[False], [True]], **batch)
+    assert cosolve.read(path, index=0).problem == "acvrp"
+    with pytest.raises(InvalidInstanceError, match="'open_route' is a rule"):
+        cosolve.read(path, index=1)
+
+
 class Bomb:
     def __reduce__(self):
         return (pytest.fail, ("unpickled",))
