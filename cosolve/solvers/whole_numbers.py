@@ -213,11 +213,15 @@ class _Times:
     def are_whole(self, scale: float) -> bool:
         """Whether all of them are whole numbers of so many units each."""
         scaled = (self.duration[self.duration <= self.horizon], self.opens, self.closes, self.service)
-        return all(bool((np.abs(t * scale - np.rint(t * scale)) <= _NOISE).all()) for t in scaled)
+        return all(_are_whole(t * scale) for t in scaled)
 
 
 #: What floating-point noise may add to a whole number of scaled units.
 _NOISE = 1e-6
+
+
+def _are_whole(values: np.ndarray) -> bool:
+    return bool((np.abs(values - np.rint(values)) <= _NOISE).all())
 
 
 def _up(values: np.ndarray) -> np.ndarray:
@@ -240,7 +244,7 @@ def _most(limit: np.ndarray | float, largest: np.ndarray | float, scale: float, 
 
 def whole_limit(limit: float, scale: float) -> int:
     """A limit in scaled units; rounded down, but not below a whole number that floating-point noise just misses."""
-    return int(np.floor(limit * scale + 1e-6))
+    return int(_down(limit * scale))
 
 
 def whole_demand(instance: VehicleRoutingInstance, *, coarse: bool = False) -> tuple[np.ndarray, int]:
@@ -268,8 +272,7 @@ def relaxed_demand(instance: VehicleRoutingInstance) -> tuple[np.ndarray, int]:
     demand = instance.demand
     limit = min(instance.load_limit, float(demand.sum()))
     scale = _common_scale(np.unique(demand[demand > 0]), limit)
-    is_whole = (np.abs(demand * scale - np.rint(demand * scale)) <= _NOISE).all()
-    if limit * scale > MAX_RELAXED or not is_whole:
+    if limit * scale > MAX_RELAXED or not _are_whole(demand * scale):
         scale = MAX_RELAXED / limit
     return _down(demand * scale).astype(np.int64), int(_most(limit, limit, scale, len(demand)))
 

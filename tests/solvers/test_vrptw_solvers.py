@@ -185,7 +185,7 @@ def expect_proof(instance, optimum: float) -> None:
 
 
 def test_an_optimum_of_the_rounded_model_that_the_judge_refuses_is_excluded():
-    """Three ways that take 2.7e-9 longer than in whole units of 1e-9; the judge's slack is 1e-9."""
+    """Three ways that take 2.7e-9 longer than in whole units of 1e-8; the judge's slack is 1e-9."""
     distance = np.full((4, 4), 2.0)
     distance[[0, 1, 2, 3], [1, 2, 3, 0]] = 1.0
     late = ACVRPTWInstance(

@@ -158,7 +158,8 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
         If arrays do not fit together, one is named much as one that is read or is another rule of routes, or what
         another one needs is missing.
     """
-    arrays = read_arrays(source)
+    arrays = read_arrays(source, _NAMES | {name: (name,) for name in _RULES})
+    rules = {key: arrays.pop(key) for key in _RULES if key in arrays}
     if "distance" not in arrays:
         source.fail("there is no array 'distance' or 'distance_matrix'.")
     _require_names(source, arrays)
@@ -175,7 +176,9 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
         if short is not None:
             source.fail(f"{short} must have {count} instances as distance has, got {len(arrays[short])}.")
         arrays = {key: array[index] if array.ndim else array for key, array in arrays.items()}
-    _require_no_rules(source, index if is_batch else None)
+    if is_batch:
+        rules = {key: array[index : index + 1] if array.ndim else array for key, array in rules.items()}
+    _require_no_rules(source, rules)
     tables = {key: array.astype(np.float64) for key, array in arrays.items()}
     n = len(tables["distance"])
     depot = 0
@@ -224,10 +227,9 @@ def _require_names(source: Source, arrays: Mapping[str, np.ndarray]) -> None:
             source.fail(f"array {key!r} means nothing without {' or '.join(map(repr, others))}; there is none.")
 
 
-def _require_no_rules(source: Source, index: int | None) -> None:
-    """Fail if routes of the archive, or of one instance of its batch, have to keep what would be left alone."""
-    for key, whole in read_arrays(source, {name: (name,) for name in _RULES}).items():
-        array = whole if index is None or not whole.ndim else whole[index : index + 1]
+def _require_no_rules(source: Source, rules: Mapping[str, np.ndarray]) -> None:
+    """Fail if routes have to keep what would be left alone."""
+    for key, array in rules.items():
         if array.dtype.kind == "U" or not (array.astype(np.float64) == _RULES[key]).all():
             called = "; time windows are called 'time_windows'" if key == "tw" else ""
             source.fail(f"array {key!r} is a rule of routes that is not known here{called}.")

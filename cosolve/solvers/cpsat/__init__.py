@@ -70,8 +70,8 @@ class Model:
         Largest coefficient, side or bound of a variable, the objective apart; above :data:`MAX_PRESOLVED` the model is
         not presolved.
     bound_is_valid
-        Whether the model is exact, so that its bound and its INFEASIBLE hold for the instance: False if data
-        had to be rounded or choices were left out.
+        Whether all solutions of the instance are some of the model, so that its bound and its INFEASIBLE hold for the
+        instance: False if data had to be rounded to another side, or choices were left out.
     """
 
     model: CpModel
