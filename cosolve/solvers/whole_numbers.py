@@ -80,7 +80,7 @@ def no_way(distances: Distances, scale: float) -> float:
     return (len(distances.matrix) * 2 + 1) * (np.rint(float(finite.max(initial=0.0)) * scale) + 1)
 
 
-def _decimal_scale(largest: float, most: float, finest: float = 1e9) -> float:
+def _decimal_scale(largest: float, most: float, finest: float = 1e15) -> float:
     """The greatest power of ten, at most ``finest``, that keeps ``largest`` within ``most``."""
     scale = 1.0
     while largest * scale * 10 <= most and scale < finest:
@@ -203,7 +203,7 @@ class _Times:
         """What makes a horizon of at most ``most``; 1 for whole times, but for ``coarse`` ones above that."""
         is_scaled = bool(instance.time_slack.any()) or (coarse and self.horizon > most)
         # No unit as large as the judge's least slack, 1e-9: days below a hundredth would be a few of them.
-        scale = _decimal_scale(self.horizon, most, 1e15) if is_scaled else 1.0
+        scale = _decimal_scale(self.horizon, most) if is_scaled else 1.0
         if self.horizon * scale > 10_000 * MAX_TIME:
             raise ValueError(
                 f"times up to {self.horizon:g} are too large for this solver; at most {10_000 * MAX_TIME:g}."

@@ -70,11 +70,14 @@ def tiny(kind):
         return CVRPInstance(
             distances=Distances.from_coords(coords / 1000, Metric.EXACT_2D), demand=demand / 10, capacity=2.1
         )
+    if kind == "small unit":
+        matrix = Distances.from_coords(coords / 1e10, Metric.EXACT_2D).dense()
+        return CVRPInstance(distances=Distances.from_matrix(matrix), demand=demand, capacity=drawn.capacity)
     limits = {"length": {"max_length": 2000}, "service": {"max_length": 2200, "service_time": 100}}[kind]
     return CVRPInstance(distances=drawn.distances, demand=demand, capacity=100, **limits)
 
 
-@pytest.mark.parametrize("kind", ["rounded", "depot last", "matrix", "fractional", "length", "service"])
+@pytest.mark.parametrize("kind", ["rounded", "depot last", "matrix", "fractional", "small unit", "length", "service"])
 @pytest.mark.parametrize("name", BACKENDS + OWN)
 def test_solver_finds_the_optimum_of_a_tiny_cvrp(name, kind):
     """Wrong scaling, numbering, capacity or length limit would give a worse, a "better" or a refused solution."""

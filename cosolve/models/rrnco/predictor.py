@@ -27,8 +27,8 @@ from cosolve.models.shortlist import Shortlist
 #: device; one takes up to 100 bytes. No more solutions than nodes are decoded from a copy, with a row of scores each.
 MAX_SCORES = {"cpu": 1_000_000, "cuda": 100_000_000}
 
-#: Scores of nodes in all whose decoding takes some seconds, for each kind of device.
-_LONG = {"cpu": 30_000_000, "cuda": 10_000_000_000}
+#: Scores of nodes in all whose decoding takes some tenths of a second, for each kind of device.
+_LONG = {"cpu": 5_000_000, "cuda": 1_000_000_000}
 
 #: Nodes of the largest instance that is decoded.
 MAX_NODES = 2000
