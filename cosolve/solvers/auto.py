@@ -96,14 +96,14 @@ def plan(instance: Instance) -> Plan:
             )
         case "cvrp" if n <= 450 and getattr(instance, "max_length", None) is None:
             return Plan((Stage("greedy"), Stage("rr")), beside=(Stage("scip", 0.2),), before=(Stage("rr", 0.1),))
+        case "cvrp" | "acvrp" | "vrptw" | "acvrptw" if n <= 20:
+            return Plan((Stage("greedy"), Stage("rr", 0.02), Stage("cpsat", 0.7), Stage("rr")))
         case "cvrp" if n <= 1500:
             return Plan((Stage("greedy"), Stage("rr")), beside=(Stage("pyvrp", 0.2),), before=(Stage("rr", 0.1),))
         case "cvrp" if n <= 6000:
             return Plan((Stage("greedy"), Stage("rr")))
         case "cvrp":
             return _SEARCH
-        case "acvrp" | "vrptw" | "acvrptw" if n <= 20:
-            return Plan((Stage("greedy"), Stage("rr", 0.02), Stage("cpsat", 0.7), Stage("rr")))
         case "acvrp" if n <= 50:
             return Plan((Stage("greedy"), Stage("rr")), beside=(Stage("cpsat", 0.2),), before=(Stage("rr", 0.1),))
         case "vrptw" | "acvrptw" if n <= 200 and _num_ways(instance) <= 65 * n:

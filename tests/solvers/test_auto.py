@@ -52,6 +52,7 @@ def test_stages_of_a_plan_solve_the_problem_and_use_all_of_the_time(instance):
         (generate("tsp", "uniform", seed=3, size=40), "scip"),
         (ATSPInstance(distances=whole(12, 1)), None),
         (ACVRPInstance(distances=whole(9, 2), demand=[0.0] + [1.0] * 8, capacity=4.0), "cpsat"),
+        (replace(generate("cvrp", "uniform", seed=1, n=9), max_length=130.0), "cpsat"),
         (generate("acvrptw", "road", seed=1, n=50, points=300), "cpsat"),
         (generate("fjsp", "sd2", seed=1, jobs=4, machines=3, operations=3), None),
         (generate("cpmp", "osman", seed=1, n=20, p=3), None),
