@@ -269,12 +269,23 @@ def whole_demand(instance: VehicleRoutingInstance, *, coarse: bool = False) -> t
 
 def relaxed_demand(instance: VehicleRoutingInstance) -> tuple[np.ndarray, int]:
     """As :func:`whole_demand`, rounded the other way: what the judge lets a vehicle take fits into this one too."""
-    demand = instance.demand
-    limit = min(instance.load_limit, float(demand.sum()))
-    scale = _common_scale(np.unique(demand[demand > 0]), limit)
-    if limit * scale > MAX_RELAXED or not _are_whole(demand * scale):
-        scale = MAX_RELAXED / limit
-    return _down(demand * scale).astype(np.int64), int(_most(limit, limit, scale, len(demand)))
+    demand, limit = relaxed_loads(instance.demand, np.array([instance.load_limit]))
+    return demand, int(limit[0])
+
+
+def relaxed_loads(demand: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Demands and limits of sums of them as whole numbers: what keeps these limits keeps those too.
+
+    Exact if some unit makes all demands whole numbers; they are up to :data:`MAX_RELAXED`.
+    """
+    limits = np.minimum(limits, demand.sum())
+    largest = float(limits.max()) or float(demand.max())
+    scale = _common_scale(np.unique(demand[demand > 0]), largest)
+    if largest * scale > MAX_RELAXED or not _are_whole(demand * scale):
+        scale = MAX_RELAXED / largest
+    most = _most(limits, limits, scale, len(demand))
+    return np.minimum(_down(demand * scale), most.max() + 1).astype(np.int64), most.astype(np.int64)
 
 
 def relaxed_length(instance: CVRPInstance, scale: float) -> tuple[np.ndarray, int, int]:

@@ -21,8 +21,8 @@ def test_solver_keeps_its_contract(name, problem):
     availability = solvers.get(name)().available()
     if not availability.ok:
         pytest.skip(availability.reason)
-    # CP-SAT knows integers only: shares of demand and real distances are rounded, and nothing is proven by that.
-    proves = name != "cpsat" or problem not in ("cflp", "cpmp")
+    # CP-SAT knows integers only: shares of demand are rounded, and nothing is proven by that.
+    proves = (name, problem) != ("cpsat", "cflp")
     cases = tiny_instances(problem)
     if solvers.get(name).isolated:
         cases = cases[-1:]  # each of its runs starts a process

@@ -187,3 +187,15 @@ def test_stop_leaves_a_feasible_supply():
         assert (flow.sum(axis=1) <= instance.capacity * (1 + 1e-9)).all()
         costs.append((flow.T * unit).sum())
     assert costs[0] <= costs[1] * (1 + 1e-9)
+
+
+def test_loads_that_rounding_lets_pass_are_excluded():
+    """Both nodes fit median 0 in CP-SAT's whole units, and are too much for it by a hair: 0.1 is no optimum."""
+    matrix = np.array([[0, 0.1, 1.5], [0.1, 0, 1.5], [1.5, 1.5, 0]])
+    half = 0.5 * (1 + 1e-6) + 1e-10
+    instance = CPMPInstance(
+        distances=Distances.from_matrix(matrix), capacity=[1.0, 1.0, 1.0], demand=[half, half, 0.0], p=2
+    )
+    result = cosolve.solve(instance, "cpsat", time_limit=20)
+    assert (result.status, result.objective) == (Status.OPTIMAL, 1.5)
+    assert result.bound == pytest.approx(1.5, rel=1e-6)

@@ -10,18 +10,21 @@ from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.costs import whole_costs
 from cosolve.solvers.cpsat.until import until
+from cosolve.solvers.whole_numbers import relaxed_loads
 
 #: Above, the model takes gigabytes.
 MAX_NODES = 1000
-
-#: Distances that are no integers are rounded to this part of the largest one.
-_STEPS = 1_000_000
 
 
 def build(instance: CPMPInstance, monitor: Monitor | None = None) -> Model:
     """
     Every node at one open median, p medians, loads within capacities.
+
+    Where distances had to be rounded, the bound is less by as much as that may change. Demands that are no whole
+    numbers are rounded so that all feasible solutions stay feasible; the few others that become so are refused by the
+    judge, and excluded.
 
     Raises
     ------
@@ -33,14 +36,8 @@ def build(instance: CPMPInstance, monitor: Monitor | None = None) -> Model:
     n = instance.size
     if n > MAX_NODES:
         raise UnsupportedProblemError(f"the CP-SAT model takes at most {MAX_NODES} nodes, got {n}.")
-    distance = instance.distances.dense()
-    scale = 1.0 if instance.is_integral else max(float(distance.max()), 1e-9) / _STEPS
-    cost = np.rint(distance / scale).astype(np.int64)
-    # Demands are rounded up and capacities down, so that what fits the model fits the instance.
-    whole = bool((instance.demand == np.rint(instance.demand)).all())
-    unit = 1.0 if whole else max(float(instance.demand.max()), 1e-9) / _STEPS
-    demand = np.ceil(instance.demand / unit - 1e-12).astype(np.int64)
-    capacity = np.floor(np.minimum(instance.load_limit, instance.demand.sum() + 1) / unit).astype(np.int64)
+    cost, unit, slack = whole_costs(instance.distances.dense(), instance.is_integral, n)
+    demand, capacity = relaxed_loads(instance.demand, instance.load_limit)
     model = cp_model.CpModel()
     is_median = [model.new_bool_var("") for _ in range(n)]
     at = [[model.new_bool_var("") for _ in until(monitor, range(n))] for _ in range(n)]
@@ -64,6 +61,12 @@ def build(instance: CPMPInstance, monitor: Monitor | None = None) -> Model:
         array[n + np.arange(n) * n + solution.assignment] = 1
         return [int(v) for v in array]
 
-    exact = instance.is_integral and whole
-    largest = float(max(demand.max(), capacity.max()))
-    return Model(model, [*is_median, *flat], decode, encode, scale=scale, magnitude=largest, bound_is_valid=exact)
+    def exclude(values: Sequence[int]) -> None:
+        assignment = decode(values).assignment
+        load = np.bincount(assignment, instance.demand, n)
+        for median in np.flatnonzero(load > instance.load_limit):
+            together = np.flatnonzero(assignment == median)
+            for k in np.flatnonzero(instance.load_limit <= instance.load_limit[median]):
+                model.add(sum(at[i][k] for i in together) <= len(together) - 1)
+
+    return Model(model, [*is_median, *flat], decode, encode, exclude, scale=unit, bound_slack=-slack)

@@ -9,18 +9,16 @@ import numpy as np
 from cosolve.core.monitor import Monitor
 from cosolve.instances.stp import EdgeSet, STPInstance
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.costs import whole_costs
 from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.formulations.stp import Arborescence, prepare
-
-#: Weights that are no integers are scaled to this largest integer value and rounded.
-_LARGEST = 10_000_000
 
 
 def build(instance: STPInstance, monitor: Monitor | None = None) -> Model:
     """
     Model with a Boolean per arc and a rank per node, for reduced graphs of up to some thousand edges.
 
-    The bound holds if all weights are integers; others are scaled and rounded.
+    Where weights had to be rounded, the bound is less by as much as that may change.
     """
     from ortools.sat.python import cp_model
 
@@ -60,9 +58,7 @@ def build(instance: STPInstance, monitor: Monitor | None = None) -> Model:
                 model.add_bool_or([arcs[b] for b in outward[v] if b != a ^ 1]).only_enforce_if(arcs[a])
     for k in range(len(frame.cut_start) - 1):
         model.add_bool_or([arcs[a] for a in frame.cut_arcs[frame.cut_start[k] : frame.cut_start[k + 1]]])
-    is_exact = instance.is_integral
-    scale = 1.0 if is_exact else float(graph.weights.max(initial=1.0)) / _LARGEST
-    weights = np.rint(graph.weights / scale).astype(np.int64)
+    weights, unit, slack = whole_costs(graph.weights, instance.is_integral, graph.num_nodes)
     model.minimize(sum(int(weights[a >> 1]) * arcs[a] for a in range(num_arcs)))
 
     def decode(values: Sequence[int]) -> EdgeSet:
@@ -74,9 +70,9 @@ def build(instance: STPInstance, monitor: Monitor | None = None) -> Model:
         [*arcs, *ranks],
         decode,
         lambda solution: _values(frame, solution),
-        scale=scale,
+        scale=unit,
         offset=graph.fixed_weight,
-        bound_is_valid=is_exact,
+        bound_slack=-slack,
     )
 
 

@@ -11,6 +11,7 @@ from cosolve.instances.tsp import Tour, TSPInstance
 from cosolve.search.tours import candidates, greedy_edge, shortest_tour
 from cosolve.search.tsp import renumber
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.costs import whole_costs
 from cosolve.solvers.cpsat.until import until
 
 #: Up to this many cities the model has every arc.
@@ -18,9 +19,6 @@ MAX_COMPLETE = 200
 
 #: Candidate neighbours of a city above that.
 _CANDIDATES = 10
-
-#: Values that a fractional instance is scaled to, at most: rounding then changes less than what counts as equal.
-_SCALED = 1e9
 
 
 def build(instance: TSPInstance, monitor: Monitor | None = None) -> Model:
@@ -43,10 +41,10 @@ def build(instance: TSPInstance, monitor: Monitor | None = None) -> Model:
     is_complete = n <= MAX_COMPLETE
     tails, heads = arcs(instance, is_complete)
     weights = np.array([instance.distances.between(i, j) for i, j in zip(tails, heads, strict=True)])
-    scale = 1.0 if instance.is_integral else _SCALED / max(float(weights.max()), 1e-300)
+    whole, unit, slack = whole_costs(weights, instance.is_integral, n)
     literals = [model.new_bool_var("") for _ in until(monitor, range(len(tails)))]
     model.add_circuit(list(zip(tails.tolist(), heads.tolist(), literals, strict=True)))
-    model.minimize(cp_model.LinearExpr.weighted_sum(literals, np.rint(weights * scale).astype(np.int64).tolist()))
+    model.minimize(cp_model.LinearExpr.weighted_sum(literals, whole.tolist()))
     place = {arc: k for k, arc in enumerate(zip(tails.tolist(), heads.tolist(), strict=True))}
 
     def decode(values: Sequence[int]) -> Tour:
@@ -65,9 +63,7 @@ def build(instance: TSPInstance, monitor: Monitor | None = None) -> Model:
                 values[place[arc]] = 1
         return values
 
-    # Half a unit an arc by rounding, and as much room for floating point.
-    slack = 0.0 if instance.is_integral else n / scale
-    return Model(model, literals, decode, encode, scale=1.0 / scale, bound_slack=-slack, bound_is_valid=is_complete)
+    return Model(model, literals, decode, encode, scale=unit, bound_slack=-slack, bound_is_valid=is_complete)
 
 
 def arcs(instance: TSPInstance, is_complete: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,33 @@
+"""Costs as whole numbers, which are all that CP-SAT adds up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Fractional costs are scaled to this largest one: a thousand of them are rounded by less than what counts as equal.
+LARGEST = 1e9
+
+
+def whole_costs(costs: np.ndarray, is_integral: bool, terms: int) -> tuple[np.ndarray, float, float]:
+    """
+    Costs in whole units.
+
+    Parameters
+    ----------
+    costs
+        Finite, >= 0.
+    is_integral
+        Whether they are whole numbers, which stay as they are.
+    terms
+        How many of them a solution adds up at most.
+
+    Returns
+    -------
+    whole, unit, slack
+        The costs as int64, what a unit of them is worth, and what a bound in units may be above the true one: half a
+        unit each by rounding, and as much for floating point.
+    """
+    if is_integral:
+        return np.rint(costs).astype(np.int64), 1.0, 0.0
+    unit = max(float(costs.max(initial=0.0)) / LARGEST, 1e-300)
+    return np.rint(costs / unit).astype(np.int64), unit, terms * unit
