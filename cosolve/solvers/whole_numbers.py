@@ -28,21 +28,19 @@ _COARSE_LOAD = 10**7
 
 
 def whole_distances(
-    instance: VehicleRoutingInstance | TSPInstance, *, coarse: bool = False, most: int = MAX_DISTANCE
+    instance: VehicleRoutingInstance | TSPInstance, *, coarse: bool = False
 ) -> tuple[np.ndarray, float]:
     """
     (n, n) int64 matrix and scale, with matrix = distance * scale; exact for integer distances unless ``coarse``.
 
-    Fractional distances are multiplied by the largest power of ten that keeps them below ``most``, then rounded;
-    integer ones by the smallest that makes whole what else counts towards the length of a route, mostly 1. An
+    Fractional distances are multiplied by the largest power of ten that keeps them below :data:`MAX_DISTANCE`, then
+    rounded; integer ones by the smallest that makes whole what else counts towards the length of a route, mostly 1. An
     infinite distance becomes more than the sum of any n finite ones.
 
     Parameters
     ----------
     coarse
-        Whether integer distances above ``most`` are scaled down and rounded too.
-    most
-        Largest scaled distance, if they are scaled.
+        Whether integer distances above that are scaled down and rounded too.
 
     Raises
     ------
@@ -59,8 +57,8 @@ def whole_distances(
     else:
         largest = float(dense[np.isfinite(dense)].max())
     scale = 1.0
-    if not distances.is_integral or (coarse and largest > most):
-        scale = _decimal_scale(largest, most)
+    if not distances.is_integral or (coarse and largest > MAX_DISTANCE):
+        scale = _decimal_scale(largest, MAX_DISTANCE)
     elif largest > 10_000 * MAX_DISTANCE:
         raise ValueError(
             f"distances up to {largest:g} are too large for this solver; at most {10_000 * MAX_DISTANCE:g}."
@@ -288,15 +286,17 @@ def relaxed_loads(demand: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, n
     return np.minimum(_down(demand * scale), most.max() + 1).astype(np.int64), most.astype(np.int64)
 
 
-def relaxed_length(instance: CVRPInstance, scale: float) -> tuple[np.ndarray, int, int]:
+def relaxed_length(instance: CVRPInstance) -> tuple[np.ndarray, int, int]:
     """
     (n, n) distances, service time and limit of a route's length: routes within the judge's keep this limit too.
 
-    In units of ``scale`` or, where these are too many, of a smaller power of ten.
+    Whole numbers stay as they are; others are scaled by the greatest power of ten that :data:`MAX_RELAXED` allows, and
+    so are whole ones above that.
     """
     dense = instance.distances.dense()
     limit = min(instance.length_limit, float(dense.max(axis=1).sum()) + instance.size * instance.service_time)
-    scale = _decimal_scale(limit, MAX_RELAXED, scale)
+    is_whole = instance.distances.is_integral and instance.service_time.is_integer()
+    scale = _decimal_scale(limit, MAX_RELAXED, 1.0 if is_whole else 1e15)
     most = _most(limit, limit, scale, 2 * len(dense))
     distance = np.minimum(_down(dense * scale), most + 1).astype(np.int64)
     return distance, int(_down(instance.service_time * scale)), int(most)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 #: Fractional costs are scaled to this largest one: a thousand of them are rounded by less than what counts as equal.
-LARGEST = 1e9
+LARGEST = 1e10
+
+#: Sums of whole costs stay below what CP-SAT takes.
+_MOST = 2.0**62
 
 
 def whole_costs(costs: np.ndarray, is_integral: bool, terms: int) -> tuple[np.ndarray, float, float]:
@@ -17,7 +20,7 @@ def whole_costs(costs: np.ndarray, is_integral: bool, terms: int) -> tuple[np.nd
     costs
         Finite, >= 0.
     is_integral
-        Whether they are whole numbers, which stay as they are.
+        Whether they are whole numbers, which stay as they are unless their sums might be too large.
     terms
         How many of them a solution adds up at most.
 
@@ -27,7 +30,8 @@ def whole_costs(costs: np.ndarray, is_integral: bool, terms: int) -> tuple[np.nd
         The costs as int64, what a unit of them is worth, and what a bound in units may be above the true one: half a
         unit each by rounding, and as much for floating point.
     """
-    if is_integral:
+    largest = float(costs.max(initial=0.0))
+    if is_integral and largest * terms < _MOST:
         return np.rint(costs).astype(np.int64), 1.0, 0.0
-    unit = max(float(costs.max(initial=0.0)) / LARGEST, 1e-300)
+    unit = max(largest / LARGEST, 1e-300)
     return np.rint(costs / unit).astype(np.int64), unit, terms * unit

@@ -19,18 +19,16 @@ from cosolve.core.problem import judge
 from cosolve.instances.cvrp import OVERLOADED, UNVISITED, CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.vrptw import VRPTWInstance
 from cosolve.solvers.cpsat import Model
+from cosolve.solvers.cpsat.costs import whole_costs
 from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.greedy.cvrp import first_out_of_reach, known_routes
-from cosolve.solvers.whole_numbers import relaxed_clock, relaxed_demand, relaxed_length, whole_distances
+from cosolve.solvers.whole_numbers import relaxed_clock, relaxed_demand, relaxed_length
 
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpModel, IntVar
 
 #: More customers than this make models of tens of thousands of arcs that CP-SAT can do little with.
 MAX_CUSTOMERS = 200
-
-#: Largest scaled distance: rounding then changes less than what counts as equal, and sums stay far below 2^63.
-_MAX_DISTANCE = 10**10
 
 
 def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> Model:
@@ -58,15 +56,14 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
             model.add_bool_or([])  # infeasible: a customer's own route is too long
         return Model(model, [], lambda values: Routes(routes=()))
     nodes = np.concatenate([[instance.depot], instance.customers])
-    matrix, scale = whole_distances(instance, most=_MAX_DISTANCE)
-    matrix = matrix[np.ix_(nodes, nodes)]
+    matrix = instance.distances.dense()[np.ix_(nodes, nodes)]
     demand, capacity = relaxed_demand(instance)
     demand = demand[nodes]
     tails, heads = _arcs(demand, capacity)
     if not instance.distances.is_complete:
-        exists = np.isfinite(instance.distances.matrix[nodes[tails], nodes[heads]])
+        exists = np.isfinite(matrix[tails, heads])
         tails, heads = tails[exists], heads[exists]
-    steps, opens, service = matrix, np.zeros(len(nodes), np.int64), np.zeros(len(nodes), np.int64)
+    opens, service = np.zeros(len(nodes), np.int64), np.zeros(len(nodes), np.int64)
     clock = relaxed_clock(instance) if isinstance(instance, VRPTWInstance) else None
     if clock is not None:
         if monitor is not None and monitor.best is None:
@@ -90,7 +87,7 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
         latest = clock.horizon
         least, most = opens + service, closes + service
     elif isinstance(instance, CVRPInstance) and instance.max_length is not None:
-        steps, service[1:], latest = relaxed_length(instance, scale)
+        steps, service[1:], latest = relaxed_length(instance)
         steps = steps[np.ix_(nodes, nodes)]
         least, most = service, np.full(len(nodes), latest)
     if latest is not None:
@@ -103,7 +100,9 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
             elif head == 0:
                 model.add(ends[tail - 1] <= int(latest - steps[tail, 0])).only_enforce_if(arc)
         sums.append(ends)
-    model.minimize(cp_model.LinearExpr.weighted_sum(arcs, matrix[tails, heads].astype(np.int64).tolist()))
+    # At most two arcs a customer.
+    costs, unit, slack = whole_costs(matrix[tails, heads], instance.distances.is_integral, 2 * instance.size)
+    model.minimize(cp_model.LinearExpr.weighted_sum(arcs, costs.tolist()))
 
     def decode(values: Sequence[int]) -> Routes:
         used = np.flatnonzero(np.array(values[: len(arcs)]))
@@ -151,9 +150,7 @@ def build(instance: VehicleRoutingInstance, monitor: Monitor | None = None) -> M
         assert refused
 
     variables = arcs + [variable for one in sums for variable in one]
-    # At most two arcs a customer, half a unit each by rounding, and as much room for floating point.
-    slack = 0.0 if instance.distances.is_integral else 2 * instance.size / scale
-    return Model(model, variables, decode, encode, exclude, scale=1.0 / scale, bound_slack=-slack)
+    return Model(model, variables, decode, encode, exclude, scale=unit, bound_slack=-slack)
 
 
 def _arcs(demand: NDArray[Any], capacity: int) -> tuple[NDArray[Any], NDArray[Any]]:
