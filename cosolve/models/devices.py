@@ -54,6 +54,5 @@ def hardware(device: torch.device) -> str:
     """What a device is, in words."""
     if device.type != "cpu":
         return f"{torch.cuda.get_device_name(device)}, PyTorch {torch.__version__}"
-    return (
-        f"CPU ({platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} cores), PyTorch {torch.__version__}"
-    )
+    cores = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
+    return f"CPU ({platform.machine()}), PyTorch {torch.__version__} on {cores}"

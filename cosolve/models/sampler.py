@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cosolve.models.devices import cpu_threads
 from cosolve.models.schedule import derived_seed
 
 D = TypeVar("D")
@@ -30,17 +31,25 @@ class Helpers(ThreadPoolExecutor):
 
 
 @contextmanager
-def helpers(threads: int) -> Iterator[Helpers | None]:
-    """So many threads less the one that trains; ``None`` if that is the only one."""
-    if threads == 1:
-        yield None
-        return
-    pool = Helpers(threads - 1)
-    try:
-        yield pool
-    finally:
-        pool.is_closing = True
-        pool.shutdown(wait=False, cancel_futures=True)
+def helpers(threads: int, device: torch.device) -> Iterator[Helpers | None]:
+    """
+    Share threads out: some are PyTorch's for a while, the others the helpers', of which there may be none.
+
+    They are no more than that together, for PyTorch's spin while they wait for each other: where helpers or other
+    programs had their cores, a step took two and a half times as long as with one thread. On a CPU each side gets half,
+    beside a GPU PyTorch gets one.
+    """
+    helping = threads // 2 if device.type == "cpu" else threads - 1
+    with cpu_threads(threads - helping):
+        if not helping:
+            yield None
+            return
+        pool = Helpers(helping)
+        try:
+            yield pool
+        finally:
+            pool.is_closing = True
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def wanted(pool: Helpers | None, items: Iterable[D]) -> Iterator[D]:

@@ -215,7 +215,7 @@ def test_helpers_make_the_same_instances_ahead_of_the_steps(monkeypatch):
     alone = sampler(config, 0, 4, **rest)
     alone_chunks = [alone.rows(step)[0] for step in (0, 1)]
     assert len(begun) == 8
-    with helpers(3) as pool:
+    with helpers(4, torch.device("cpu")) as pool:
         helped = sampler(config, 0, 4, **rest, pool=pool)
         chunks = [helped.rows(step)[0] for step in (0, 1)]
         pool.submit(int).result()
@@ -228,7 +228,7 @@ def test_helpers_make_the_same_instances_ahead_of_the_steps(monkeypatch):
 
 def test_work_that_nobody_waits_for_any_more_ends_early():
     """The end of a slice would wait for labels that take half a minute."""
-    with helpers(2) as pool:
+    with helpers(2, torch.device("cpu")) as pool:
         items = wanted(pool, range(3))
         assert next(items) == 0
     with pytest.raises(CancelledError):

@@ -26,7 +26,7 @@ from cosolve.models.decost.inference import facts, propose, timed_route
 from cosolve.models.decost.losses import imitation_loss, reinforce_loss
 from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import follow, optimise, starts
-from cosolve.models.devices import autocast, cpu_threads, device_of
+from cosolve.models.devices import autocast, device_of
 from cosolve.models.run import Run
 from cosolve.models.sampler import helpers
 from cosolve.models.schedule import derived_seed, learning_rate, phase
@@ -64,7 +64,7 @@ def train(
     device
         "cpu", "cuda" or "cuda:N".
     threads
-        CPU threads; all but the first make the next instances meanwhile.
+        CPU threads; half of them, with a GPU all but one, make the next instances meanwhile.
     on_metrics
         Called with each line of ``metrics.jsonl``.
 
@@ -81,7 +81,7 @@ def train(
         If the state is damaged or of another config.
     """
     begin, settings, where = perf_counter(), config.training, device_of(device)
-    with cpu_threads(threads), helpers(threads) as pool:
+    with helpers(threads, where) as pool:
         torch.manual_seed(settings.seed)
         network = Network(config.model).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)

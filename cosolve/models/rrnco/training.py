@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from cosolve.models import Trainer
-from cosolve.models.devices import autocast, cpu_threads, device_of
+from cosolve.models.devices import autocast, device_of
 from cosolve.models.rrnco.batch import SYMMETRIES
 from cosolve.models.rrnco.card import card
 from cosolve.models.rrnco.config import RrncoConfig
@@ -60,7 +60,7 @@ def train(
     device
         "cpu", "cuda" or "cuda:N".
     threads
-        CPU threads; all but the first make the next instances meanwhile.
+        CPU threads; half of them, with a GPU all but one, make the next instances meanwhile.
     on_metrics
         Called with each line of ``metrics.jsonl``.
 
@@ -77,7 +77,7 @@ def train(
         If the state is damaged or of another config.
     """
     begin, settings, where = perf_counter(), config.training, device_of(device)
-    with cpu_threads(threads), helpers(threads) as pool:
+    with helpers(threads, where) as pool:
         torch.manual_seed(settings.seed)
         network = Network(config.model, config.data.problem).to(where)
         optimiser = torch.optim.Adam(
