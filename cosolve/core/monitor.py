@@ -209,8 +209,8 @@ class Monitor:
         value = float(bound)
         if self._is_integral:
             # Noise must not lift a bound of 7542.0000003 to 7543; above 1e5 a relative slack would give away
-            # whole units.
-            slack = min(0.1, TOLERANCE * max(1.0, abs(value)))
+            # whole units, until floating point has none to give.
+            slack = min(0.1, TOLERANCE * max(1.0, abs(value))) + 4.0 * math.ulp(value)
             value = math.ceil(value - slack) if self._sign > 0 else math.floor(value + slack)
             value = float(value)
         with self._lock:

@@ -58,6 +58,9 @@ class FormulationSolver(Solver):
         formulation, monitor, formulated = prepared
         start = start_values(formulation, initial)
         outcome = self.solve_provably(formulation, monitor, seed=seed, threads=threads, start=start, options=options)
+        if instance.problem != "milp" and outcome.status in (Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED):
+            # No other problem has solutions without bound.
+            outcome = _weakened(outcome, f"the numbers are too large for {self.name}.")
         return replace(outcome, build_time=formulated + outcome.build_time)
 
     def solve_provably(

@@ -395,6 +395,10 @@ def _add_solution(scip: Any, variables: list[Any], x: np.ndarray) -> None:
     scip.addSol(solution)
 
 
+#: Bounds from here on are less by what SCIP's relative tolerance may hide: below, that is no whole unit.
+_MANY = 5e8
+
+
 def _report_bound(scip: Any, monitor: Monitor, *, is_final: bool) -> None:
     """
     Report the dual bound; one that meets the primal bound only at the end of a run that SCIP calls optimal.
@@ -404,7 +408,9 @@ def _report_bound(scip: Any, monitor: Monitor, *, is_final: bool) -> None:
     bound, primal = scip.getDualbound(), scip.getPrimalbound()
     is_open = bound < primal if scip.getObjectiveSense() == "minimize" else bound > primal
     if abs(bound) < INFINITY and (is_final or is_open):
-        monitor.report_bound(bound)
+        # Nodes within this of the cutoff are pruned: units of whole objectives in the billions.
+        room = 2 * scip.epsilon() * abs(bound) if abs(bound) > _MANY else 0.0
+        monitor.report_bound(bound - room if scip.getObjectiveSense() == "minimize" else bound + room)
 
 
 def _listen(scip: Any, variables: list[Any], incumbents: Incumbents, monitor: Monitor, *, has_bound: bool) -> Any:

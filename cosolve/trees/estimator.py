@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _METHODS = {"interval": fit_interval, "rsbb": fit_rsbb}
 
-_LIMITS = {Limit.TIME: "time_limit", Limit.INTERRUPTED: "interrupted"}
+_LIMITS = {Limit.TIME: "time_limit", Limit.INTERRUPTED: "interrupted", None: "rounding"}
 
 
 class OptimalRegressionTree(RegressorMixin, BaseEstimator):
@@ -77,7 +77,8 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
     gap_
         Relative gap of the two, in [0, 1].
     status_
-        "optimal" (within ``gap_tol``), "time_limit" or "interrupted".
+        "optimal" (within ``gap_tol``), "time_limit", "interrupted", or "rounding": the search ended, but outliers make
+        the sums so large that their rounding hides the rest of the gap.
     n_evals_
         Evaluated splits.
     trace_
@@ -176,7 +177,7 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
         self.lower_bound_ = outcome.lower_bound * unit
         trace.append((time.perf_counter() - start, self.objective_, self.lower_bound_))
         self.gap_ = outcome.gap
-        self.status_ = "optimal" if outcome.is_proven or outcome.limit is None else _LIMITS[outcome.limit]
+        self.status_ = "optimal" if outcome.is_proven else _LIMITS[outcome.limit]
         self.n_evals_ = outcome.n_evals
         self.trace_ = np.array(trace)
         return self

@@ -28,10 +28,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cosolve.core.gap import relative_gap
 from cosolve.core.result import Limit
 from cosolve.trees.data import TrainingData
-from cosolve.trees.outcome import OnImprovement, SearchOutcome
+from cosolve.trees.outcome import OnImprovement, SearchOutcome, is_proven
 from cosolve.trees.root import RootSearch
 from cosolve.trees.tree import Tree, leaf
 
@@ -128,9 +127,8 @@ def fit_interval(
     tree = search.tree
     assert tree is not None
     lower = search.lower_bound
-    # A search that has ended has reached its target; the gap may miss the tolerance by rounding.
-    is_proven = limit is None or relative_gap(search.objective, lower) <= gap_tol
-    return SearchOutcome(tree, search.objective, lower, is_proven, search.num_evals, limit)
+    proven = is_proven(search.objective, lower, data.total_sse, gap_tol, has_ended=limit is None)
+    return SearchOutcome(tree, search.objective, lower, proven, search.num_evals, limit)
 
 
 def check_limits(data: TrainingData, tree: Tree, max_depth: int, min_samples_leaf: int, splits: int) -> None:

@@ -13,6 +13,13 @@ from cosolve.trees.tree import Tree
 OnImprovement = Callable[[float, float, float, Tree | None], None]
 
 
+#: A gap beyond the tolerance asked for that still counts as rounding, relative.
+_MISSED = 1e-6
+
+#: Share of the squared error of a single leaf that is none: sums of no error come out at this.
+_NOTHING = 1e-14
+
+
 @dataclass(frozen=True)
 class SearchOutcome:
     """
@@ -25,10 +32,9 @@ class SearchOutcome:
     objective
         Weighted SSE of the tree plus ``penalty`` times its splits, recomputed from the data.
     lower_bound
-        Proven: no admissible tree has a smaller objective (up to rounding of the sums).
+        Proven: no admissible tree has a smaller objective.
     is_proven
-        Whether the search ended with nothing left below its target, or the relative gap of both is at most the
-        tolerance asked for.
+        Whether the relative gap of both is at most the tolerance asked for, but for rounding.
     n_evals
         Evaluated splits: how often a split of a node was fixed and both of its sides bounded or solved.
     limit
@@ -46,3 +52,20 @@ class SearchOutcome:
     def gap(self) -> float:
         """Relative gap of objective and lower bound, in [0, 1]."""
         return relative_gap(self.objective, self.lower_bound)
+
+
+def is_proven(objective: float, lower: float, total: float, gap_tol: float, *, has_ended: bool) -> bool:
+    """
+    Whether a tree counts as optimal.
+
+    Parameters
+    ----------
+    total
+        Squared error of a single leaf, which says how fine sums are: where the tree is better by many powers of ten,
+        their rounding hides gaps that matter.
+    has_ended
+        Whether the search has reached its target: the gap may miss ``gap_tol`` by a little then.
+    """
+    if relative_gap(objective, lower) <= gap_tol:
+        return True
+    return has_ended and (objective - lower <= _MISSED * objective or objective <= _NOTHING * total)

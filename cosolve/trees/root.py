@@ -135,11 +135,8 @@ class RootSearch:
 
     @property
     def lower_bound(self) -> float:
-        """Proven lower bound in the unit of the data, at most the objective; equal to it within rounding."""
-        bound = self.bound
-        if bound >= self.cost - 2 * self.rows.slack:
-            return self.objective
-        return max(0.0, min(bound * self.unit, self.objective))
+        """Proven lower bound in the unit of the data: less than trees that cost less by rounding, and sums that do."""
+        return max(0.0, min((self.bound - 2 * self.rows.slack) * self.unit, self.objective))
 
     def offer(self, tree: Tree) -> None:
         """Keep a tree if it is the best so far, and tell the caller."""

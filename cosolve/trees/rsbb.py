@@ -35,7 +35,7 @@ from cosolve.core.result import Limit
 from cosolve.trees.cores import ANY, LEAF, OPEN, SPLIT, Stumps, best_stumps, clusters, route
 from cosolve.trees.data import TrainingData
 from cosolve.trees.interval import MAX_DEPTH, check_limits
-from cosolve.trees.outcome import OnImprovement, SearchOutcome
+from cosolve.trees.outcome import OnImprovement, SearchOutcome, is_proven
 from cosolve.trees.tree import Tree, leaf, split
 
 #: Sums of squares are no better than this, relative to the squared error of the constant.
@@ -204,9 +204,8 @@ class _Search:
             boxes = [heapq.heappop(heap)[2] for _ in range(min(width, len(heap)))]
             jobs = [(nodes, box.bound) for box in boxes for nodes in self._branch(box)]
         assert self.tree is not None
-        # Without a box below the cutoff it is done; the difference to the least bound may miss it by rounding.
-        is_proven = is_done or self.upper - self.lower <= max(gap_tol * abs(self.upper), _ROUNDING * self.total)
-        return SearchOutcome(self.tree, self.upper, self.lower, is_proven, self.n_evals, self.limit)
+        proven = is_proven(self.upper, self.lower, self.total, gap_tol, has_ended=is_done)
+        return SearchOutcome(self.tree, self.upper, self.lower, proven, self.n_evals, self.limit)
 
     def _is_over(self) -> bool:
         if self.limit is None:
@@ -221,7 +220,7 @@ class _Search:
         return self.upper - max(gap_tol * abs(self.upper), _ROUNDING * self.total)
 
     def _raise(self, lower: float, *, is_last: bool) -> None:
-        self.lower = max(self.lower, min(lower, self.upper))
+        self.lower = max(self.lower, min(lower, self.upper) - 2 * _ROUNDING * self.total)
         # Nearly every box lifts the bound a little: only steps that matter are told.
         step = self.lower - self.told
         if self.on_improvement is not None and step > 0 and (is_last or step > 0.01 * (self.upper - self.told)):

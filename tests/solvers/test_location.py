@@ -199,3 +199,14 @@ def test_loads_that_rounding_lets_pass_are_excluded():
     result = cosolve.solve(instance, "cpsat", time_limit=20)
     assert (result.status, result.objective) == (Status.OPTIMAL, 1.5)
     assert result.bound == pytest.approx(1.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["scip", "highs"])
+def test_what_the_judge_lets_be_missing_makes_nothing_infeasible(name):
+    """Three facilities of 1 for a demand of 3.000000002: the judge takes that, and it was "infeasible"."""
+    for demand, capacity in (([3.0, 2e-9], 1.0), ([3e5, 1e-4], 1e5)):
+        instance = CFLPInstance(
+            capacity=np.full(3, capacity), fixed_cost=np.ones(3), demand=np.array(demand), cost=np.ones((3, 2))
+        )
+        result = cosolve.solve(instance, name, time_limit=20)
+        assert (result.status, result.objective) == (Status.OPTIMAL, 5.0)

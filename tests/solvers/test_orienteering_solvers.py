@@ -217,3 +217,15 @@ def test_iterations_end_the_search_of_small_profits_too():
     small = replace(instance, prize=instance.prize * 1e-9)
     result = cosolve.solve(small, "local-search", iterations=50, time_limit=20)
     assert result.limit is cosolve.Limit.ITERATION
+
+
+def test_times_that_are_whole_but_for_a_little_are_not_called_whole():
+    """Five digits before the point and four behind it were rounded, up and down: nobody could be visited, "optimal"."""
+    way, horizon = 100000.00005, 200000.0001
+    instance = OPTWInstance(
+        distances=Distances.from_matrix(np.array([[0.0, way], [way, 0.0]])),
+        opens=np.zeros(2), closes=np.full(2, horizon), horizon=horizon, prize=np.array([0.0, 5.0]),
+    )  # fmt: skip
+    result = cosolve.solve(instance, "cpsat", time_limit=20)
+    assert result.objective == 5.0
+    assert result.bound is None or result.bound >= 5.0

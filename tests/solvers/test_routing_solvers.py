@@ -372,3 +372,22 @@ def test_a_customer_within_the_limit_over_another_alone_spoils_no_start():
         outcome = cosolve.solve(instance, name, time_limit=2, on_rejected=rejected.append)
         assert not rejected
         assert outcome.objective in (None, 56)
+
+
+@pytest.mark.parametrize(("name", "unit"), [(available("scip").values[0], 1e10), (available("cpsat").values[0], 1e14)])
+def test_bounds_of_whole_numbers_in_the_billions_are_none_too_high(name, unit):
+    """SCIP's tolerance is nine units there, and CP-SAT's floating point rounds to halves beyond 2^51."""
+    ways = np.array(
+        [[0, 18, 8, 8, 49], [18, 0, 21, 19, 15], [8, 21, 0, 46, 49], [8, 19, 46, 0, 48], [49, 15, 49, 48, 0]]
+    )
+    matrix = np.where(np.eye(5) > 0, 0.0, ways + unit)
+    demand = [0.0, 4.0, 3000000.0, 3000001.0, 3000002.0]
+    instance = CVRPInstance(distances=Distances.from_matrix(matrix), demand=demand, capacity=3645865.613)
+    optimum = brute_force(instance)
+    bounds = []
+    for solutions in (1, None):
+        result = cosolve.solve(
+            instance, name, time_limit=20, solutions=solutions, on_bound=lambda seconds, bound: bounds.append(bound)
+        )
+        assert result.objective is not None
+    assert max(bounds) <= optimum

