@@ -9,9 +9,12 @@ import threading
 
 def main() -> None:
     """Entry point of ``cosolve`` and ``python -m cosolve``."""
-    from cosolve.cli.app import run
+    try:
+        from cosolve.cli.app import run
 
-    code = run(sys.argv[1:])
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before or after all that handles it
+        code = 130
     left_behind = any(t.name.startswith("cosolve-") for t in threading.enumerate() if t.is_alive())
     if left_behind:
         # A solver that did not stop still runs native code: an orderly exit under its feet may crash or wait.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -73,10 +72,11 @@ def convert(
 
 def _write_instance(instance: object, target: Path, to: str | None) -> str:
     import cosolve
+    from cosolve.instances.files import is_stream
 
     assert isinstance(instance, cosolve.Instance)
     text = f"{instance.problem} {instance.name}, size {instance.size}, format "
-    if _is_special(target):
+    if is_stream(target):
         return text + cosolve.write(instance, target, format=to)
     with _folder_beside(target) as folder:
         draft = Path(folder) / target.name
@@ -94,6 +94,7 @@ def _write_instance(instance: object, target: Path, to: str | None) -> str:
 
 def _write_solution(instance: object, source: Path, target: Path, from_: str | None, to: str | None) -> str:
     import cosolve
+    from cosolve.instances.files import is_stream
 
     assert isinstance(instance, cosolve.Instance)
     solution = cosolve.read_solution(source, instance, format=from_)
@@ -102,7 +103,7 @@ def _write_solution(instance: object, source: Path, target: Path, from_: str | N
     text = f"solution of {instance.name}, " + (
         f"objective {objective:.10g}" if objective is not None else f"infeasible ({verdict.violations[0]})"
     )
-    if _is_special(target):
+    if is_stream(target):
         cosolve.write_solution(instance, solution, target, objective=objective, format=to)
         return text
     with _folder_beside(target) as folder:
@@ -117,8 +118,3 @@ def _write_solution(instance: object, source: Path, target: Path, from_: str | N
 def _folder_beside(target: Path) -> tempfile.TemporaryDirectory[str]:
     """A temporary folder where the file is or will be, which a symbolic link may have in another file system."""
     return tempfile.TemporaryDirectory(prefix=".convert.", dir=Path(os.path.realpath(target)).parent)
-
-
-def _is_special(target: Path) -> bool:
-    """Whether it is there and is no regular file (a pipe, ``/dev/stdout``)."""
-    return target.exists() and not stat.S_ISREG(target.stat().st_mode)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from cosolve.instances.formats.source import Source
 
 
+#: Endings that promise what nobody here writes.
+_ARCHIVES = (".zip", ".zst", ".lzma", ".7z", ".tar", ".tgz", ".z")
+
+
 def resolve(name: str | os.PathLike[str]) -> Path:
     """
     Path of an instance or solution file.
@@ -72,6 +76,10 @@ def check_writable(path: Path, *inputs: str | os.PathLike[str] | None) -> None:
     """
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a file.")
+    if str(path) == "-":
+        raise UsageError("- is no file; standard output is /dev/stdout.")
+    if path.suffix.lower() in _ARCHIVES:
+        raise UsageError(f"{path}: {path.suffix} is not written; .gz, .bz2 and .xz are.")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: its folder {path.parent} does not exist.")
     if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):

@@ -194,6 +194,7 @@ def _solve_one(file: str, target: Path | None, request: _Request) -> _Done:
     from cosolve.cli.keeper import Keeper
     from cosolve.cli.progress import Progress, prepare
     from cosolve.core.result import Limit
+    from cosolve.instances.files import is_stream
 
     path, bundled_problem = locate(file)
     reading = dict(request.reading)
@@ -229,7 +230,7 @@ def _solve_one(file: str, target: Path | None, request: _Request) -> _Done:
     with stdout_to_stderr():
         prepare(request.solver, instance, quiet=not request.show_progress)
     with stdout_to_stderr(), progress:
-        if keeper is None:
+        if keeper is None or is_stream(keeper.path):  # which takes the last solution alone
             result = run()
         else:
             with keeper:

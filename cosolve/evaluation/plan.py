@@ -20,8 +20,11 @@ from cosolve.core.solver import Feature, Solver, make_options, solvers
 from cosolve.core.stop import Stop
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.references import Reference
-from cosolve.evaluation.saved import fingerprint
+from cosolve.evaluation.saved import content_of, fingerprint
 from cosolve.evaluation.suite import Case, Entrant, Suite
+
+#: Options of solvers that name a file or a folder, bundled networks apart.
+_NAME_FILES = ("checkpoint", "reference")
 
 
 class Kind(enum.StrEnum):
@@ -128,7 +131,7 @@ class Task:
         Name of this experiment, the same in every session; 32 hex digits.
 
         Names of instance and solver are part of it: two rows of a table never share a record. So is the content of
-        a saved solution: a file that was changed is judged again.
+        a saved solution, and of a checkpoint or reference that the options name: what was changed is run again.
 
         Parameters
         ----------
@@ -155,6 +158,10 @@ class Task:
         saved = None if self.saved_solution is None else fingerprint(self.saved_solution)
         if saved is not None:
             content["saved"] = [saved, entrant.formats[1]]
+        named = {key: self.options[key] for key in _NAME_FILES if self.options.get(key)}
+        held = {key: content_of(Path(name)) for key, name in named.items() if Path(name).exists()}
+        if held:
+            content["held"] = held
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 

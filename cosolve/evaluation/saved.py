@@ -26,6 +26,16 @@ def fingerprint(path: Path) -> str | None:
     return hashlib.sha256(f"{content} {rows}".encode()).hexdigest()[:32]
 
 
+def content_of(path: Path) -> str | None:
+    """What tells whether a file, or one of those in a folder, has changed; ``None`` if there is no such path."""
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        parts = [f"{file.name} {_digest(file, *_stamp(file))}" for file in files if file.is_file()]
+    except OSError:
+        return None
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32] if parts else None
+
+
 def _stamp(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_size, status.st_mtime_ns

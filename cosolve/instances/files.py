@@ -9,6 +9,8 @@ import lzma
 import os
 import secrets
 import stat
+import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -318,15 +320,41 @@ def _compress(temporary: Path, path: Path) -> None:
         temporary.write_bytes(compress(temporary.read_bytes()))
 
 
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether what is written to a path goes on somewhere: to a pipe, a device, or an open file as ``/dev/stdout``."""
+    path = Path(path)
+    return _descriptor(path) is not None or (path.exists() and not stat.S_ISREG(path.stat().st_mode))
+
+
+def _descriptor(path: Path) -> int | None:
+    """Of ``/dev/stdout``, ``/dev/fd/3`` and the like; ``None`` of other paths."""
+    folder, name = os.path.split(os.path.abspath(path))
+    if folder == "/dev":
+        return {"stdout": 1, "stderr": 2}.get(name)
+    is_one = folder in ("/dev/fd", "/proc/self/fd") and name.isdecimal() and path.exists()
+    return int(name) if is_one else None
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     Path of a temporary file beside ``path`` that takes its place on success and vanishes on failure.
 
     A symbolic link keeps pointing where it did. What is no regular file (a pipe, ``/dev/null``) is written to
-    directly: it can't be replaced, and must not be.
+    directly: it can't be replaced, and must not be. Nor must the file that ``/dev/stdout`` may be, which others write
+    to: there it goes on where they are.
     """
     path = Path(path)
+    number = _descriptor(path)
+    if number is not None:
+        with tempfile.TemporaryDirectory(prefix="cosolve.") as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            with open(os.dup(number), "wb") as file:
+                file.write(temporary.read_bytes())
+        return
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

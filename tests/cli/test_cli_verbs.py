@@ -502,3 +502,36 @@ def test_what_takes_a_while_says_what_it_does(capsys, monkeypatch):
         with notice(f"working, quiet {quiet} ...", quiet=quiet):
             time.sleep(0.3)
     assert capsys.readouterr().err == "working, quiet False ...\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="standard output has no name there")
+def test_standard_output_by_its_name_takes_instances_and_solutions(tmp_path):
+    """A tour went to stderr, and what stood in the file behind it before was lost."""
+    instance = TSPInstance(name="four", distances=Distances.from_coords(np.array([[0, 0], [0, 3], [4, 3], [4, 0.0]])))
+    file, log = tmp_path / "four.tsp", tmp_path / "log"
+    cosolve.write(instance, file)
+    log.write_text("before\n", encoding="utf-8")
+
+    def cli(*words: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "cosolve", *map(str, words)]
+        with log.open("a", encoding="utf-8") as out:
+            return subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=True)
+
+    assert cli("convert", file, "/dev/stdout").stderr == ""
+    assert "TOUR_SECTION" not in cli("solve", file, "--solver", "greedy", "--quiet", "--out", "/dev/stdout").stderr
+    text = log.read_text(encoding="utf-8")
+    places = [text.index(part) for part in ("before\n", "NODE_COORD_SECTION", "/dev/stdout: tsp four", "TOUR_SECTION")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("name", "message"), [("-", "standard output is /dev/stdout"), ("x.tsp.zip", ".zip is not")])
+def test_names_that_mean_something_else_are_no_files_to_write(cli, tmp_path, monkeypatch, name, message):
+    """Files called "-" and text under the name of an archive were written."""
+    monkeypatch.chdir(tmp_path)
+    instance = TSPInstance(name="two", distances=Distances.from_coords(np.array([[0, 0], [0, 3.0]])))
+    cosolve.write(instance, "two.tsp")
+    for words in (("convert", "two.tsp", name), ("solve", "two.tsp", "--solver", "greedy", "--out", name)):
+        answer = cli(*words)
+        assert answer.code == 2
+        assert message in answer.err
+    assert os.listdir() == ["two.tsp"]

@@ -107,6 +107,18 @@ def test_the_key_depends_on_all_that_makes_the_experiment():
     assert len(set(keys)) == len(keys)
 
 
+def test_the_key_depends_on_what_a_named_checkpoint_holds(tmp_path):
+    """A network that was trained on stood under its old numbers."""
+    [task] = plan(tiny_suite("local-search"))
+    task = dataclasses.replace(task, options={"checkpoint": str(tmp_path)})
+    keys = [task.key("d")]
+    for text in ("one", "another"):
+        (tmp_path / "weights.safetensors").write_text(text, encoding="utf-8")
+        keys.append(task.key("d"))
+    assert len(set(keys)) == 3
+    assert task.key("d") == keys[-1]
+
+
 def test_the_key_does_not_depend_on_what_only_describes():
     """Better references, another place of the file or more grace are no other experiment; nor is a new process."""
     [task] = plan(tiny_suite("greedy"))
