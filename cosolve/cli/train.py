@@ -67,16 +67,12 @@ def train(
 
     trainer = trainers.get(family)
     pairs = list(set_ or [])
-    pairs += [
-        f"{key}={value}"
-        for key, value in (
-            ("data.instances", instances),
-            ("data.size", size),
-            ("data.width", width),
-            ("training.seed", seed),
-        )
-        if value is not None
-    ]
+    short = {"data.instances": instances, "data.size": size, "data.width": width, "training.seed": seed}
+    for key, value in short.items():
+        if value is not None:
+            if any(pair.partition("=")[0].strip() == key for pair in set_ or []):
+                raise UsageError(f"--{key.partition('.')[2]} and --set {key} say the same: leave one of them out.")
+            pairs.append(f"{key}={value}")
     chosen = _config(trainer.config_type, config, pairs, out if resume else None)
     report = (lambda line: None) if quiet else print_json if json else _print
     reported = []

