@@ -350,7 +350,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="cosolve.") as folder:
             temporary = Path(folder) / path.name
             yield temporary
-            for stream in (sys.stdout, sys.stderr):
+            for stream in filter(None, (sys.stdout, sys.stderr)):  # which come before what is written now
                 stream.flush()
             with open(os.dup(number), "wb") as file:
                 file.write(temporary.read_bytes())

@@ -27,7 +27,7 @@ from cosolve.models.shortlist import Shortlist
 #: device; one takes up to 100 bytes. No more solutions than nodes are decoded from a copy, with a row of scores each.
 MAX_SCORES = {"cpu": 1_000_000, "cuda": 100_000_000}
 
-#: Scores of nodes in all whose decoding takes some tenths of a second, for each kind of device.
+#: Scores of nodes in all whose decoding takes some tenths of a second on a CPU, two seconds on a GPU.
 _LONG = {"cpu": 5_000_000, "cuda": 1_000_000_000}
 
 #: Nodes of the largest instance that is decoded.
