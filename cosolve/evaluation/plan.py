@@ -144,7 +144,8 @@ class Task:
             "case": [self.case.problem, self.case.group, self.case.name],
             "label": entrant.label,
             "solver": entrant.solver,
-            "options": jsonable(self.options),
+            # Names of files as the suite has them: it may lie elsewhere next time.
+            "options": jsonable({**self.options, **{k: v for k, v in entrant.options.items() if k in _NAME_FILES}}),
             "batch": [entrant.batch_size, entrant.device] if self.kind is Kind.BATCH else None,
             "command": list(entrant.command),
             "formats": list(entrant.formats) if entrant.command else None,
@@ -273,7 +274,7 @@ def plan(suite: Suite) -> list[Task]:
     ValueError
         If an option of a solver is unknown or out of range.
     """
-    entries = [(entrant, *_describe(entrant)) for entrant in suite.entrants]
+    entries = [(entrant, *_describe(entrant, suite.folder)) for entrant in suite.entrants]
     tasks = []
     for case in suite.cases:
         for seed in suite.seeds:
@@ -312,7 +313,7 @@ def _takes_seed(entrant: Entrant, solver: Solver | None) -> bool:
     return solver is None or Feature.SEED in solver.features
 
 
-def _describe(entrant: Entrant) -> tuple[Solver | None, Mapping[str, Any]]:
+def _describe(entrant: Entrant, folder: Path | None) -> tuple[Solver | None, Mapping[str, Any]]:
     """The solver, ``None`` if it is not one of cosolve's or not here, and its complete options."""
     if entrant.command or entrant.solutions:
         return None, entrant.options
@@ -321,9 +322,13 @@ def _describe(entrant: Entrant) -> tuple[Solver | None, Mapping[str, Any]]:
     except (SolverUnavailableError, ImportError):
         return None, entrant.options  # becomes a record for each instance, so that a table shows the hole
     try:
-        return solver, jsonable(make_options(solver.options_type, _with_device(entrant, solver)))
+        options = jsonable(make_options(solver.options_type, _with_device(entrant, solver)))
     except (ValueError, TypeError) as error:
         raise ValueError(f"solver {entrant.label!r}: {error}") from error
+    for key in _NAME_FILES:
+        if options.get(key) and folder is not None and (folder / options[key]).exists():
+            options[key] = str((folder / options[key]).absolute())
+    return solver, options
 
 
 def _with_device(entrant: Entrant, solver: Solver) -> dict[str, Any]:

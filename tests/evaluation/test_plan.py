@@ -119,6 +119,21 @@ def test_the_key_depends_on_what_a_named_checkpoint_holds(tmp_path):
     assert task.key("d") == keys[-1]
 
 
+def test_checkpoints_are_found_beside_the_suite_wherever_it_lies(tmp_path):
+    """They were looked for in the folder that one happened to be in."""
+    keys = set()
+    for place in ("here", "there"):
+        folder = tmp_path / place
+        (folder / "net").mkdir(parents=True)
+        (folder / "net" / "weights.safetensors").write_text("same", encoding="utf-8")
+        suite = tiny_suite("rrnco")
+        entrant = dataclasses.replace(suite.entrants[0], options={"checkpoint": "net"})
+        [task] = plan(dataclasses.replace(suite, entrants=(entrant,), folder=folder))
+        assert task.options["checkpoint"] == str(folder / "net")
+        keys.add(task.key("d"))
+    assert len(keys) == 1
+
+
 def test_the_key_does_not_depend_on_what_only_describes():
     """Better references, another place of the file or more grace are no other experiment; nor is a new process."""
     [task] = plan(tiny_suite("greedy"))
