@@ -68,4 +68,4 @@ def is_proven(objective: float, lower: float, total: float, gap_tol: float, *, h
     """
     if relative_gap(objective, lower) <= gap_tol:
         return True
-    return has_ended and (objective - lower <= _MISSED * objective or objective <= _NOTHING * total)
+    return has_ended and (objective - lower <= (gap_tol + _MISSED) * objective or objective <= _NOTHING * total)
