@@ -159,9 +159,8 @@ class Task:
         saved = None if self.saved_solution is None else fingerprint(self.saved_solution)
         if saved is not None:
             content["saved"] = [saved, entrant.formats[1]]
-        named = {key: self.options[key] for key in _NAME_FILES if self.options.get(key)}
-        held = {key: content_of(Path(name)) for key, name in named.items() if Path(name).exists()}
-        if held:
+        held = {key: content_of(Path(self.options[key])) for key in _NAME_FILES if self.options.get(key)}
+        if any(held.values()):
             content["held"] = held
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]

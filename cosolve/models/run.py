@@ -94,16 +94,14 @@ class Run:
         if checkpoints.holds_run(self.folder):
             what = "checkpoint" if (self.folder / checkpoints.CONFIG).is_file() else "run"
             raise ValueError(f"{self.folder} holds a {what} already; resume it, or choose another folder.")
-        if begin_from:
-            checkpoints.find(begin_from)  # or nothing is made
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._begin(begin_from, load)
 
     def _begin(self, begin_from: str, load: Callable[[checkpoints.Checkpoint], None] | None) -> None:
+        checkpoint = checkpoints.find(begin_from) if begin_from else None  # or no folder is made
+        self.folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=self.folder):  # fails now, not after the first steps
             pass
-        if begin_from:
-            checkpoint = checkpoints.find(begin_from)
+        if checkpoint is not None:
             checkpoint.load_into(self.network) if load is None else load(checkpoint)
         self._beginning = {name: tensor.detach().clone() for name, tensor in self._state(0.0).items()}
 

@@ -51,9 +51,9 @@ def test_solvers_agree_on_random_graphs(solver, unit):
     instance = replace(instance, weights=instance.weights * unit)
     result = solve(instance, solver, time_limit=200)
     assert result.status is Status.OPTIMAL
-    assert result.objective == pytest.approx(
-        solve(instance, "local-search", time_limit=200, seed=3).objective, rel=1e-12
-    )
+    other = solve(instance, "local-search", time_limit=200, seed=3).objective
+    # Sums of fractions in another order differ by their rounding.
+    assert result.objective == (other if unit == 1 else pytest.approx(other, rel=1e-12))
 
 
 def test_greedy_gives_a_tree_and_none_where_there_is_none():
