@@ -174,6 +174,11 @@ class Launcher:
             raise OSError(f"a run could not be supervised: {account['error'].strip().splitlines()[-1]}")
         return Account(**account)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether :meth:`stop` was called."""
+        return self._stopped
+
     def stop(self) -> None:
         """Kill everything that runs; each :meth:`run` under way raises :class:`Interrupted`."""
         with self._lock:

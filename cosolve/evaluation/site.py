@@ -20,7 +20,7 @@ from types import TracebackType
 
 from cosolve.core.instance import Instance
 from cosolve.evaluation.handover import open_map, write_map
-from cosolve.evaluation.launcher import Launcher
+from cosolve.evaluation.launcher import Interrupted, Launcher
 from cosolve.evaluation.plan import Identity, Job, Kind, Task
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.solutions import Arrays
@@ -160,11 +160,12 @@ class Site:
             for task in job.tasks:
                 try:
                     loaded = stack.enter_context(self.instances.borrow(task.case))
-                except FileNotFoundError as error:
-                    runs.append(Run(task.failure(None, Failure.MISSING, _text(error))))
-                    continue
                 except Exception as error:
-                    runs.append(Run(task.failure(None, Failure.UNREADABLE, _text(error))))
+                    if self.launcher.stopped:  # the folder that the instance was to go to may be gone
+                        raise Interrupted from error
+                    is_missing = isinstance(error, FileNotFoundError)
+                    failure = Failure.MISSING if is_missing else Failure.UNREADABLE
+                    runs.append(Run(task.failure(None, failure, _text(error))))
                     continue
                 name = source_key(task.case.source, task.case.problem)
                 if name is not None:

@@ -10,8 +10,9 @@ import pytest
 
 import cosolve
 from cosolve.core.result import Status
-from cosolve.evaluation import executor
+from cosolve.evaluation import executor, site
 from cosolve.evaluation.executor import LocalExecutor, default_workers, width_of
+from cosolve.evaluation.launcher import Interrupted
 from cosolve.evaluation.machine import describe, total_memory, usable_cores
 from cosolve.evaluation.plan import jobs, plan
 from cosolve.evaluation.records import Record
@@ -132,6 +133,22 @@ def test_closing_an_executor_ends_what_runs(tmp_path):
         assert not futures[0].done()
     local.close()
     assert all(future.cancelled() or future.exception() is not None for future in futures)
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_closing_while_an_instance_is_read_is_no_missing_file(tmp_path, monkeypatch):
+    """The folder that it was to go to is gone then; a record would say that the instance is not here."""
+    [job] = jobs(plan(tiny_suite("greedy")))
+    closed = Site(tmp_path / "scratch")
+    load = site.load_source
+
+    def load_late(*arguments):
+        closed.close()
+        return load(*arguments)
+
+    monkeypatch.setattr(site, "load_source", load_late)
+    with pytest.raises(Interrupted):
+        closed.run(job)
     assert not (tmp_path / "scratch").exists()
 
 
