@@ -263,6 +263,8 @@ def _print_outlook(outlook: Outlook) -> None:
     print_table(["solver", "instances", "missing", "runs", "to do", "at most"], rows)
     seconds = duration(planned_seconds(outlook.to_do) / outlook.slots)
     print(f"{len(outlook.to_do)} of {len(outlook.tasks)} runs to do, {outlook.slots} at a time: at most {seconds}.")
+    for solver, reason in outlook.obstacles.items():
+        print(f"{solver} can't run here: {reason}")
 
 
 def _print_summary(records: list[Record], path: Path) -> None:

@@ -7,17 +7,17 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cosolve.core.errors import CosolveError
-from cosolve.core.solver import solvers
+from cosolve.core.solver import make_options, solvers
 from cosolve.evaluation.command import find_program
 from cosolve.evaluation.executor import Executor, LocalExecutor, default_workers, width_of
 from cosolve.evaluation.load import load_suite
 from cosolve.evaluation.plan import Identity, Job, Kind, Task, jobs, plan
 from cosolve.evaluation.records import Failure, Record
-from cosolve.evaluation.site import Finished, Run
+from cosolve.evaluation.site import Finished, Run, text_of
 from cosolve.evaluation.solutions import save_arrays
 from cosolve.evaluation.sources import CASES_FILE, case_to_dict, read_cases, source_key
 from cosolve.evaluation.store import RecordFile, files_folder, read_records, run_names
@@ -43,12 +43,16 @@ class Outlook:
         The others.
     slots
         Runs at the same time.
+    obstacles
+        What keeps entrants that have something to do from running here, by label: a package, a program, a checkpoint
+        or a device that is not there. Only :func:`preview` looks for it.
     """
 
     tasks: tuple[Task, ...]
     recorded: int
     to_do: tuple[Task, ...]
     slots: int
+    obstacles: Mapping[str, str] = field(default_factory=dict)
 
 
 def evaluate(
@@ -137,7 +141,10 @@ def preview(
     path = Path(records_path(suite) if out is None else out)
     records = {record.key: record for record in read_records(path)} if path.exists() else {}
     state = _State(tasks, records, files_folder(path), retry=retry)
-    return state.outlook(workers or default_workers(state.to_do))
+    outlook = state.outlook(workers or default_workers(state.to_do))
+    entrants = {task.entrant.label: task for task in outlook.to_do}
+    found = {label: obstacle(task) for label, task in entrants.items()}
+    return replace(outlook, obstacles={label: reason for label, reason in found.items() if reason})
 
 
 def records_path(suite: Suite) -> Path:
@@ -190,18 +197,39 @@ def _keep(run: Run, store: RecordFile) -> Record:
 
 
 def is_available(task: Task) -> bool:
-    """Whether the solver or program of a task is here now."""
+    """Whether the solver, program or solution of a task is here now."""
     if task.kind is Kind.SOLUTIONS:
         return task.saved_solution is not None and task.saved_solution.is_file()
+    return not _what_is_missing(task)
+
+
+def obstacle(task: Task) -> str:
+    """Why the runs of an entrant would fail whatever their instances: what is missing here; empty if nothing is."""
+    if task.kind is Kind.SOLUTIONS:  # one for each instance
+        return ""
+    missing = _what_is_missing(task)
+    if missing or task.kind is Kind.COMMAND:
+        return missing
+    adapter = solvers.get(task.entrant.solver)()
+    try:
+        adapter.check(make_options(adapter.options_type, dict(task.options)))
+    except (OSError, ValueError, CosolveError) as error:
+        return text_of(error)
+    return ""
+
+
+def _what_is_missing(task: Task) -> str:
     try:
         if task.kind is Kind.COMMAND:
             home = (task.folder or Path()).absolute()
-            return find_program(task.entrant.command[0].format(folder=home), home) is not None
-        return solvers.get(task.entrant.solver)().available().ok
+            program = task.entrant.command[0].format(folder=home)
+            return "" if find_program(program, home) else f"{program}: no such program."
+        available = solvers.get(task.entrant.solver)().available()
+        return "" if available.ok else available.reason or "not available."
     except (KeyError, IndexError, ValueError):  # a program that is another for each run
-        return True
-    except (CosolveError, ImportError):
-        return False
+        return ""
+    except (CosolveError, ImportError) as error:
+        return str(error)
 
 
 class _State:

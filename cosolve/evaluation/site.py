@@ -165,7 +165,7 @@ class Site:
                         raise Interrupted from error
                     is_missing = isinstance(error, FileNotFoundError)
                     failure = Failure.MISSING if is_missing else Failure.UNREADABLE
-                    runs.append(Run(task.failure(None, failure, _text(error))))
+                    runs.append(Run(task.failure(None, failure, text_of(error))))
                     continue
                 name = source_key(task.case.source, task.case.problem)
                 if name is not None:
@@ -295,7 +295,8 @@ class Instances:
                 path.unlink(missing_ok=True)
 
 
-def _text(error: Exception) -> str:
+def text_of(error: Exception) -> str:
+    """What went wrong, in a line for the records."""
     if isinstance(error, FileNotFoundError):
         return f"{error.filename}: {error.strerror}." if error.filename else str(error)
     if isinstance(error, ValueError | OSError):

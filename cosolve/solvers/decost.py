@@ -16,7 +16,7 @@ from cosolve.core.result import Limit
 from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search import orienteering_local
-from cosolve.solvers.neural import DecodingOptions, DecodingSolver
+from cosolve.solvers.neural import Choice, DecodingOptions, DecodingSolver
 from cosolve.solvers.orienteering import in_own_units, timed
 
 if TYPE_CHECKING:
@@ -112,9 +112,23 @@ class Decost(DecodingSolver["Job", "Prediction"]):
         options: DecostOptions,
     ) -> list[Outcome]:
         """See :meth:`Solver.solve_batch`."""
-        jobs, monitors = _begin(instances, monitors)
-        decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options)
+        jobs, choices, monitors = self._begin(instances, monitors, options)
+        decoded = self.decode(jobs, monitors, choices, seed=seed, threads=threads, options=options)
         return [found.outcome for found in decoded]
+
+    def _begin(
+        self, instances: Sequence[OPTWVPInstance], monitors: Sequence[Monitor], options: DecostOptions
+    ) -> tuple[list[Job], list[Choice], list[Monitor]]:
+        """What is to be done, in units of its own; staying at home is reported for each: any other route beats it."""
+        from cosolve.models.decost.predictor import Job
+
+        scaled = [in_own_units(whole, parent) for whole, parent in zip(instances, monitors, strict=True)]
+        jobs = [Job(instance) for instance, _ in scaled]
+        choices = self.choose(jobs, options)
+        nothing = np.empty(0)
+        for _, monitor in scaled:
+            monitor.report(TimedRoute(customers=nothing, start=nothing, duration=nothing), 0.0)
+        return jobs, choices, [monitor for _, monitor in scaled]
 
 
 class DecostPlus(Decost):
@@ -160,12 +174,12 @@ class DecostPlus(Decost):
         options: DecostPlusOptions,
         initial: Solution | None,
     ) -> list[Outcome]:
-        jobs, monitors = _begin(instances, monitors)
+        jobs, choices, monitors = self._begin(instances, monitors, options)
         inserted = [orienteering_local.construct(job.arrays) for job in jobs]
         for job, monitor, route in zip(jobs, monitors, inserted, strict=True):
             # At hand at once, where a large instance takes the network longer than there is time.
             monitor.report(timed(job.instance, job.arrays.places[route]), job.arrays.profit(route))
-        decoded = self.decode(jobs, monitors, seed=seed, threads=threads, options=options, share=_DECODING)
+        decoded = self.decode(jobs, monitors, choices, seed=seed, threads=threads, options=options, share=_DECODING)
         streams = np.random.default_rng(seed).spawn(len(instances))
         outcomes = []
         for i, (job, found, monitor) in enumerate(zip(jobs, decoded, monitors, strict=True)):
@@ -180,20 +194,6 @@ class DecostPlus(Decost):
             iterations = _improve(job, starts, monitor, until, streams[i])
             outcomes.append(replace(found.outcome, stats={**found.outcome.stats, "iterations": iterations}))
         return outcomes
-
-
-def _begin(instances: Sequence[OPTWVPInstance], monitors: Sequence[Monitor]) -> tuple[list[Job], list[Monitor]]:
-    """What is to be done, in units of its own; staying at home is reported for each, which any other route beats."""
-    from cosolve.models.decost.predictor import Job
-
-    nothing = np.empty(0)
-    jobs, own = [], []
-    for whole, parent in zip(instances, monitors, strict=True):
-        instance, monitor = in_own_units(whole, parent)
-        monitor.report(TimedRoute(customers=nothing, start=nothing, duration=nothing), 0.0)
-        jobs.append(Job(instance))
-        own.append(monitor)
-    return jobs, own
 
 
 def _improve(job: Job, starts: Sequence[np.ndarray], monitor: Monitor, until: float, rng: np.random.Generator) -> int:

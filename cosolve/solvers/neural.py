@@ -104,6 +104,23 @@ P = TypeVar("P", bound=Prediction)
 
 
 @dataclass(frozen=True)
+class Choice:
+    """
+    The network that is asked about an instance.
+
+    Parameters
+    ----------
+    outcome
+        With the checkpoint's name, and a message where the instance is outside of its training data.
+    folder
+        Of the checkpoint; ``None`` if no network is asked.
+    """
+
+    outcome: Outcome
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
 class Decoded(Generic[P]):
     """
     What came of an instance.
@@ -111,7 +128,7 @@ class Decoded(Generic[P]):
     Parameters
     ----------
     outcome
-        With the checkpoint's name, and a message where the instance is outside of its training data.
+        See :class:`Choice`.
     predictions
         The best first; none if time was up before, or no network was asked.
     """
@@ -174,10 +191,32 @@ class DecodingSolver(Solver, Generic[J, P]):
         """See :meth:`Solver.solve`: a batch of one."""
         return self.solve_batch([instance], [monitor], seed=seed, threads=threads, options=options)[0]
 
+    def choose(self, jobs: Sequence[J], options: Any) -> list[Choice]:
+        """
+        A checkpoint for each job; nothing may be reported before, as what the option names may be refused.
+
+        Raises
+        ------
+        FileNotFoundError, UnsupportedProblemError
+            See :func:`cosolve.models.checkpoints.choose`.
+        """
+        from cosolve.models import checkpoints
+
+        choices = []
+        for job in jobs:
+            if job.refusal:
+                choices.append(Choice(Outcome(message=f"{job.refusal}: the network was not asked.")))
+                continue
+            checkpoint, outside = checkpoints.choose(self.family, options.checkpoint, job.facts, job.problem)
+            message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
+            choices.append(Choice(Outcome(stats={"checkpoint": checkpoint.name}, message=message), checkpoint.folder))
+        return choices
+
     def decode(
         self,
         jobs: Sequence[J],
         monitors: Sequence[Monitor],
+        choices: Sequence[Choice],
         *,
         seed: int,
         threads: int,
@@ -185,19 +224,13 @@ class DecodingSolver(Solver, Generic[J, P]):
         share: float = 1.0,
     ) -> list[Decoded[P]]:
         """Decode for at most a share of the time limit, and report the best feasible prediction of each job."""
-        from cosolve.models import checkpoints
         from cosolve.models.devices import cpu_threads
 
-        decoded: list[Decoded[P]] = []
+        decoded: list[Decoded[P]] = [Decoded(choice.outcome) for choice in choices]
         groups: dict[Path, list[int]] = {}
-        for i, job in enumerate(jobs):
-            if job.refusal:
-                decoded.append(Decoded(Outcome(message=f"{job.refusal}: the network was not asked.")))
-                continue
-            checkpoint, outside = checkpoints.choose(self.family, options.checkpoint, job.facts, job.problem)
-            message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
-            decoded.append(Decoded(Outcome(stats={"checkpoint": checkpoint.name}, message=message)))
-            groups.setdefault(checkpoint.folder, []).append(i)
+        for i, choice in enumerate(choices):
+            if choice.folder is not None:
+                groups.setdefault(choice.folder, []).append(i)
 
         def is_over(i: int) -> bool:
             return monitors[i].should_stop() or monitors[i].elapsed() > share * monitors[i].stop.time_limit

@@ -139,10 +139,11 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         outcomes = [Outcome(Status.INFEASIBLE, message="a customer is out of reach of any vehicle.")] * len(instances)
         some = [i for i, instance in enumerate(instances) if not _is_out_of_reach(instance)]
         jobs, watched = [Job(instances[i]) for i in some], [monitors[i] for i in some]
+        choices = self.choose(jobs, options)
         self._begin(jobs, watched, seed)
         begun = max((m.elapsed() / m.stop.time_limit for m in watched if m.stop.time_limit > 0), default=0.0)
         share = begun + self.decoding * max(0.0, 1.0 - begun)
-        decoded = self.decode(jobs, watched, seed=seed, threads=threads, options=options, share=share)
+        decoded = self.decode(jobs, watched, choices, seed=seed, threads=threads, options=options, share=share)
         for k, (job, found, monitor) in enumerate(zip(jobs, decoded, watched, strict=True)):
             is_over = monitor.limit is not None or monitor.elapsed() > share * monitor.stop.time_limit
             if not (found.predictions or job.refusal or is_over) and job.has_gaps:

@@ -75,6 +75,20 @@ def test_a_dry_run_writes_nothing(cli, suite):
     assert "at most" in answer.out
 
 
+def test_a_dry_run_says_what_is_missing(cli, suite):
+    """A night of computing would else end in nothing but failures."""
+    entries = [
+        '[[solvers]]\nlabel = "net"\nsolver = "rrnco"\noptions = { checkpoint = "my-net" }',
+        '[[solvers]]\nlabel = "mine"\ncommand = ["no-such-program", "{instance}", "{solution}"]',
+    ]
+    (suite / "mine.toml").write_text("\n".join([SUITE, *entries]))
+    answer = cli("evaluate", "mine.toml", "--dry-run")
+    assert answer.code == 0
+    net, mine = answer.out.splitlines()[-2:]
+    assert net.startswith("net can't run here: my-net: neither a checkpoint folder")
+    assert mine == "mine can't run here: no-such-program: no such program."
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -8,12 +8,14 @@ import pytest
 pytest.importorskip("torch")
 
 import cosolve
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
 from cosolve.core.solver import solvers
 from cosolve.core.stop import Stop
 from cosolve.instances.cvrp import ACVRPInstance, Routes
 from cosolve.instances.distances import Distances
+from cosolve.instances.generators.orienteering import hard
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
 from cosolve.instances.vrptw import ACVRPTWInstance
 from cosolve.models import checkpoints, watch
@@ -145,6 +147,24 @@ def test_the_first_solution_is_the_networks():
     decoded = cosolve.solve(SMALL[2], "rrnco", options=options)
     first = cosolve.solve(SMALL[2], "rrnco+", solutions=1, options=options)
     assert first.objective == decoded.objective
+
+
+@pytest.mark.parametrize(
+    ("problem", "solver", "checkpoint", "word"),
+    [
+        ("acvrp", "rrnco+", "rrnco-atsp-20", "is for atsp, not for acvrp"),
+        ("optwvp", "decost+", "rrnco-atsp-20", "is a rrnco network, not a decost one"),
+    ],
+)
+def test_another_problems_network_is_refused_before_anything_is_found(problem, solver, checkpoint, word):
+    """A record had an objective, and at once that the problem is not supported."""
+    instance = (
+        hard(seed=0, size=8) if problem == "optwvp" else cosolve.generate(problem, "road", seed=0, n=8, points=200)
+    )
+    found = []
+    with pytest.raises(UnsupportedProblemError, match=word):
+        cosolve.solve(instance, solver, options={"checkpoint": checkpoint}, iterations=10, on_incumbent=found.append)
+    assert not found
 
 
 def test_samples_follow_the_seed():
