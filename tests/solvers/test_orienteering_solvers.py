@@ -163,6 +163,22 @@ def test_the_empty_route_is_there_before_the_model_and_counts_as_none_that_was_f
     assert result.objective == 10
 
 
+@pytest.mark.parametrize("name", ["highs", "scip"])
+@pytest.mark.parametrize("unit", [2.0**-27, 2.0**-40])
+def test_small_times_earn_what_they_are_worth(name, unit):
+    """Serving for less than a backend's tolerance was nothing to it, and the empty route optimal."""
+    instance = random_instance(14, 5, fixed=False)
+    names = ("opens", "closes", "horizon", "min_service", "segment_length")
+    times = {key: getattr(instance, key) * unit for key in names}
+    matrix = Distances.from_matrix(instance.distances.dense() * unit)
+    small = replace(instance, distances=matrix, segment_rate=instance.segment_rate / unit, **times)
+    best = optimum(small)
+    result = cosolve.solve(small, name, time_limit=30)
+    assert best > 0
+    assert result.objective == pytest.approx(best)
+    assert result.bound >= best * (1 - 1e-9)
+
+
 @pytest.mark.parametrize("unit", [1.0, 1e3 / 3, 1e7 / 3])
 def test_tight_routes_are_found_whatever_the_unit_of_time(unit):
     """At 1e7 rounding exceeds 1e-9: routes that fill the horizon exactly were lost, and less was proven optimal."""

@@ -11,7 +11,7 @@ from cosolve.instances.orienteering import TOLERANCE, OPTWVPInstance, TimedRoute
 from cosolve.solvers.cpsat import Model
 from cosolve.solvers.cpsat.until import until
 from cosolve.solvers.formulations.optwvp import Frame
-from cosolve.solvers.orienteering import report_empty, timed
+from cosolve.solvers.orienteering import arrays_of, report_empty, timed
 
 #: Steps of time in the horizon, and steps of profit in the most that a unit of time or a visit earns, where the
 #: instance's own numbers are not whole.
@@ -32,7 +32,7 @@ def build(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Model:
     from ortools.sat.python import cp_model
 
     report_empty(instance, monitor)
-    frame = Frame.of(instance)
+    frame = Frame.of(arrays_of(instance))
     a = frame.arrays
     n = len(a.places)
     # Lengths that earn in part make times of service real numbers, whatever the data. Whether these are whole is asked

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosolve.core.errors import UnsupportedProblemError
-from cosolve.core.monitor import Monitor
+from cosolve.core.monitor import Monitor, unit_factor
 from cosolve.instances.milp import MILPInstance
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search.orienteering import Arrays
@@ -52,16 +52,16 @@ class Frame:
     heads: np.ndarray
 
     @classmethod
-    def of(cls, instance: OPTWVPInstance) -> Frame:
+    def of(cls, arrays: Arrays) -> Frame:
         """
-        Preprocess.
+        Preprocess an instance.
 
         Raises
         ------
         ValueError
             Above :data:`MAX_ARCS` arcs.
         """
-        a = arrays_of(instance)
+        a = arrays
         n = len(a.places)
         first = np.maximum(a.opens, a.least[0])
         last = np.minimum(a.closes, a.horizon - a.least[:, 0] - a.service)
@@ -95,7 +95,7 @@ class Frame:
         return self.arrays.places[np.array(visits, np.int64)]
 
     def numbers(self, route: TimedRoute) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Visits by numbers of the arrays, starts and services; ``None`` with a visit that was left out."""
+        """Visits, starts and services by numbers of the arrays; ``None`` with a visit that was left out."""
         place = np.full(int(route.customers.max(initial=0)) + 1, -1, np.int64)
         known = self.arrays.places[self.arrays.places < len(place)]
         place[known] = np.arange(len(known))
@@ -129,7 +129,7 @@ class _RowList:
 
 def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formulation:
     """
-    Columns: arcs, starts, served time of each segment, positions where arcs take no time, and visits.
+    Columns: arcs, starts, served share of each segment, positions where arcs take no time, and visits.
 
     Raises
     ------
@@ -137,7 +137,9 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
         Above :data:`MAX_ARCS` arcs.
     """
     report_empty(instance, monitor)
-    frame = Frame.of(instance)
+    a = arrays_of(instance)
+    factor = unit_factor(a.horizon)  # so that backends' tolerances are small beside the horizon
+    frame = Frame.of(a.in_units(factor))
     a = frame.arrays
     n, num_arcs, num_segments = len(a.places), len(frame.tails), len(a.segment_rate)
     start, served, position = num_arcs, num_arcs + n, num_arcs + n + num_segments
@@ -155,7 +157,7 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
         rows.add([*inward[i], (visit + i, -1.0)], 0.0, 0.0)
         rows.add([*outward[i], (visit + i, -1.0)], 0.0, 0.0)
         for s in segments[i]:
-            rows.add([(served + s, 1.0), (visit + i, -float(a.segment_length[s]))], 0.0)
+            rows.add([(served + s, 1.0), (visit + i, -1.0)], 0.0)
     is_short = frame.is_short
     for e in range(num_arcs):
         i, j, way = tails[e], heads[e], float(a.travel[tails[e], heads[e]])
@@ -163,7 +165,7 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
             if way > frame.first[j]:  # the direct way is longer than one over other places
                 rows.add([(start + j, -1.0), (e, way - float(frame.first[j]))], -float(frame.first[j]))
             continue
-        end = [(start + i, 1.0)] + [(served + s, 1.0) for s in segments[i]]
+        end = [(start + i, 1.0)] + [(served + s, float(a.segment_length[s])) for s in segments[i]]
         latest = float(frame.last[i] + frame.cap[i]) + way
         spent = float(a.service[i]) + way
         if j == 0:
@@ -176,10 +178,10 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
             rows.add([(position + i, 1.0), (position + j, -1.0), (e, float(n))], n - 1.0)
     cost = np.zeros(columns)
     cost[visit:] = a.prize
-    cost[served:position] = a.segment_rate
+    cost[served:position] = a.segment_rate * a.segment_length
     lower, upper = np.zeros(columns), np.ones(columns)
     lower[start:served], upper[start:served] = frame.first, frame.last
-    upper[served:position], upper[position:visit] = a.segment_length, n
+    upper[position:visit] = n
     model = MILPInstance(
         cost=cost,
         col_lower=lower,
@@ -206,13 +208,14 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
         x[:num_arcs] = frame.used_arcs(visits)
         x[visit] = min(len(visits), 1)
         for k, i in enumerate(visits.tolist()):
-            x[start + i] = np.clip(begin[k] - instance.opens[0], frame.first[i], frame.last[i])
+            x[start + i] = np.clip((begin[k] - instance.opens[0]) * factor, frame.first[i], frame.last[i])
             x[position + i] = k + 1
             x[visit + i] = 1.0
-            left = float(duration[k] - a.service[i])
+            left = float(duration[k] * factor - a.service[i])
             for s in segments[i]:
-                x[served + s] = min(max(left, 0.0), float(a.segment_length[s]))
-                left -= x[served + s]
+                length = float(a.segment_length[s])
+                x[served + s] = min(max(left / length, 0.0), 1.0) if length > 0 else 0.0
+                left -= x[served + s] * length
         return x
 
     return Formulation(model, decode, encode)
