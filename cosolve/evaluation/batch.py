@@ -30,7 +30,7 @@ from cosolve.evaluation.launcher import BASELINE, Request
 from cosolve.evaluation.plan import Task, stop_to_dict
 from cosolve.evaluation.records import Batch, Failure
 from cosolve.evaluation.site import Ready, Run, Site
-from cosolve.evaluation.solver_run import Teller
+from cosolve.evaluation.solver_run import Teller, check_options
 
 #: Longest warm-up in seconds of a solver that works for as long as it may.
 _WARM_UP_LIMIT = 10.0
@@ -64,6 +64,7 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
         options=arguments["options"],
     )
     try:
+        check_options(arguments["solver"], arguments["options"])
         start = perf_counter()
         solve(instances[:1], **(limits | {"time_limit": min(limits["time_limit"], _WARM_UP_LIMIT)}))
         _synchronise(device)

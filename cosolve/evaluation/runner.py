@@ -11,14 +11,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cosolve.core.errors import CosolveError
-from cosolve.core.solver import make_options, solvers
+from cosolve.core.solver import solvers
 from cosolve.evaluation.command import find_program
 from cosolve.evaluation.executor import Executor, LocalExecutor, default_workers, width_of
 from cosolve.evaluation.load import load_suite
 from cosolve.evaluation.plan import Identity, Job, Kind, Task, jobs, plan
 from cosolve.evaluation.records import Failure, Record
-from cosolve.evaluation.site import Finished, Run, text_of
+from cosolve.evaluation.site import Finished, Run
 from cosolve.evaluation.solutions import save_arrays
+from cosolve.evaluation.solver_run import check_options
 from cosolve.evaluation.sources import CASES_FILE, case_to_dict, read_cases, source_key
 from cosolve.evaluation.store import RecordFile, files_folder, read_records, run_names
 from cosolve.evaluation.suite import Suite
@@ -44,8 +45,8 @@ class Outlook:
     slots
         Runs at the same time.
     obstacles
-        What keeps entrants that have something to do from running here, by label: a package, a program, a checkpoint
-        or a device that is not there. Only :func:`preview` looks for it.
+        What keeps entrants from running here, by label: a package, a program, a checkpoint or a device that is not
+        there. Only :func:`preview` looks for it.
     """
 
     tasks: tuple[Task, ...]
@@ -142,7 +143,7 @@ def preview(
     records = {record.key: record for record in read_records(path)} if path.exists() else {}
     state = _State(tasks, records, files_folder(path), retry=retry)
     outlook = state.outlook(workers or default_workers(state.to_do))
-    entrants = {task.entrant.label: task for task in outlook.to_do}
+    entrants = {task.entrant.label: task for task in tasks}
     found = {label: obstacle(task) for label, task in entrants.items()}
     return replace(outlook, obstacles={label: reason for label, reason in found.items() if reason})
 
@@ -197,39 +198,30 @@ def _keep(run: Run, store: RecordFile) -> Record:
 
 
 def is_available(task: Task) -> bool:
-    """Whether the solver, program or solution of a task is here now."""
+    """Whether the solver, program or solution of a task is here now, and what its options name."""
     if task.kind is Kind.SOLUTIONS:
         return task.saved_solution is not None and task.saved_solution.is_file()
-    return not _what_is_missing(task)
+    return not obstacle(task)
 
 
 def obstacle(task: Task) -> str:
     """Why the runs of an entrant would fail whatever their instances: what is missing here; empty if nothing is."""
     if task.kind is Kind.SOLUTIONS:  # one for each instance
         return ""
-    missing = _what_is_missing(task)
-    if missing or task.kind is Kind.COMMAND:
-        return missing
-    adapter = solvers.get(task.entrant.solver)()
-    try:
-        adapter.check(make_options(adapter.options_type, dict(task.options)))
-    except (OSError, ValueError, CosolveError) as error:
-        return text_of(error)
-    return ""
-
-
-def _what_is_missing(task: Task) -> str:
     try:
         if task.kind is Kind.COMMAND:
             home = (task.folder or Path()).absolute()
             program = task.entrant.command[0].format(folder=home)
             return "" if find_program(program, home) else f"{program}: no such program."
         available = solvers.get(task.entrant.solver)().available()
-        return "" if available.ok else available.reason or "not available."
+        if not available.ok:
+            return available.reason or "not available."
+        check_options(task.entrant.solver, task.options)
     except (KeyError, IndexError, ValueError):  # a program that is another for each run
         return ""
     except (CosolveError, ImportError) as error:
         return str(error)
+    return ""
 
 
 class _State:

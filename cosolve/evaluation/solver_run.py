@@ -14,13 +14,14 @@ import cosolve
 from cosolve.core.errors import SolverUnavailableError, UnsupportedFeatureError, UnsupportedProblemError
 from cosolve.core.instance import Instance
 from cosolve.core.result import Incumbent, SolveResult, jsonable
-from cosolve.core.solver import solvers
+from cosolve.core.solver import make_options, solvers
 from cosolve.core.verdict import Verdict
 from cosolve.evaluation.conclusion import Evidence, conclude
 from cosolve.evaluation.handover import Outbox, open_map, write_answer
 from cosolve.evaluation.launcher import BASELINE, Request
 from cosolve.evaluation.plan import stop_to_dict
 from cosolve.evaluation.records import Failure
+from cosolve.evaluation.site import text_of
 from cosolve.evaluation.solutions import to_arrays
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
     limits = {"time_limit": math.inf, **arguments["stop"]}
     teller = Teller(Path(arguments["folder"]), limits["time_limit"])
     try:
+        check_options(arguments["solver"], arguments["options"])
         prepare(arguments["solver"], instance)
         clock.start()
         result = cosolve.solve(
@@ -125,6 +127,24 @@ class Teller:
     def fail(self, error: Exception) -> None:
         """The last word where there is no result."""
         write_answer(self._folder, {"failure": _failure_of(error), "message": str(error) or type(error).__name__})
+
+
+def check_options(solver: str, options: Mapping[str, Any]) -> None:
+    """
+    Look whether the checkpoint and the device that a solver's options name are here.
+
+    Raises
+    ------
+    SolverUnavailableError
+        If one is not, or the solver is unknown.
+    """
+    adapter = solvers.get(solver)()
+    if not adapter.available().ok:  # what it would look with is not here; a run says so itself
+        return
+    try:
+        adapter.check(make_options(adapter.options_type, options))
+    except (OSError, ValueError) as error:
+        raise SolverUnavailableError(text_of(error)) from error
 
 
 def prepare(solver: str, instance: Instance) -> None:

@@ -230,6 +230,29 @@ def test_a_suite_file_with_outsiders_runs_like_any_other(tmp_path):
     assert again == []
 
 
+def test_a_network_is_asked_as_soon_as_it_is_there(tmp_path):
+    """A checkpoint or a GPU that is not here is no fault of the solver's, and no result."""
+    torch = pytest.importorskip("torch")
+    checkpoints = pytest.importorskip("cosolve.models.checkpoints")
+    net = Entrant("net", "rrnco", options={"checkpoint": "net", "augmentation": 1, "starts": 1})
+    device = f"cuda:{torch.cuda.device_count()}"
+    batched, alone = Entrant("batched", "rrnco", batch_size=2, device=device), Entrant("gpu", "rrnco", device=device)
+    source = FromGenerator("uniform", {"size": 8, "seed": 0})
+    suite = Suite("s", (Case("u8", "tsp", source),), (net, batched, alone), stop=Stop(time_limit=20), folder=tmp_path)
+    out = tmp_path / "run.jsonl"
+    records = evaluate(suite, out)
+    assert [record.failure for record in records] == [Failure.UNAVAILABLE] * 3
+    assert "net: neither a checkpoint folder" in records[0].message
+    assert all(f"device {device}" in record.message for record in records[1:])
+    outlook = preview(suite, out)
+    assert (outlook.recorded, list(outlook.obstacles)) == (3, ["net", "batched", "gpu"])
+    shutil.copytree(checkpoints.find("rrnco-atsp-20").folder, tmp_path / "net")
+    assert list(preview(suite, out).obstacles) == ["batched", "gpu"]
+    again = []
+    assert evaluate(suite, out, on_record=again.append)[0].objective > 0
+    assert [record.solver for record in again] == ["net"]
+
+
 def test_a_program_is_run_as_soon_as_it_is_there(line, tmp_path):
     """Installed an hour later, it would else never be asked."""
     suite = Suite("s", (line,), (Entrant("p", command=("./p.sh", "{instance}", "{solution}")),), folder=tmp_path)
