@@ -116,6 +116,13 @@ def test_no_proof_contradicts_the_judge_where_capacity_is_short_by_little(solver
         assert not judge(instance, one).feasible
 
 
+def test_demands_that_are_next_to_nothing_are_met():
+    """In units of a thousandth of the largest demand CP-SAT's model had none of the small one."""
+    instance = CFLPInstance(capacity=[0, 3e9], fixed_cost=[1, 1], demand=[2e9 + 0.5, 1e-6], cost=np.ones((2, 2)))
+    result = cosolve.solve(instance, "cpsat", time_limit=10)
+    assert result.objective == pytest.approx(3)
+
+
 def available(name):
     return pytest.param(
         name, marks=pytest.mark.skipif(not solvers.get(name)().available().ok, reason=f"{name} is not installed")

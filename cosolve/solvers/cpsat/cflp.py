@@ -40,7 +40,7 @@ def build(instance: CFLPInstance, monitor: Monitor | None = None) -> Model:
     if not whole or most * _COST_STEPS * (instance.cost.size + m) > 2**62:
         unit = most / _STEPS
     # Demands are rounded up and capacities down, so that what fits the model fits the instance.
-    demand = np.ceil(instance.demand / unit - 1e-9).astype(np.int64)
+    demand = np.maximum(np.ceil(instance.demand / unit - 1e-9), instance.demand > 0).astype(np.int64)
     capacity = np.floor(capacity / unit + 1e-9).astype(np.int64)
     unit_cost = np.divide(instance.cost, demand, out=np.zeros((m, n)), where=demand > 0)
     largest = max(float(instance.fixed_cost.max()), float(instance.cost.max(initial=0.0)), 1e-9)
