@@ -71,8 +71,8 @@ class RrncoOptions(RoutesOptions):
 class RrncoPlusOptions(RoutesOptions):
     """Options of "rrnco+": those of :class:`RoutesOptions`; few are decoded, as the search makes more of the time."""
 
-    augmentation: int = 2
-    starts: int = 20
+    augmentation: int = 1
+    starts: int = 5
 
 
 class Rrnco(DecodingSolver["Job", "Prediction"]):

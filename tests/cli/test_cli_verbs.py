@@ -127,7 +127,7 @@ def test_info_explains_every_option(cli):
     assert {row["solver"] for row in rows} >= {"cpsat", "scip", "ctc", "rrnco+"}
     assert all(row["meaning"] and "`" not in row["meaning"] for row in rows)
     one = {row["option"]: row for row in rows if row["solver"] == "rrnco+"}
-    assert (one["starts"]["default"], one["device"]["default"]) == (20, "cpu")
+    assert (one["starts"]["default"], one["device"]["default"]) == (5, "cpu")
     assert [row["default"] for row in rows if row["option"] == "native"] == [{}, {}]
     assert one["starts"]["meaning"].startswith("First nodes that solutions are decoded from")
     assert {row["option"] for row in rows if row["solver"] == "hgs"} >= {"elite", "close"}
