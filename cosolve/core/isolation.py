@@ -13,6 +13,7 @@ import threading
 from time import monotonic, time
 from typing import IO, Any
 
+from cosolve.core.errors import CosolveError
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
@@ -71,6 +72,11 @@ def run_isolated(
 
     The child is a plain ``python -m cosolve.core.worker`` rather than a ``multiprocessing`` one, so that a
     caller's script needs no ``__main__`` guard.
+
+    Raises
+    ------
+    CosolveError
+        What the solver raised there.
     """
     if monitor.should_stop():
         return Outcome(limit=monitor.limit)  # the start of a child takes longer than what is left
@@ -86,7 +92,7 @@ def run_isolated(
     assert child.stdin is not None
     assert child.stdout is not None
     stdin, stdout = child.stdin, child.stdout
-    outcome: list[Outcome] = []
+    outcome: list[Outcome | CosolveError] = []
     must_stop = threading.Event()
 
     def listen() -> None:
@@ -145,6 +151,8 @@ def run_isolated(
         if not thread.is_alive():
             _close(stream)
     if outcome:
+        if isinstance(outcome[0], CosolveError):
+            raise outcome[0]
         return outcome[0]
     if killed or monitor.limit is not None:
         return Outcome(limit=monitor.limit or Limit.TIME, stats={"killed": True})

@@ -10,6 +10,7 @@ import traceback
 from time import time
 from typing import IO
 
+from cosolve.core.errors import CosolveError
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.isolation import receive, send
 from cosolve.core.monitor import Monitor
@@ -76,12 +77,15 @@ def main() -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     module, _, name = target.partition(":")
+    outcome: Outcome | CosolveError
     try:
         solver = getattr(importlib.import_module(module), name)()
         outcome = solver.solve(instance, monitor, seed=seed, threads=threads, initial=initial, options=options)
     except SystemExit as error:
         # An orderly exit waits for the lock on stdin, which the listening thread holds, and aborts.
         os._exit(error.code if isinstance(error.code, int) else 1)
+    except CosolveError as error:
+        outcome = error
     except MemoryError:
         outcome = Outcome(status=Status.ERROR, limit=Limit.MEMORY, message="out of memory.")
     except Exception as error:

@@ -198,8 +198,10 @@ class _Engine:
         # Names need not survive the files in between: ours are plain numbers.
         problem, variables = to_pulp(replace(model, name="", row_names=(), col_names=()))
         if is_milp and self.start is not None:
-            for variable, value in zip(variables, self.start.tolist(), strict=True):
-                variable.setInitialValue(value)
+            # PuLP refuses values that the judge takes, off by less than his tolerances.
+            start = np.where(model.is_integer, np.rint(self.start), self.start)
+            for variable, value in zip(variables, np.clip(start, model.col_lower, model.col_upper), strict=True):
+                variable.setInitialValue(float(value))
         left = self._monitor.time_left()
         wanted: dict[str, Any] = {"msg": False, "mip": is_milp}
         if self._threads > 1:

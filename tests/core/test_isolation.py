@@ -15,6 +15,7 @@ import pytest
 
 from cosolve.core import isolation
 from cosolve.core.driver import solve
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.isolation import run_isolated
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
@@ -53,6 +54,12 @@ def test_outcome_incumbents_and_bounds_come_back():
     assert monitor.best.objective == 600
     assert monitor.claimed_objective == 1.0
     assert monitor.bound == 5.0
+
+
+def test_a_refusal_is_the_same_error_as_without_a_child():
+    """Who catches it by type would find an outcome with the status "error" in its place."""
+    with pytest.raises(UnsupportedProblemError, match="no such instance"):
+        run("Refuses", Monitor(instance(), Stop(30)))
 
 
 def test_solver_that_listens_is_asked_to_stop_not_killed():

@@ -27,6 +27,15 @@ BACKENDS = ["highs", "scip", "pulp"]
 
 
 @pytest.mark.parametrize("solver", BACKENDS)
+def test_a_start_that_the_judge_takes_may_be_off_by_his_tolerances(solver):
+    """PuLP raises an error for an initial value beyond a bound."""
+    instance = milp([[1.0, 1.0]], [-1.0, -1.0], upper=3.0, row_upper=2.5, integer=[True, False])
+    start = Values(values=np.array([1.0 + 1e-9, -1e-9]))
+    result = cosolve.solve(instance, solver, initial=start, time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, pytest.approx(-2.5))
+
+
+@pytest.mark.parametrize("solver", BACKENDS)
 def test_random_milps_agree_with_brute_force(solver):
     """A wrong sign of maximisation, a lost offset, a range row or a wrong status map would show here."""
     for seed in range(2 if solver == "pulp" else 40):

@@ -137,7 +137,7 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
         Above :data:`MAX_ARCS` arcs.
     """
     report_empty(instance, monitor)
-    a = arrays_of(instance)
+    a = arrays_of(instance).widened()
     factor = unit_factor(a.horizon)  # so that backends' tolerances are small beside the horizon
     frame = Frame.of(a.in_units(factor))
     a = frame.arrays

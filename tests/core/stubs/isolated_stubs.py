@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 
+from cosolve.core.errors import UnsupportedProblemError
 from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.tsp import Tour
@@ -39,6 +40,13 @@ class WellBehaved(Stub):
 
     def then(self, instance, monitor):
         return Outcome(build_time=0.25, stats={"iterations": 7}, message="done")
+
+
+class Refuses(Stub):
+    name = "refuses"
+
+    def then(self, instance, monitor):
+        raise UnsupportedProblemError("it takes no such instance.")
 
 
 class Obedient(Stub):
