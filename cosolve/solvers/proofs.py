@@ -32,11 +32,14 @@ class Precision:
         Costs below this may drown in tolerances: ten times what a reduced cost may be off by.
     largest
         Matrix coefficients above this make rows infeasible by what integers may be off by.
+    spread
+        Rows with integer columns whose coefficients are so many times apart may be taken for others.
     """
 
     coefficient: float = 1e-9
     cost: float = 1e-6
     largest: float = np.inf
+    spread: float = np.inf
 
 
 def doubt(model: MILPInstance, precision: Precision) -> str:
@@ -56,9 +59,24 @@ def doubt(model: MILPInstance, precision: Precision) -> str:
             row = int(lost.argmax())
             return f"{model.row_label(row)} has coefficients that it drops, and columns wide enough for that to matter"
     column = small_cost(model, precision.cost)
-    if column is None:
-        return ""
-    return f"{model.col_label(column)} has a cost that tolerances may hide, and is wide enough for that to matter"
+    if column is not None:
+        return f"{model.col_label(column)} has a cost that tolerances may hide, and is wide enough for that to matter"
+    spread = _spread(model, precision.coefficient)
+    if spread.max(initial=1.0) >= precision.spread:
+        return f"{model.row_label(int(spread.argmax()))} has coefficients that are too far apart for its tolerances"
+    return ""
+
+
+def _spread(model: MILPInstance, dropped: float) -> np.ndarray:
+    """(num_rows,) largest by smallest coefficient above ``dropped`` of rows with an integer column; 1 for others."""
+    rows = np.repeat(np.arange(len(model.row_lower)), np.diff(model.indptr))
+    sizes = np.abs(model.data)
+    least, most = np.full(len(model.row_lower), np.inf), np.zeros(len(model.row_lower))
+    np.minimum.at(least, rows[sizes > dropped], sizes[sizes > dropped])
+    np.maximum.at(most, rows, sizes)
+    has_integer = np.zeros(len(least), np.bool_)
+    has_integer[rows[model.is_integer[model.indices]]] = True
+    return np.divide(most, least, out=np.ones(len(least)), where=has_integer & np.isfinite(least))
 
 
 def small_cost(model: MILPInstance, least: float) -> int | None:
