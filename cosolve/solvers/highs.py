@@ -78,11 +78,6 @@ _USUAL, _SMALL = 1e-9, 1e-12
 #: Above, an integer that is off by what is allowed moves a row by hundreds (measured: false "infeasible" at 5e9).
 _LARGE = 1e9
 
-#: Coefficients in a row with integers, largest by smallest, from which on presolve of HiGHS 1.12 to 1.16 may lose
-#: solutions. Measured on random integer programs of six columns: with up to 6e7 or 6e8 between coefficients of a row
-#: 0.2 and 0.7 % were "infeasible" or "optimal" at a wrong value, of 56,000 with up to 6e6 none.
-_SPREAD = 1e6
-
 #: What reduced costs may be off by where costs are small: the least value of HiGHS.
 _TIGHT = 1e-10
 
@@ -164,7 +159,8 @@ class Highs(FormulationSolver):
         coefficient = float(options.native.get("small_matrix_value", _SMALL))
         # Other algorithms and native options may mean other tolerances.
         is_tight = options.lp_solver in ("choose", "simplex") and not options.native
-        return Precision(coefficient, cost=100 * _TIGHT if is_tight else Precision.cost, largest=_LARGE, spread=_SPREAD)
+        cost = 100 * _TIGHT if is_tight else Precision.cost
+        return Precision(coefficient, cost, _LARGE)
 
     def solve_formulation(
         self,
@@ -244,6 +240,10 @@ class _Engine:
             # HiGHS 1.13's presolve leaves an error of some small models that have no solution.
             self._options = replace(self._options, presolve=False)
             answer = self._run(self._load(model), is_milp=is_milp)
+        if answer.status is Status.INFEASIBLE and not is_milp and self._options.presolve:
+            # Presolve may lose the solutions of a linear program too, and a second look costs little.
+            self._options = replace(self._options, presolve=False)
+            answer = self._run(self._load(model), is_milp=False)
         if answer.bound is not None:
             self._monitor.report_bound(answer.bound)
         if (is_milp and answer.status is Status.UNBOUNDED) or answer.status is Status.INFEASIBLE_OR_UNBOUNDED:

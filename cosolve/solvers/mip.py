@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 #: Relative distance by which the value of a relaxation may be off: its backend works to 1e-7.
 BOUND_MARGIN = 1e-7
+
+#: What a direction must be paid, of the largest cost, for one step in its widest column to count as a ray.
+_RAY = 1e-6
 
 #: Rounds of row addition without progress after which the linear relaxation is left for branch and bound.
 MAX_STALLED = 60
@@ -79,13 +83,16 @@ class FormulationSolver(Solver):
         outcome = solve_trivial(formulation, monitor) if has_huge else None
         if outcome is None:
             has_doubt = doubt(model, self.precision(options))
-            if has_doubt:
+            is_open = has_ray(model, monitor)
+            if has_doubt or is_open:
                 monitor = SolutionsOnly(monitor, iterations=monitor.stop.iterations, nodes=monitor.stop.nodes)
             outcome = self.solve_formulation(
                 formulation, monitor, seed=seed, threads=threads, start=start, options=options
             )
             if has_doubt:
                 return _weakened(outcome, f"{self.name} proves nothing: {has_doubt}.")
+            if is_open and outcome.status in (Status.OPTIMAL, Status.FEASIBLE):
+                outcome = _weakened(outcome, "the relaxation is unbounded.")
         if has_huge and not monitor.is_proven and outcome.status is not Status.INFEASIBLE:
             outcome = _weakened(outcome, f"{has_huge}, which {self.name} takes for none.")
         return outcome
@@ -263,6 +270,39 @@ def pulls_to_infinity(model: MILPInstance) -> np.ndarray:
     cost = -model.cost if model.maximize else model.cost
     pulls: np.ndarray = ((cost > 0) & (model.col_lower == -np.inf)) | ((cost < 0) & (model.col_upper == np.inf))
     return pulls
+
+
+def has_ray(model: MILPInstance, monitor: Monitor) -> bool:
+    """
+    Whether a MILP is unbounded if it has a solution: with fractions one can go on for ever, so with multiples too.
+
+    Backends call such models optimal now and then, at some huge value that their tolerances or their infinity end at.
+    Not looked for where no column is paid for growing without end, nor longer than a tenth of the time.
+    """
+    if not (model.is_integer.any() and pulls_to_infinity(model).any()):
+        return False
+    from scipy.optimize import linprog
+    from scipy.sparse import vstack
+
+    falls, rises = np.isneginf(model.col_lower), np.isposinf(model.col_upper)
+    moves = np.flatnonzero(falls | rises)
+    matrix = model.matrix.tocsr()[:, moves]
+    matrix.eliminate_zeros()
+    # In units of its least coefficient a row lets next to nothing through by tolerance.
+    least = np.array([np.abs(matrix.data[a:b]).min() if a < b else 1.0 for a, b in pairwise(matrix.indptr)])
+    matrix = matrix.multiply(1 / least[:, None]).tocsr()
+    rows = vstack([matrix[np.isfinite(model.row_upper)], -matrix[np.isfinite(model.row_lower)]]).tocsr()
+    cost = (-model.cost if model.maximize else model.cost)[moves]
+    scale = np.abs(cost).max()
+    found = linprog(
+        cost / scale,
+        A_ub=rows if rows.shape[0] else None,
+        b_ub=np.zeros(rows.shape[0]) if rows.shape[0] else None,
+        bounds=np.column_stack((-1.0 * falls[moves], 1.0 * rises[moves])),
+        method="highs",
+        options={"time_limit": max(0.0, min(1e9, 0.1 * monitor.time_left()))},
+    )
+    return found.status == 0 and bool(found.fun < -_RAY)
 
 
 def has_side(model: MILPInstance) -> np.ndarray:

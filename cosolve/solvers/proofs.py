@@ -24,6 +24,10 @@ class Precision:
     """
     What a backend takes for zero.
 
+    The defaults of the spreads are what presolve of HiGHS 1.12 to 1.16 needs. Of random integer programs of six columns
+    with up to 6e7 and 6e8 between coefficients it called 0.2 and 0.7 % "infeasible" or "optimal" at a wrong value, of
+    56,000 with up to 6e6 none; CBC is as bad.
+
     Parameters
     ----------
     coefficient
@@ -32,14 +36,16 @@ class Precision:
         Costs below this may drown in tolerances: ten times what a reduced cost may be off by.
     largest
         Matrix coefficients above this make rows infeasible by what integers may be off by.
-    spread
-        Rows with integer columns whose coefficients are so many times apart may be taken for others.
+    spread, row_spread
+        Where coefficients in rows with integer columns are so many times apart in all, and in one row, solutions may
+        be lost.
     """
 
     coefficient: float = 1e-9
     cost: float = 1e-6
     largest: float = np.inf
-    spread: float = np.inf
+    spread: float = 1e7
+    row_spread: float = 1e5
 
 
 def doubt(model: MILPInstance, precision: Precision) -> str:
@@ -61,22 +67,25 @@ def doubt(model: MILPInstance, precision: Precision) -> str:
     column = small_cost(model, precision.cost)
     if column is not None:
         return f"{model.col_label(column)} has a cost that tolerances may hide, and is wide enough for that to matter"
-    spread = _spread(model, precision.coefficient)
-    if spread.max(initial=1.0) >= precision.spread:
-        return f"{model.row_label(int(spread.argmax()))} has coefficients that are too far apart for its tolerances"
+    least, most = _sizes(model, precision.coefficient)
+    if most.max(initial=0.0) >= precision.spread * least.min(initial=np.inf):
+        spread = np.divide(most, least)
+        if spread.max() >= precision.row_spread:
+            return f"{model.row_label(int(spread.argmax()))} has coefficients that are too far apart for its tolerances"
     return ""
 
 
-def _spread(model: MILPInstance, dropped: float) -> np.ndarray:
-    """(num_rows,) largest by smallest coefficient above ``dropped`` of rows with an integer column; 1 for others."""
+def _sizes(model: MILPInstance, dropped: float) -> tuple[np.ndarray, np.ndarray]:
+    """(num_rows,) twice: sizes of the least and the largest coefficient of rows with an integer column; inf and 0."""
     rows = np.repeat(np.arange(len(model.row_lower)), np.diff(model.indptr))
-    sizes = np.abs(model.data)
-    least, most = np.full(len(model.row_lower), np.inf), np.zeros(len(model.row_lower))
-    np.minimum.at(least, rows[sizes > dropped], sizes[sizes > dropped])
-    np.maximum.at(most, rows, sizes)
-    has_integer = np.zeros(len(least), np.bool_)
+    has_integer = np.zeros(len(model.row_lower), np.bool_)
     has_integer[rows[model.is_integer[model.indices]]] = True
-    return np.divide(most, least, out=np.ones(len(least)), where=has_integer & np.isfinite(least))
+    sizes = np.abs(model.data)
+    counts = has_integer[rows] & (sizes > dropped)
+    least, most = np.full(len(has_integer), np.inf), np.zeros(len(has_integer))
+    np.minimum.at(least, rows[counts], sizes[counts])
+    np.maximum.at(most, rows[counts], sizes[counts])
+    return least, most
 
 
 def small_cost(model: MILPInstance, least: float) -> int | None:

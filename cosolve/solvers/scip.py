@@ -151,7 +151,7 @@ class Scip(FormulationSolver):
 
     def precision(self, options: ScipOptions) -> Precision:
         """See :meth:`FormulationSolver.precision`."""
-        return Precision(coefficient=float(options.native.get("numerics/epsilon", 1e-9)), spread=_SPREAD)
+        return Precision(coefficient=float(options.native.get("numerics/epsilon", 1e-9)), row_spread=_SPREAD)
 
     def solve_formulation(
         self,

@@ -748,6 +748,47 @@ def test_coefficients_that_are_far_apart_prove_nothing_false(solver, case):
         assert "too far apart" in result.message
 
 
+# Nothing ends any of them; the first was optimal to HiGHS, the others, or a bound of them known, to SCIP.
+OPEN = {
+    "highs": milp(
+        [[-4e5, 9e4, -2e5, 0], [500, -1e5, 30, 6000]], [-1, -5, 1, 2], row_upper=[3e8, 1.7e6], integer=[1, 1, 1, 0]
+    ),
+    "scip": milp(
+        [[60, -4e4, 0], [1e4, -70, 60], [5, -2e4, 0]],
+        [-5, 0, 3],
+        row_upper=[130, 1e5, 1.9e5],
+        upper=[INF, INF, 5],
+        integer=[1, 1, 0],
+    ),
+    "scip-bound": milp([[-6, 7], [-20, 2], [-80, 0]], [1, -4], row_upper=[10, 10, 5]),
+}
+
+
+@pytest.mark.parametrize("solver", PROVERS)
+@pytest.mark.parametrize("case", OPEN)
+def test_models_without_end_have_no_optimum_and_no_bound(solver, case):
+    """Some value that tolerances or a backend's infinity end at was called the optimum."""
+    result = cosolve.solve(OPEN[case], solver, time_limit=20)
+    assert result.bound is None
+    assert result.status in (cosolve.Status.UNBOUNDED, cosolve.Status.FEASIBLE)
+
+
+def test_a_big_m_ends_a_column_that_has_no_bound():
+    """Within tolerances x could grow by itself; its proof must not be lost to that."""
+    instance = milp([[1, -1e6]], [-1, 2e5], row_upper=0, upper=[INF, 3], integer=[False, True])
+    for solver in ("highs", "scip"):
+        result = cosolve.solve(instance, solver, time_limit=20)
+        assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, pytest.approx(-2.4e6))
+
+
+def test_linear_programs_that_presolve_of_highs_calls_infeasible_have_their_optimum():
+    """It loses the point (0.25, 1)."""
+    matrix, side = [[0.001, -6e4], [-400, 0]], [-59999.99975, -100]
+    instance = milp(matrix, [0.004, 0.03], row_lower=[-INF, -100], row_upper=side, upper=1, integer=False)
+    result = cosolve.solve(instance, "highs", time_limit=20)
+    assert (result.status, result.objective) == (cosolve.Status.OPTIMAL, pytest.approx(0.031))
+
+
 @pytest.mark.parametrize("solver", BACKENDS)
 def test_coefficients_that_are_noise_cost_no_proof(solver):
     """What is left of 0.1 + 0.2 - 0.3, times any value of its column, moves no row."""

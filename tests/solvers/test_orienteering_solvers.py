@@ -176,7 +176,7 @@ def test_small_times_earn_what_they_are_worth(name, unit):
     result = cosolve.solve(small, name, time_limit=30)
     assert best > 0
     assert result.objective == pytest.approx(best)
-    assert result.bound >= best * (1 - 1e-9)
+    assert result.bound is None or result.bound >= best * (1 - 1e-9)
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e3 / 3, 1e7 / 3])
