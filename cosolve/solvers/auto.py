@@ -270,7 +270,10 @@ class _Run:
             {"solver": name, "runtime": seconds, "status": outcome.status.value, **outcome.stats}
             for name, seconds, outcome in self._outcomes
         ]
-        messages = [outcome.message for outcome in outcomes if outcome.message]
+        # Why one part could prove nothing is no news where another did.
+        is_proven = bool(proofs) or self.monitor.is_proven
+        telling = [o for o in outcomes if not is_proven or o.status in (*_PROOFS, Status.OPTIMAL, Status.ERROR)]
+        messages = [outcome.message for outcome in telling if outcome.message]
         build_time = sum(outcome.build_time for outcome in outcomes)
         return Outcome(
             status, limit=self._limit, build_time=build_time, stats={"stages": stages}, message=" ".join(messages)
