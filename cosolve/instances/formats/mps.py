@@ -128,6 +128,10 @@ class _Reader:
         for number, line in enumerate(lines, 1):
             self.line = number
             if line[:1] == "*":
+                # A comment to others: PuLP's only word for the sense, without which its maxima would be minimised.
+                word, _, sense = line.strip().upper().partition(":")
+                if word == "*SENSE" and sense in _SENSES:
+                    self._draft.maximize = _SENSES[sense]
                 continue
             if line[:1].isspace():
                 words = words_of(line)

@@ -746,3 +746,17 @@ def test_names_with_blanks_are_read_back(tmp_path, named):
     path.write_text("X 2 3\nA  2 c 5\n")
     with pytest.raises(InvalidSolutionError, match="no column 'A'"):
         cosolve.read_solution(path, instance)
+
+
+def test_maxima_that_pulp_writes_stay_maxima(tmp_path):
+    """Its only word for the sense is a comment; read as a minimum, the file's optimum was 0."""
+    pulp = pytest.importorskip("pulp")
+    for sense, best in ((pulp.LpMaximize, 7.0), (pulp.LpMinimize, 0.0)):
+        problem = pulp.LpProblem("sense", sense)
+        columns = [pulp.LpVariable(f"x{i}", cat="Binary") for i in range(4)]
+        problem += pulp.lpSum((i + 1) * column for i, column in enumerate(columns))
+        problem += pulp.lpSum(columns) <= 2, "cap"
+        problem.writeMPS(str(tmp_path / "pulp.mps"))
+        instance = cosolve.read(tmp_path / "pulp.mps")
+        assert instance.maximize == (sense == pulp.LpMaximize)
+        assert cosolve.solve(instance, "highs", time_limit=10).objective == best
