@@ -31,9 +31,11 @@ class DecodingOptions:
     decode
         "greedy" for the choices of greatest probability, or "sampling".
     samples
-        With "sampling", solutions sampled in place of each greedy one, >= 1; ``None`` for :attr:`default_samples`.
+        With "sampling", solutions sampled in place of each greedy one, >= 1; ``None`` is 16, of tours and vehicle
+        routes 1.
     augmentation
-        Symmetries that each instance is decoded under, 1 to :attr:`symmetries`: the eight of the plane.
+        Symmetries that each instance is decoded under, 1 to 8: those of the plane; of tours and vehicle routes 1 to
+        16, every other one backwards in time.
     precision
         "float32" or "bfloat16".
     compile
