@@ -21,6 +21,9 @@ NOTICE_AFTER = 2.0
 #: Least seconds between two lines where stderr is no terminal.
 LINE_PAUSE = 1.0
 
+#: Seconds between two lines of a training where stderr is no terminal.
+_TRAINING_PAUSE = 30.0
+
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -140,6 +143,95 @@ class Progress:
         if bars and self._has_bars:
             text.append(f"\n{bars}", style="cyan")
         return text
+
+
+class TrainingProgress:
+    """
+    What a training does now: on a terminal a line that renews itself, elsewhere one every half minute.
+
+    Parameters
+    ----------
+    quiet
+        Show nothing.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._start = monotonic()
+        self._what, self._done, self._total = "", 0, 0
+        self._since = self._start
+        self._first = 0
+        self._live: Any = None
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Note what is done now, and how much of it is done already."""
+        if what != self._what:
+            self._since, self._first = monotonic(), done
+        self._what, self._done, self._total = what, done, total
+
+    def __enter__(self) -> TrainingProgress:
+        if self._quiet:
+            return self
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(stderr=True, highlight=False, markup=False)
+            # What is printed on stdout meanwhile may go to a file, and must.
+            self._live = Live(
+                console=console,
+                get_renderable=self.line,
+                refresh_per_second=4,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        else:
+            self._thread = threading.Thread(target=self._print_lines, name="progress", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        if self._live is not None:
+            self._live.stop()
+        if self._thread is not None:
+            self._thread.join()
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Make room for other lines on the terminal."""
+        if self._live is None:
+            yield
+            return
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
+
+    def line(self) -> str:
+        """The state in one line."""
+        now = monotonic()
+        text = f"{now - self._start:7.0f} s   {self._what}"
+        if self._total:
+            text += f" {self._done} of {self._total}"
+            made = self._done - self._first
+            if made and now > self._since:
+                text += f", {made / (now - self._since):.3g} a second"
+        return text
+
+    def _print_lines(self) -> None:
+        pause = NOTICE_AFTER
+        while not self._closed.wait(pause):
+            if self._what:
+                print(self.line(), file=sys.stderr, flush=True)
+            pause = _TRAINING_PAUSE
 
 
 def prepare(solver: str, instance: Instance, *, quiet: bool = False) -> None:

@@ -11,21 +11,22 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from cosolve.cli.console import print_json
-from cosolve.cli.errors import DONE, UsageError
+from cosolve.cli.errors import DONE, INTERRUPTED, UsageError
+from cosolve.cli.progress import TrainingProgress
 
 _EPILOG = """
 \b
 Examples:
   cosolve train decost --size 50 --width 100 --out models/mine --device cuda
-  cosolve train decost --config models/decost-50-100/config.toml --out models/mine --time-limit 600
+  cosolve train decost --config decost-50-100 --out models/mine --time-limit 600
   cosolve train decost --out models/mine --resume --time-limit 600
   cosolve train decost --out models/mine --resume --set training.reinforce_steps=20000
   cosolve train ctc --instances my-milps --out models/mine
   cosolve train rrnco --set data.problem=atsp --size 50 --out models/mine
   python -m pydoc cosolve.models.decost.config        (every key and its meaning; or ctc, or rrnco)
 
-A run that was stopped, by a limit or otherwise, goes on with --resume from its last measurement; its config is kept,
-and only the table "training" may be changed. More: docs/decost.md, docs/constraint-reduction.md,
+A run that was stopped, by a limit, Ctrl-C or otherwise, goes on with --resume; its config is kept, and only the table
+"training" may be changed, and --instances where they were moved. More: docs/decost.md, docs/constraint-reduction.md,
 docs/rrnco.md.
 """
 
@@ -43,7 +44,8 @@ def train(
     family: Annotated[str, typer.Argument(help="Family of networks: decost, ctc, rrnco.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Checkpoint folder.", show_default=False)],
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TOML file, for example the config.toml of a checkpoint.")
+        str | None,
+        typer.Option(metavar="FILE", help="TOML file, or the checkpoint whose config.toml is meant."),
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="One value of the config.")
@@ -63,7 +65,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> int:
     """Train a network; its checkpoint is complete and usable after every measurement."""
-    from cosolve.models import trainers
+    from cosolve.models import checkpoints, trainers
 
     trainer = trainers.get(family)
     pairs = list(set_ or [])
@@ -79,19 +81,27 @@ def train(
 
     def tell(line: dict[str, Any]) -> None:
         reported.append(line.get("step"))
-        report(line)
+        with progress.hidden():
+            report(line)
 
     _keep_freed_memory()
-    result = trainer.train(
-        chosen,
-        out,
-        max_steps=max_steps,
-        time_limit=time_limit,
-        resume=resume,
-        device=device,
-        threads=threads,
-        on_metrics=tell,
-    )
+    try:
+        with TrainingProgress(quiet=quiet) as progress:
+            result = trainer.train(
+                chosen,
+                out,
+                max_steps=max_steps,
+                time_limit=time_limit,
+                resume=resume,
+                device=device,
+                threads=threads,
+                on_metrics=tell,
+                on_progress=progress.show,
+            )
+    except KeyboardInterrupt:
+        if checkpoints.holds_run(out) and not quiet:
+            print(f"interrupted; what was done is kept: go on with --out {out} --resume.", file=sys.stderr)
+        return INTERRUPTED
     if not reported:
         is_done = result["step"] >= chosen.training.steps
         report({"kind": "all steps were done before" if is_done else "no step was made", **result})
@@ -113,29 +123,32 @@ def _keep_freed_memory() -> None:
         libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
 
 
-def _config(kind: type[Any], file: Path | None, pairs: list[str], kept: Path | None) -> Any:
-    """Config of the kept run or of the file or the default one, with the single values on top."""
+def _config(kind: type[Any], name: str | None, pairs: list[str], kept: Path | None) -> Any:
+    """Config of the kept run or of a file or bundled checkpoint or the default one, with the single values on top."""
     from cosolve.core.values import convert_value
     from cosolve.models import checkpoints
 
-    if file is not None and kept is not None:
+    if name is not None and kept is not None:
         raise UsageError("--resume goes on with the run's own config: leave out --config.")
     if kept is not None and not checkpoints.holds_run(kept):
-        raise UsageError(f"--resume: {kept} holds no run.")
+        raise UsageError(f"--resume: {kept} holds no run; begin one there without --resume.")
     base = kind()
     if kept is not None:
         base = checkpoints.run_config(kept, kind)
-    elif file is not None:
+    elif name is not None:
+        file = Path(name)
+        if file.is_dir() or not file.exists():
+            file = checkpoints.find(name).folder / checkpoints.CONFIG
         base = checkpoints.config_from(kind, checkpoints.read_tables(file), file)
     tables = checkpoints.config_tables(base)
     hints = {table: get_type_hints(part) for table, part in get_type_hints(kind).items()}
     for pair in pairs:
-        name, separator, text = pair.partition("=")
-        table, _, key = name.strip().replace("-", "_").partition(".")
+        place, separator, text = pair.partition("=")
+        table, _, key = place.strip().replace("-", "_").partition(".")
         if not separator or key not in hints.get(table, {}):
             known = ", ".join(f"{t}.{k}" for t, keys in hints.items() for k in keys)
             raise UsageError(f"--set must be TABLE.KEY=VALUE, got {pair!r}; keys: {known}.")
-        tables[table][key] = convert_value(text, hints[table][key], f"--set {name}")
+        tables[table][key] = convert_value(text, hints[table][key], f"--set {place}")
     return checkpoints.config_from(kind, tables)
 
 

@@ -23,7 +23,7 @@ from cosolve.core.problem import check_instance, check_solution, problems
 from cosolve.core.text import writable
 from cosolve.core.values import check_value, convert_value, kinds_of
 from cosolve.instances.formats.base import Format, SolutionFormat, formats, solution_formats
-from cosolve.instances.formats.source import Source, is_archive
+from cosolve.instances.formats.source import Source, format_suffix, is_archive
 
 _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, mtime=0),  # the same content is the same file
@@ -221,7 +221,7 @@ def writing_formats(problem: str, path: str | os.PathLike[str], format: str | No
         formats.get(format)
     every = [formats.get(name) for name in formats.names()]
     writers = [f for f in every if problem in f.problems and f.write]
-    suffix = _suffix(Path(path))
+    suffix = format_suffix(Path(path))
     if format is not None:
         chosen = [f for f in writers if f.name == format]
     else:
@@ -302,15 +302,9 @@ def _solution_format(problem: str, path: Path, format: str | None) -> SolutionFo
         if not every:
             raise UnsupportedProblemError(f"no solution format {format!r} for {problem}.")
         return every[0]
-    suffix = _suffix(path)
+    suffix = format_suffix(path)
     matching = [f for f in every if suffix in f.suffixes]
     return (matching or every)[0]
-
-
-def _suffix(path: Path) -> str:
-    """Suffix of the format: ".mps" of x.mps.gz."""
-    suffix = path.suffix.lower()
-    return suffix if suffix not in _COMPRESS else path.with_suffix("").suffix.lower()
 
 
 def _compress(temporary: Path, path: Path) -> None:

@@ -1,13 +1,17 @@
-"""What a training run keeps on disk: the checkpoint so far, the measurements, and what it takes to resume."""
+"""A training run: its steps, and what it keeps on disk to be used, to be compared and to be resumed."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from dataclasses import fields
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryFile
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -20,6 +24,11 @@ from cosolve.models import checkpoints
 #: What Adam remembers of each parameter.
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
+#: Seconds after which the state is kept between two validations too: what a kill may cost.
+_KEEP_EVERY = 300.0
+
+#: Key that says where something lies, not what it is.
+_PLACE = "instances"
 
 #: Settings of the training that stay as they are, and why.
 _FIXED = {
@@ -32,7 +41,7 @@ _FIXED = {
 
 class Run:
     """
-    A run in a folder.
+    A run in a folder, and one call that goes on with it; the call's clock begins here.
 
     The random streams need no state: they are functions of the seed and the step.
 
@@ -41,7 +50,7 @@ class Run:
     folder
         Of the checkpoint.
     config
-        Of the run: a dataclass of tables, of which only ``training`` may change on resume.
+        Of the run: a dataclass of tables, of which only ``training`` may change on resume, and ``data.instances``.
     network, optimiser
         Whose state is kept; an Adam.
     family, problem
@@ -51,6 +60,15 @@ class Run:
     card
         Called with the config, the measurement that the weights belong to, the number of parameters and the device;
         returns the text of ``card.md``.
+    device
+        Of the network.
+    time_limit
+        Seconds after which no step begins.
+    on_metrics
+        Called with each measurement and other lines that are results.
+    on_progress
+        Called with what is done now, in words, and how much of it is done and there is in all; 0 and 0 if that can't
+        be said.
     """
 
     def __init__(
@@ -64,12 +82,20 @@ class Run:
         problem: str,
         score: str,
         card: Callable[[Any, dict[str, Any], int, torch.device], str],
+        device: torch.device,
+        time_limit: float = math.inf,
+        on_metrics: Callable[[dict[str, Any]], None] | None = None,
+        on_progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self.folder, self.config = folder, config
         self.network, self.optimiser = network, optimiser
         self._family, self._problem, self._score, self._card = family, problem, score, card
-        self.step, self.seconds = 0, 0.0
+        self._device, self._time_limit, self._begin = device, time_limit, perf_counter()
+        self.tell = on_metrics or (lambda line: None)
+        self.show = on_progress or (lambda what, done, total: None)
+        self.step, self._earlier_seconds = 0, 0.0
         self.lines: list[dict[str, Any]] = []
+        self._is_new_folder = False
         self._beginning: dict[str, Tensor] = {}
         self._parameters = dict(network.named_parameters())
 
@@ -94,15 +120,21 @@ class Run:
         if checkpoints.holds_run(self.folder):
             what = "checkpoint" if (self.folder / checkpoints.CONFIG).is_file() else "run"
             raise ValueError(f"{self.folder} holds a {what} already; resume it, or choose another folder.")
-        self._begin(begin_from, load)
+        self._start(begin_from, load)
 
-    def _begin(self, begin_from: str, load: Callable[[checkpoints.Checkpoint], None] | None) -> None:
-        checkpoint = checkpoints.find(begin_from) if begin_from else None  # or no folder is made
+    def _start(self, begin_from: str, load: Callable[[checkpoints.Checkpoint], None] | None) -> None:
+        if begin_from:  # before a folder is made
+            checkpoint = checkpoints.find(begin_from)
+            if (checkpoint.family, checkpoint.problem) != (self._family, self._problem):
+                raise ValueError(
+                    f"training.begin_from: {begin_from} is a {checkpoint.family} network for {checkpoint.problem}, "
+                    f"not a {self._family} one for {self._problem}."
+                )
+            checkpoint.load_into(self.network) if load is None else load(checkpoint)
+        self._is_new_folder = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=self.folder):  # fails now, not after the first steps
             pass
-        if checkpoint is not None:
-            checkpoint.load_into(self.network) if load is None else load(checkpoint)
         self._beginning = {name: tensor.detach().clone() for name, tensor in self._state(0.0).items()}
 
     def restore(self, begin_from: str = "", load: Callable[[checkpoints.Checkpoint], None] | None = None) -> None:
@@ -130,7 +162,8 @@ class Run:
             raise ValueError(f"{self.folder} holds no run to resume: there is no {checkpoints.STATE}.")
         kept = checkpoints.run_config(self.folder, type(self.config))
         for table in (f.name for f in fields(self.config) if f.name != "training"):
-            if getattr(kept, table) != getattr(self.config, table):
+            tables = [{**asdict(getattr(it, table)), _PLACE: ""} for it in (kept, self.config)]
+            if tables[0] != tables[1]:
                 place = self.folder / (checkpoints.RUN if has_config else checkpoints.CONFIG)
                 raise InvalidFileError(f"the run to resume has another table [{table}].", place)
         for name, why in _FIXED.items():
@@ -138,7 +171,7 @@ class Run:
             if before != now:
                 raise ValueError(f"training.{name} was {before!r} so far, not {now!r}: {why}.")
         if is_new:
-            self._begin(begin_from, load)
+            self._start(begin_from, load)
             return
         with TemporaryFile(dir=self.folder):
             pass
@@ -147,7 +180,7 @@ class Run:
             value = tensors.get(name)
             if value is None or (value.dtype, value.shape) != (dtype, ()) or not 0 <= value.item() < math.inf:
                 raise InvalidFileError(f"not the state of a run: {name!r} must be a number >= 0.", path)
-        self.step, self.seconds = int(tensors.pop("run.step")), float(tensors.pop("run.seconds"))
+        self.step, self._earlier_seconds = int(tensors.pop("run.step")), float(tensors.pop("run.seconds"))
         names = [name for name in tensors if name.startswith("network.")]
         checkpoints.load_parameters(self.network, {name[8:]: tensors.pop(name) for name in names}, path)
         self._restore_moments(tensors, path)
@@ -192,39 +225,101 @@ class Run:
             lines.append(known)
         return lines
 
-    def clip_gradient(self, most: float) -> None:
+    def time_left(self) -> float:
+        """Seconds in which steps may begin, negative once there are none."""
+        return self._time_limit - (perf_counter() - self._begin)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the steps made so far if Ctrl-C ends what is done inside; leave no empty folder if an error does."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.leave()
+            raise
+        except Exception:
+            if self._is_new_folder:
+                with suppress(OSError):  # it is not empty
+                    self.folder.rmdir()
+            raise
+
+    def go_on(
+        self,
+        loss_of_step: Callable[[int], tuple[Tensor, dict[str, Any]]],
+        validate: Callable[[], dict[str, Any]],
+        coverage: dict[str, tuple[float, float]],
+        max_steps: int | None = None,
+        phase_of: Callable[[int], str] = lambda step: "training",
+    ) -> dict[str, Any]:
         """
-        Scale the gradient of a step down to this norm; 0 for none.
+        Make the steps of this call, each with one of the optimiser's; measure now and then, and at the end.
+
+        Parameters
+        ----------
+        loss_of_step
+            Called with a step's number; its loss, and what a measurement after it says besides the scores.
+        validate
+            Scores of the network as it is.
+        coverage
+            Of the checkpoint.
+        max_steps
+            At most; ``None`` for all that are left.
+        phase_of
+            What a step is one of, in a word or two.
+
+        Returns
+        -------
+        dict
+            The last measurement.
 
         Raises
         ------
         TrainingError
-            If it is not finite.
+            If a loss or score is not finite.
         """
+        settings = self.config.training
+        last = settings.steps if max_steps is None else min(settings.steps, self.step + max_steps)
+        kept_at = perf_counter()
+
+        def measure(line: dict[str, Any]) -> None:
+            self.show("validation", 0, 0)
+            self._save({"step": self.step, **line, **validate()}, coverage)
+            self.tell(self.lines[-1])
+
+        while self.step < last and self.time_left() > 0:
+            self.show(phase_of(self.step), self.step, settings.steps)
+            loss, line = loss_of_step(self.step)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            self._clip_gradient(settings.gradient_clip)
+            with _uninterrupted():  # or a step would be half made
+                self.optimiser.step()
+                self.step += 1
+            if self.step % settings.validation_every == 0:
+                measure(line)
+            elif perf_counter() - kept_at > _KEEP_EVERY:
+                self.leave()
+            else:
+                continue
+            kept_at = perf_counter()
+        if not self.lines or self.lines[-1]["step"] != self.step:
+            measure({"phase": "end of a slice"})
+        return self.lines[-1]
+
+    def _clip_gradient(self, most: float) -> None:
+        """Scale the gradient of a step down to this norm; 0 for none."""
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), most or math.inf)
         if not bool(torch.isfinite(norm)):
             raise self._not_finite("gradient")
 
     def _not_finite(self, what: str) -> TrainingError:
-        saved = "the last state saved is good" if self.lines else "nothing is saved yet"
+        is_kept = (self.folder / checkpoints.STATE).is_file()
+        saved = "the last state saved is good" if is_kept else "nothing is saved yet"
         return TrainingError(f"the {what} of step {self.step} is not finite; {saved}. Try a smaller rate.")
 
-    def save(
-        self, line: dict[str, Any], seconds: float, device: torch.device, coverage: dict[str, tuple[float, float]]
-    ) -> None:
+    def _save(self, line: dict[str, Any], coverage: dict[str, tuple[float, float]]) -> None:
         """
         Keep a measurement and the state; the weights too, if none was better.
-
-        Parameters
-        ----------
-        line
-            With the step and the scores of a validation.
-        seconds
-            Since this call of ``train`` began; those of earlier calls are added.
-        device
-            For the card.
-        coverage
-            Of the checkpoint.
 
         Raises
         ------
@@ -233,36 +328,48 @@ class Run:
         """
         if not math.isfinite(line[self._score]):
             raise self._not_finite(self._score)
-        self.keep_config()
-        if not (self.folder / checkpoints.STATE).is_file():
-            # A run that is killed from here on until its state is there goes on from its beginning.
-            checkpoints.write_tensors(self.folder / checkpoints.STATE, self._beginning)
-        line = {**line, "seconds": round(self.seconds + seconds, 1)}
-        is_best = all(line[self._score] <= earlier[self._score] for earlier in self.lines)
-        self.lines.append(line)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.folder / checkpoints.METRICS) as temporary:
-            temporary.write_text("".join(f"{json.dumps(entry)}\n" for entry in self.lines), encoding="utf-8")
-        if is_best:
-            checkpoints.write(
-                self.folder,
-                self.network.state_dict(),
-                family=self._family,
-                problem=self._problem,
-                config=self.config,
-                coverage=coverage,
-                card=self._card(self.config, line, sum(p.numel() for p in self._parameters.values()), device),
-            )
-        self._save_state(line["seconds"])
+        with _uninterrupted():
+            self.keep_config()
+            if not (self.folder / checkpoints.STATE).is_file():
+                # A run that is killed from here on until its state is there goes on from its beginning.
+                checkpoints.write_tensors(self.folder / checkpoints.STATE, self._beginning)
+            line = {**line, "seconds": round(self._seconds(), 1)}
+            is_best = all(line[self._score] <= earlier[self._score] for earlier in self.lines)
+            self.lines.append(line)
+            self._write_lines()
+            if is_best:
+                count = sum(p.numel() for p in self._parameters.values())
+                checkpoints.write(
+                    self.folder,
+                    self.network.state_dict(),
+                    family=self._family,
+                    problem=self._problem,
+                    config=self.config,
+                    coverage=coverage,
+                    card=self._card(self.config, line, count, self._device),
+                )
+            self._save_state(line["seconds"])
 
     def keep_config(self) -> None:
         """Keep the config, for runs that do something long before their first measurement."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         checkpoints.write_run_config(self.folder, self.config)
 
-    def leave(self, seconds: float) -> None:
-        """Keep the seconds of a call that came to no step."""
-        self.keep_config()
-        self._save_state(self.seconds + seconds)
+    def leave(self) -> None:
+        """Keep the steps and seconds of a call as they are, without a measurement."""
+        with _uninterrupted():
+            self.keep_config()
+            if self.step:
+                self._write_lines()  # none may be missing, so none where there are none yet
+            self._save_state(self._seconds())
+
+    def _seconds(self) -> float:
+        """Of this call and all before."""
+        return self._earlier_seconds + perf_counter() - self._begin
+
+    def _write_lines(self) -> None:
+        with replacing(self.folder / checkpoints.METRICS) as temporary:
+            temporary.write_text("".join(f"{json.dumps(entry)}\n" for entry in self.lines), encoding="utf-8")
 
     def _save_state(self, seconds: float) -> None:
         # All in one file: a run that is killed between two would have no state.
@@ -278,3 +385,19 @@ class Run:
             moments = self.optimiser.state.get(parameter, {})
             tensors |= {f"{key}.{name}": moments[key] for key in _MOMENTS if key in moments}
         return tensors
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until what is inside is done; it comes to the main thread alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)

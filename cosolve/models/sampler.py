@@ -112,13 +112,21 @@ class Sampler(Generic[D]):
         self._draw, self._sizes = draw, sizes
         self._length, self._passes = chunk, passes
         self.seed, self.phase, self.batch_size = seed, phase, batch_size
+        self._steps = chunk // batch_size
         self._chunk: tuple[int, D] | None = None
         self._begun: dict[int, Callable[[], D]] = {}
 
+    def is_ready(self, step: int) -> bool:
+        """Whether the instances of a step are at hand."""
+        return self._chunk is not None and self._chunk[0] == self._chunk_of(step)
+
+    def _chunk_of(self, step: int) -> int:
+        return step // self._steps // self._passes
+
     def rows(self, step: int) -> tuple[D, Tensor]:
         """Instances of a step (0-based within the phase): the chunk, and which of it."""
-        epoch, position = divmod(step, self._length // self.batch_size)
-        number = epoch // self._passes
+        epoch, position = divmod(step, self._steps)
+        number = self._chunk_of(step)
         if self._chunk is None or self._chunk[0] != number:
             self._begun = {
                 k: self._begun.get(k) or self._draw(derived_seed(self.seed, self.phase, k))

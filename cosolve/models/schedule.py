@@ -38,6 +38,11 @@ def phase(settings: Settings, step: int) -> tuple[bool, int]:
     return imitating, step if imitating else step - settings.imitation_steps
 
 
+def phase_name(settings: Settings, step: int) -> str:
+    """What the phase of a step is called in measurements."""
+    return "imitation" if phase(settings, step)[0] else "reinforce"
+
+
 def learning_rate(settings: Settings, step: int) -> float:
     """Along a cosine from a phase's rate to its ``final_rate`` share, after a linear start of 100 steps."""
     imitating, position = phase(settings, step)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import signal
+import subprocess
+import sys
 from dataclasses import fields
 from typing import get_type_hints
 
 import pytest
 
-from cosolve.models import trainers
+from cosolve.models import checkpoints, trainers
 
 pytest.importorskip("torch")
 
@@ -50,6 +53,31 @@ def test_help_points_to_where_the_meaning_of_every_key_stands(cli, family):
             assert re.search(rf"^ *(\w+, )*{key.name}(, \w+)*$", part.__doc__, re.MULTILINE), key.name
 
 
+def test_a_stopped_run_says_how_it_goes_on(tmp_path):
+    """Ctrl-C before the first measurement lost all steps without a word."""
+    out = tmp_path / "net"
+    arguments = [sys.executable, "-m", "cosolve", "train", "decost", "--config", "decost-50-100", "--out", str(out)]
+    changes = {
+        "begin_from": "",
+        "imitation_steps": 10**6,
+        "imitation_batch": 4,
+        "validation_size": 2,
+        "validation_every": 10**6,
+    }
+    arguments += [f"--set=training.{key}={value}" for key, value in changes.items()]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "imitation" in line:  # of 10^6 steps a line every half minute
+                break
+        process.send_signal(signal.SIGTERM)
+        out_text, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out_text == ""
+    assert err.splitlines()[-1] == f"interrupted; what was done is kept: go on with --out {out} --resume."
+    assert checkpoints.holds_run(out)
+
+
 def test_a_finished_run_says_so_when_it_is_resumed(cli, tmp_path):
     """Nothing at all was printed."""
     sizes = [f"--set=training.{name}=0" for name in ("imitation_steps", "reinforce_steps")]
@@ -79,7 +107,7 @@ def test_three_commands_from_instances_to_a_learned_solver(cli, tmp_path):
     assert trained.code == 0, trained.err
     assert "kind instance  file set-cover-0000.mps  objective" in trained.out
     assert "kind family  family cover" in trained.out
-    assert trained.out.splitlines()[-1].startswith("step 2  score ")
+    assert trained.out.splitlines()[-1].startswith("step 2  phase end of a slice  score ")
     instance = str(family / "set-cover-0003.mps")
     solved = cli("solve", instance, "--solver", "ctc", "--option", f"checkpoint={net}", "--json", "--time-limit", "20")
     assert solved.code == 0, solved.err
@@ -95,7 +123,8 @@ def test_three_commands_from_instances_to_a_learned_solver(cli, tmp_path):
         (("decost", "--out", "x", "--set", f"data.passes={2**63}"), 2, "passes must be within 64 bits"),
         (("decost", "--out", "x", "--set", "layers=2"), 2, "TABLE.KEY=VALUE"),
         (("decost", "--out", "x", "--set", "model.service=some"), 2, "service must be one of softmax, sigmoid, zero"),
-        (("ctc", "--out", "x", "--instances", "nowhere"), 2, "to learn from"),
+        (("ctc", "--out", "x", "--instances", "nowhere"), 2, "no such folder of instances"),
+        (("decost", "--out", "x", "--config", "nosuch"), 2, "neither a checkpoint folder with a config.toml nor"),
         (("ctc", "--out", "x"), 2, "must name a folder of MILP files (--instances FOLDER)"),
         (("ctc", "--out", "x", "--set", "model.heads=3"), 2, "width must be a multiple of heads 3"),
         (("decost", "--out", "x", "--device", "abacus"), 2, "device must be cpu, cuda or cuda:N"),

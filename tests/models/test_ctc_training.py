@@ -115,13 +115,13 @@ def test_labelling_goes_on_where_it_was_cut_off(folder, config, known, tmp_path,
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (lambda line: line.pop("solutions"), "KeyError"),
-        (lambda line: line.pop("digest"), "KeyError"),
+        (lambda line: line.pop("solutions"), "lacks 'solutions'"),
+        (lambda line: line.pop("digest"), "lacks 'digest'"),
         (lambda line: line.update(seconds="long"), "seconds must be float"),
         (lambda line: line["solutions"][0].__setitem__(0, "a"), "could not convert"),
-        (lambda line: line["solutions"].append([1]), "ValueError"),
+        (lambda line: line["solutions"].append([1]), "inhomogeneous"),
         (lambda line: line["solutions"][0].__setitem__(0, math.nan), "not finite"),
-        (lambda line: line["solutions"][0].__setitem__(0, 10**400), "OverflowError"),
+        (lambda line: line["solutions"][0].__setitem__(0, 10**400), "too large"),
         (lambda line: line.update(solutions=line["solutions"][0]), "must be a list of numbers"),
         (lambda line: line.update(seconds=math.nan), "not finite"),
     ],
@@ -133,7 +133,9 @@ def test_a_damaged_label_is_named(folder, config, known, tmp_path, change, what)
     line = json.loads(first)
     change(line)
     (tmp_path / labels.LABELS).write_text(f"{manifest}\n{json.dumps(line)}\n")
-    with pytest.raises(InvalidFileError, match=rf"labels.jsonl:2: no label: .*{what}"):
+    with pytest.raises(
+        InvalidFileError, match=rf"labels.jsonl:2: no label: .*{what}.*; delete the line, and it is made"
+    ):
         labels_of(tmp_path, config.data)
 
 
@@ -224,8 +226,11 @@ def test_labels_of_other_settings_or_instances_are_refused(folder, config, known
     (tmp_path / "cover-0.mps").write_bytes((folder / "cover-1.mps").read_bytes())
     with pytest.raises(InvalidFileError, match=r"cover-0.mps is not the instance"):
         labels_of(tmp_path, config.data)
-    with pytest.raises(FileNotFoundError, match="to learn from"):
+    with pytest.raises(FileNotFoundError, match="no such folder of instances"):
         labels_of(tmp_path / "none", config.data)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"no .mps or .lp file to learn from"):
+        labels_of(tmp_path / "empty", config.data)
     path = tmp_path / labels.LABELS
     path.write_text(path.read_text().splitlines(keepends=True)[0] + "{}\n")
     with pytest.raises(InvalidFileError, match=r"labels.jsonl:2"):
@@ -434,6 +439,52 @@ def test_a_slice_that_ends_while_labelling_fixes_nothing(folder, config, tmp_pat
     assert json.loads((out / checkpoints.METRICS).read_text().splitlines()[-1])["step"] == 6
 
 
+def test_every_spelling_of_a_suffix_is_learned_from(folder, tmp_path):
+    """Files of other compressions and in capitals were left out without a word."""
+    instance = cosolve.read(folder / "cover-0.mps")
+    for name in ("a.mps", "b.mps.gz", "c.lp.bz2", "d.mps.xz", "E.MPS", ".f.mps"):
+        cosolve.write(instance, tmp_path / name)
+    (tmp_path / "notes.txt").write_text("none")
+    found = [path.name for path in labels.instance_files(tmp_path)]
+    assert found == ["E.MPS", "a.mps", "b.mps.gz", "c.lp.bz2", "d.mps.xz"]
+
+
+def test_a_broken_instance_is_told_of_before_any_is_solved(folder, config, tmp_path, monkeypatch):
+    """It was found at its turn, hours later."""
+    (tmp_path / "cover-0.mps").write_bytes((folder / "cover-0.mps").read_bytes())
+    (tmp_path / "cover-1.mps").write_text("NAME x\nROWS\n Q c\n")
+    monkeypatch.setattr(labels, "_solve", lambda *_: pytest.fail("solved"))
+    with pytest.raises(InvalidFileError, match=r"cover-1\.mps:3"):
+        train(replace(config, data=replace(config.data, instances=str(tmp_path))), tmp_path / "net")
+    assert not (tmp_path / "net").exists()
+
+
+def test_instances_may_move_between_slices(folder, config, known, tmp_path, monkeypatch):
+    """A relative name bound a run to the directory that it was begun in."""
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    monkeypatch.chdir(tmp_path.parent)
+    config = replace(config, data=replace(config.data, instances=tmp_path.name))
+    train(config, tmp_path / "net", max_steps=1)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", "ctc", "--out", "net", "--resume", "--max-steps", "1", "--quiet"]
+    assert run(arguments) == 2
+    assert run([*arguments, "--instances", "."]) == 0
+    assert checkpoints.run_config(tmp_path / "net", CtcConfig).data.instances == "."
+
+
+def test_what_nothing_can_be_learned_from_is_refused(tmp_path):
+    """Linear programs were learned from until the end, without a word."""
+    for i in range(2):
+        program = cosolve.MILPInstance.from_scipy([[1, 1 + i]], cost=-1, row_lower=4, row_upper=4)
+        cosolve.write(program, tmp_path / f"{i}.mps")
+    data, seen = DataConfig(instances=str(tmp_path), time_limit=5, oracle=0), []
+    with pytest.raises(ValueError, match="nothing to learn: no instance has binaries"):
+        train(CtcConfig(data, MODEL, TrainingConfig(steps=2)), tmp_path / "net", on_metrics=seen.append)
+    assert seen[-1]["kind"] == "note"
+    assert not (tmp_path / "net" / checkpoints.WEIGHTS).exists()
+
+
 def test_a_slice_that_ends_while_families_are_judged_goes_on_there(tmp_path, monkeypatch):
     """The oracle took 105 seconds at a limit of 3, and each slice would have begun it anew."""
     for i in range(3):
@@ -453,7 +504,7 @@ def test_a_slice_that_ends_while_families_are_judged_goes_on_there(tmp_path, mon
         return needs if needs <= time_limit else math.inf
 
     monkeypatch.setattr(families, "_seconds", seconds)
-    monkeypatch.setattr("cosolve.models.ctc.training.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("cosolve.models.run.perf_counter", lambda: clock[0])
     left = {"kind": "unfinished", "left": "choice of families"}
     assert train(config, out, time_limit=15.0) == left
     assert limits == [15.0, 5.0]  # the second was cut off, and counts for nothing

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,79 @@ def test_a_run_killed_in_its_first_save_goes_on(tmp_path, run_of_one_step, monke
     found, expected = state(tmp_path / "run"), state(run_of_one_step)
     assert all(torch.equal(tensor, expected[name]) for name, tensor in found.items())
     assert (tmp_path / "run" / checkpoints.WEIGHTS).is_file()
+
+
+@pytest.fixture(scope="module")
+def unmeasured(tmp_path_factory):
+    """A config that measures at its end alone, and the state that it comes to."""
+    config, path = (
+        replace(CONFIG, training=replace(CONFIG.training, validation_every=100)),
+        tmp_path_factory.mktemp("run"),
+    )
+    train(config, path)
+    return config, state(path)
+
+
+@pytest.mark.parametrize("after", [0, 2, 4])
+def test_ctrl_c_keeps_the_steps_before_it(tmp_path, unmeasured, after):
+    """All steps before the first measurement were lost, and the folder was left empty."""
+    config, expected = unmeasured
+
+    def press(what, done, total):
+        if total and done == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path, on_progress=press)
+    assert state(tmp_path)["run.step"] == after
+    assert not (tmp_path / checkpoints.WEIGHTS).exists()
+    train(config, tmp_path, resume=True)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in state(tmp_path).items())
+
+
+def test_ctrl_c_leaves_no_step_half_made(tmp_path, unmeasured, monkeypatch):
+    """Weights of the next step were kept under the number of the last."""
+    config, expected = unmeasured
+    step = torch.optim.Adam.step
+
+    def pressed(optimiser, *args):
+        signal.raise_signal(signal.SIGINT)
+        step(optimiser, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.Adam, "step", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path)
+    assert state(tmp_path)["run.step"] == 1
+    train(config, tmp_path, resume=True)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in state(tmp_path).items())
+
+
+def test_a_kill_costs_minutes_at_most(tmp_path, unmeasured, monkeypatch):
+    """Hours lie between two measurements where steps are slow."""
+    monkeypatch.setattr("cosolve.models.run._KEEP_EVERY", 0.0)
+    config, expected = unmeasured
+    kept = []
+
+    def note(what, done, total):
+        if total:
+            kept.append((tmp_path / checkpoints.STATE).is_file() and int(state(tmp_path)["run.step"]))
+            if done == 4:
+                raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        train(config, tmp_path, on_progress=note)
+    assert kept == [False, 1, 2, 3, 4]
+    train(config, tmp_path, resume=True)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in state(tmp_path).items())
+
+
+def test_a_run_begins_from_networks_of_its_kind(tmp_path):
+    """It was said to lack a parameter, and an empty folder was left."""
+    settings = replace(CONFIG.training, begin_from="rrnco-atsp-20")
+    with pytest.raises(ValueError, match="rrnco-atsp-20 is a rrnco network for atsp, not a decost one for optwvp"):
+        train(replace(CONFIG, training=settings), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("kept", [(), (checkpoints.RUN,)])

@@ -62,6 +62,12 @@ def is_number(word: str) -> bool:
         return False
 
 
+def format_suffix(path: Path) -> str:
+    """Suffix of a file's format in lower case: ".mps" of X.MPS.gz; "" if there is none."""
+    suffix = path.suffix.lower()
+    return suffix if suffix not in _OPENERS else path.with_suffix("").suffix.lower()
+
+
 class Source:
     """
     Content of one text file (or NumPy archive), and the errors that name it.
@@ -127,7 +133,7 @@ class Source:
     @property
     def suffix(self) -> str:
         """The last of them, that of the format; "" if there is none."""
-        return self.suffixes[-1] if self.suffixes else ""
+        return format_suffix(self.path)
 
     @property
     def stem(self) -> str:

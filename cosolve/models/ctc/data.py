@@ -80,6 +80,20 @@ def dataset(labels: Sequence[Label], config: CtcConfig) -> Dataset:
     return Dataset(sides[False], sides[True])
 
 
+def check_targets(data: Dataset) -> None:
+    """
+    Check that there is something to learn.
+
+    Raises
+    ------
+    ValueError
+        If neither rows nor columns count.
+    """
+    graphs = [*data.training, *data.validation]
+    if not any(bool(graph[side].mask.any()) for graph in graphs for side in ("row", "column")):
+        raise ValueError("nothing to learn: no instance has binaries, or rows that could be made equalities.")
+
+
 def batch_of_step(graphs: Sequence[HeteroData], seed: int, step: int, size: int) -> Batch:
     """Which graphs a step sees depends on the seed and the step alone; those of an epoch are different."""
     size = min(size, len(graphs))

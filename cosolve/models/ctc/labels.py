@@ -25,6 +25,7 @@ from cosolve.core.errors import InvalidFileError
 from cosolve.core.problem import judge
 from cosolve.core.result import Incumbent, Status
 from cosolve.instances.files import lock, read
+from cosolve.instances.formats.source import format_suffix
 from cosolve.instances.milp import TOLERANCE, MILPInstance, Values, with_whole_limits
 from cosolve.models.ctc.config import DataConfig
 from cosolve.models.ctc.node_sets import node_set_problem
@@ -32,6 +33,9 @@ from cosolve.models.ctc.node_sets import node_set_problem
 logger = logging.getLogger(__name__)
 
 LABELS = "labels.jsonl"
+
+#: Of the files that are learned from, those of a compression aside.
+_SUFFIXES = (".mps", ".lp")
 
 #: Most solutions kept for an instance.
 _MOST = 50
@@ -74,18 +78,23 @@ class Label:
 
 def instance_files(folder: Path) -> list[Path]:
     """
-    The instance files of a folder by name.
+    The instance files of a folder by name, compressed ones too.
 
     Raises
     ------
     FileNotFoundError
         If there is none.
     """
-    suffixes = (".mps", ".lp", ".mps.gz", ".lp.gz")
-    files = sorted(path for path in folder.glob("*") if path.name.endswith(suffixes)) if folder.is_dir() else []
+    if not folder.is_dir():
+        raise FileNotFoundError(2, "no such folder of instances; name the one by --instances FOLDER", str(folder))
+    files = sorted(path for path in folder.iterdir() if _is_instance(path))
     if not files:
-        raise FileNotFoundError(2, f"no {', '.join(suffixes)} file to learn from in the folder", str(folder))
+        raise FileNotFoundError(2, f"no {' or '.join(_SUFFIXES)} file to learn from in the folder", str(folder))
     return files
+
+
+def _is_instance(path: Path) -> bool:
+    return format_suffix(path) in _SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _manifest(config: DataConfig) -> dict[str, Any]:
@@ -99,6 +108,7 @@ def label(
     threads: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
     on_label: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Label], list[Path]]:
     """
     Labels of all instances in a folder; those not yet in its file are made and appended.
@@ -113,6 +123,8 @@ def label(
         Asked before each, the first too; what is under way is finished.
     on_label
         Called with each new line, without the solutions.
+    on_progress
+        Called with the number of instances that have a line, and that of all.
 
     Returns
     -------
@@ -124,7 +136,8 @@ def label(
     Raises
     ------
     InvalidFileError
-        If the file was made with other settings, or belongs to other instances.
+        If the file was made with other settings, or belongs to other instances; or if an instance is broken, before
+        any is solved.
     BlockingIOError
         If another run is writing it.
     """
@@ -139,8 +152,14 @@ def label(
             stream.truncate(len(_whole(path)) if lines else 0)
             stream.seek(0, os.SEEK_END)
             missing = [file for file in files if file.name not in lines]
+            for unread in missing:
+                read_milp(unread)  # a broken one is told of now, not after hours
             # A pool whose threads are called so is not waited for when the command ends.
             pool = ThreadPoolExecutor(threads, thread_name_prefix="cosolve-label")
+
+            def tell_progress() -> None:
+                if on_progress is not None:
+                    on_progress(sum(file.name in lines for file in files), len(files))
 
             def keep(line: dict[str, Any]) -> None:
                 if line["file"] not in lines:
@@ -149,10 +168,12 @@ def label(
                     stream.write(json.dumps(line) + "\n")
                     stream.flush()
                     lines[line["file"]] = line
+                    tell_progress()
                     if on_label is not None:
                         told = ("kind", "file", "objective", "status", "seconds", "message")
                         on_label({key: line[key] for key in told if line.get(key) != ""})
 
+            tell_progress()
             waiting = iter(missing)
             running: set[Future[dict[str, Any]]] = set()
             try:
@@ -209,7 +230,9 @@ def _read(path: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
         except InvalidFileError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            raise InvalidFileError(f"no label: {error!r}", path, number) from None
+            what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            advice = "move the file away" if number == 1 else "delete the line, and it is made again"
+            raise InvalidFileError(f"no label: {what.rstrip('.')}; {advice}.", path, number) from None
     return lines
 
 
@@ -280,7 +303,9 @@ def _plain(values: np.ndarray) -> list[float]:
 def _checked(file: Path, line: dict[str, Any], path: Path) -> Label:
     instance = read_milp(file)
     if instance.digest != line["digest"]:
-        raise InvalidFileError(f"{file.name} is not the instance that was labelled.", path)
+        raise InvalidFileError(
+            f"{file.name} is not the instance that was labelled; delete its line, and it is made again.", path
+        )
     solutions = np.array(line["solutions"], dtype=np.float64)
     objectives = []
     for values in solutions:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -19,8 +18,8 @@ from torch_geometric.data import Batch
 
 from cosolve.models import Trainer, checkpoints
 from cosolve.models.ctc.card import card
-from cosolve.models.ctc.config import CtcConfig
-from cosolve.models.ctc.data import Dataset, batch_of_step, check_families, dataset
+from cosolve.models.ctc.config import CtcConfig, DataConfig
+from cosolve.models.ctc.data import Dataset, batch_of_step, check_families, check_targets, dataset
 from cosolve.models.ctc.families import MEASUREMENTS, Family, choose, families_text, survey
 from cosolve.models.ctc.graph import facts
 from cosolve.models.ctc.labels import Label, instance_files, label
@@ -43,6 +42,7 @@ def train(
     device: str = "cpu",
     threads: int = 1,
     on_metrics: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """
     Train, or train on; the weights of the best validation so far lie in ``out`` at any time.
@@ -54,8 +54,8 @@ def train(
     Parameters
     ----------
     config
-        What to train on what; with ``resume`` only its table ``training`` may differ from that of the run, and no
-        families are those that the run chose.
+        What to train on what; with ``resume`` only its table ``training`` and where the instances lie may differ from
+        that of the run, and no families are those that the run chose.
     out
         Checkpoint folder.
     max_steps
@@ -71,6 +71,9 @@ def train(
         CPU threads, and instances labelled at the same time.
     on_metrics
         Called with each label, each judged family, each line of ``metrics.jsonl``, and what is returned instead.
+    on_progress
+        Called with what is done now, in words, and how much of it is done and there is in all; 0 and 0 if that can't
+        be said.
 
     Returns
     -------
@@ -89,14 +92,9 @@ def train(
     """
     if not config.data.instances:
         raise ValueError("data.instances must name a folder of MILP files (--instances FOLDER), got none.")
-    begin, settings, where = perf_counter(), config.training, device_of(device)
-    tell = on_metrics or (lambda line: None)
+    settings, where = config.training, device_of(device)
     folder = Path(config.data.instances)
     instance_files(folder)  # an empty one is refused before there is a run
-
-    def time_left() -> float:
-        return time_limit - (perf_counter() - begin)
-
     if resume and not config.data.families:
         # Measured anew they may differ, which is no run to go on with.
         config = replace(config, data=replace(config.data, families=_kept_families(out)))
@@ -104,63 +102,88 @@ def train(
         torch.manual_seed(settings.seed)
         network = Network(config.model).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
-        run = Run(out, config, network, optimiser, family="ctc", problem="milp", score="score", card=card)
-        (run.restore if resume else run.begin)()
-
-        def leave(what: str) -> dict[str, Any]:
-            run.leave(perf_counter() - begin)
-            line = {"kind": "unfinished", "left": what}
-            tell(line)
-            return line
-
-        labels, missing = label(
-            folder, config.data, threads=threads, should_stop=lambda: time_left() < 0, on_label=tell
+        run = Run(
+            out,
+            config,
+            network,
+            optimiser,
+            family="ctc",
+            problem="milp",
+            score="score",
+            card=card,
+            device=where,
+            time_limit=time_limit,
+            on_metrics=on_metrics,
+            on_progress=on_progress,
         )
-        if missing:
-            return leave(f"labels of {len(missing)} instances")
-        if not config.data.families and len(labels) > 1:  # with fewer there will be no run
-            run.keep_config()  # which what is measured belongs to
-            try:
-                families = _families(labels, config, tell, time_left, out / MEASUREMENTS)
-            except TimeoutError:
-                return leave("choice of families")
-            config = run.config = replace(config, data=replace(config.data, families=families))
-        data = dataset(labels, config)
-        check_families(labels, config.data.families)
-        seen = {"training": len(data.training), "validation": len(data.validation), "instances": _digest(labels)}
-        before = {**seen, **(run.lines[-1] if run.lines else {})}  # older runs kept no digest
-        if any(before[key] != seen[key] for key in ("training", "validation")):
-            raise ValueError(
-                f"the run had {before['training']} graphs to train and {before['validation']} to validate so far, not "
-                f"{seen['training']} and {seen['validation']}: scores of other instances do not compare."
-            )
-        if before["instances"] != seen["instances"]:
-            raise ValueError("the run had as many instances so far, but others, whose scores do not compare.")
-        last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
-        coverage = ranges(labels)
+        (run.restore if resume else run.begin)()
+        with run.kept():
+            left, labels = _prepare(run, folder, threads)
+            if left:
+                run.leave()
+                line = {"kind": "unfinished", "left": left}
+                run.tell(line)
+                return line
+            data = dataset(labels, run.config)
+            check_families(labels, run.config.data.families)
+            check_targets(data)
+            seen = _seen(run, data, labels)
 
-        def measure(line: dict[str, Any]) -> None:
-            scores = validate(network, data)
-            run.save({"step": run.step, **line, **scores, **seen}, perf_counter() - begin, where, coverage)
-            tell(run.lines[-1])
+            def loss_of_step(step: int) -> tuple[torch.Tensor, dict[str, Any]]:
+                for group in optimiser.param_groups:
+                    group["lr"] = settings.rate * (1 + math.cos(math.pi * step / settings.steps)) / 2
+                torch.manual_seed(settings.seed + step)  # dropout
+                batch = batch_of_step(data.training, settings.seed, step, settings.batch).to(where)
+                network.train()
+                loss = loss_of(network, batch, run.config)
+                return loss, {"loss": float(loss.detach())}
 
-        while run.step < last and time_left() > 0:
-            for group in optimiser.param_groups:
-                group["lr"] = settings.rate * (1 + math.cos(math.pi * run.step / settings.steps)) / 2
-            torch.manual_seed(settings.seed + run.step)  # dropout
-            batch = batch_of_step(data.training, settings.seed, run.step, settings.batch).to(where)
-            network.train()
-            loss = loss_of(network, batch, config)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            run.clip_gradient(settings.gradient_clip)
-            optimiser.step()
-            run.step += 1
-            if run.step % settings.validation_every == 0:
-                measure({"loss": float(loss.detach())})
-        if not run.lines or run.lines[-1]["step"] != run.step:
-            measure({})
-    return run.lines[-1]
+            return run.go_on(loss_of_step, lambda: {**validate(network, data), **seen}, ranges(labels), max_steps)
+
+
+def _prepare(run: Run, folder: Path, threads: int) -> tuple[str, list[Label]]:
+    """What is left to do before the training proper once time is up, empty if nothing is; and the labels."""
+    data: DataConfig = run.config.data
+    labels, missing = label(
+        folder,
+        data,
+        threads=threads,
+        should_stop=lambda: run.time_left() < 0,
+        on_label=run.tell,
+        on_progress=lambda done, total: run.show("labels", done, total),
+    )
+    if missing:
+        return f"labels of {len(missing)} instances", labels
+    if not data.families and len(labels) > 1:  # with fewer there will be no run
+        run.keep_config()  # which what is measured belongs to
+        run.show("choice of families", 0, 0)
+        try:
+            families = _families(labels, data, run.tell, run.time_left, run.folder / MEASUREMENTS)
+        except TimeoutError:
+            return "choice of families", labels
+        run.config = replace(run.config, data=replace(data, families=families))
+    return "", labels
+
+
+def _seen(run: Run, data: Dataset, labels: Sequence[Label]) -> dict[str, Any]:
+    """
+    What a run learns from and is measured by.
+
+    Raises
+    ------
+    ValueError
+        If it was something else so far.
+    """
+    seen = {"training": len(data.training), "validation": len(data.validation), "instances": _digest(labels)}
+    before = {**seen, **(run.lines[-1] if run.lines else {})}  # older runs kept no digest
+    if any(before[key] != seen[key] for key in ("training", "validation")):
+        raise ValueError(
+            f"the run had {before['training']} graphs to train and {before['validation']} to validate so far, not "
+            f"{seen['training']} and {seen['validation']}: scores of other instances do not compare."
+        )
+    if before["instances"] != seen["instances"]:
+        raise ValueError("the run had as many instances so far, but others, whose scores do not compare.")
+    return seen
 
 
 def loss_of(network: Network, batch: Batch, config: CtcConfig) -> torch.Tensor:
@@ -235,7 +258,7 @@ def _kept_families(out: Path) -> str:
 
 def _families(
     labels: Sequence[Label],
-    config: CtcConfig,
+    data: DataConfig,
     tell: Callable[[dict[str, Any]], None],
     time_left: Callable[[], float],
     keep: Path,
@@ -257,12 +280,15 @@ def _families(
 
     chosen = choose(
         labels,
-        oracle=config.data.oracle,
-        time_limit=config.data.oracle_limit,
+        oracle=data.oracle,
+        time_limit=data.oracle_limit,
         time_left=time_left,
         keep=keep,
         on_family=on_family,
     )
+    if not any(family.is_critical for family in chosen):
+        what = "no family of rows is both often tight and often not: expect little of rows"
+        tell({"kind": "note", "message": what})
     return families_text(chosen, survey(labels))
 
 

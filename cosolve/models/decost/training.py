@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cosolve.core.problem import judge
 from cosolve.models import Trainer
@@ -29,7 +30,7 @@ from cosolve.models.decost.rollout import follow, optimise, starts
 from cosolve.models.devices import autocast, device_of
 from cosolve.models.run import Run
 from cosolve.models.sampler import helpers
-from cosolve.models.schedule import derived_seed, learning_rate, phase
+from cosolve.models.schedule import derived_seed, learning_rate, phase, phase_name
 
 #: Instances decoded together in a validation.
 _VALIDATION_BATCH = 64
@@ -45,6 +46,7 @@ def train(
     device: str = "cpu",
     threads: int = 1,
     on_metrics: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """
     Train, or train on; the weights of the best validation so far lie in ``out`` at any time.
@@ -67,6 +69,9 @@ def train(
         CPU threads; half of them, with a GPU all but one, make the next instances meanwhile.
     on_metrics
         Called with each line of ``metrics.jsonl``.
+    on_progress
+        Called with what is done now, in words, and how much of it is done and there is in all; 0 and 0 if that can't
+        be said.
 
     Returns
     -------
@@ -80,57 +85,64 @@ def train(
     InvalidFileError
         If the state is damaged or of another config.
     """
-    begin, settings, where = perf_counter(), config.training, device_of(device)
+    settings, where = config.training, device_of(device)
     with helpers(threads, where) as pool:
         torch.manual_seed(settings.seed)
         network = Network(config.model).to(where)
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=settings.weight_decay)
-        run = Run(out, config, network, optimiser, family="decost", problem="optwvp", score="gap_x8", card=card)
+        run = Run(
+            out,
+            config,
+            network,
+            optimiser,
+            family="decost",
+            problem="optwvp",
+            score="gap_x8",
+            card=card,
+            device=where,
+            time_limit=time_limit,
+            on_metrics=on_metrics,
+            on_progress=on_progress,
+        )
         (run.restore if resume else run.begin)(settings.begin_from)
         if settings.compile and where.type == "cuda":
             network.compile_parts()
-        validation = draw(config.data, VALIDATION_SEED, settings.validation_size, labelled=True)
+        batches = partial(sampler, config.data, settings.seed, pool=pool)
         samplers = {}
         if settings.imitation_steps:
-            samplers[True] = sampler(config.data, settings.seed, 0, settings.imitation_batch, labelled=True, pool=pool)
+            samplers[True] = batches(0, settings.imitation_batch, labelled=True)
         if settings.reinforce_steps:
-            samplers[False] = sampler(
-                config.data, settings.seed, 1, settings.reinforce_batch, labelled=False, pool=pool
-            )
-        coverage = ranges(validation)
-        last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
+            samplers[False] = batches(1, settings.reinforce_batch, labelled=False)
         generator = torch.Generator(where)
 
-        def measure(line: dict[str, Any]) -> None:
-            scores = validate(network, validation, settings)
-            run.save({"step": run.step, **line, **scores}, perf_counter() - begin, where, coverage)
-            if on_metrics is not None:
-                on_metrics(run.lines[-1])
-
-        while run.step < last and perf_counter() - begin < time_limit:
-            imitating, step = phase(settings, run.step)
+        def loss_of_step(number: int) -> tuple[Tensor, dict[str, Any]]:
+            imitating, step = phase(settings, number)
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(settings, run.step)
+                group["lr"] = learning_rate(settings, number)
+            if not samplers[imitating].is_ready(step):
+                run.show("training instances and their labels" if imitating else "training instances", 0, 0)
             data, rows = samplers[imitating].rows(step)
-            symmetry = np.random.default_rng([settings.seed, run.step]).integers(len(SYMMETRIES), size=len(rows))
+            symmetry = np.random.default_rng([settings.seed, number]).integers(len(SYMMETRIES), size=len(rows))
             batch = data.batch.take(rows).reflect(torch.from_numpy(symmetry)).to(where)
             with autocast(where, settings.precision):
                 if imitating:
                     assert data.routes is not None
                     loss, metrics = imitation_loss(network, batch, data.routes[rows].to(where))
                 else:
-                    generator.manual_seed(derived_seed(settings.seed, 2, run.step))
+                    generator.manual_seed(derived_seed(settings.seed, 2, number))
                     loss, metrics = reinforce_loss(network, batch, settings, generator)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            run.clip_gradient(settings.gradient_clip)
-            optimiser.step()
-            run.step += 1
-            if run.step % settings.validation_every == 0:
-                measure({"phase": "imitation" if imitating else "reinforce", **metrics})
-        if not run.lines or run.lines[-1]["step"] != run.step:
-            measure({"phase": "end of a slice"})
-    return run.lines[-1]
+            return loss, {"phase": phase_name(settings, number), **metrics}
+
+        with run.kept():
+            run.show("instances to validate on, and their optima", 0, 0)
+            fixed = draw(config.data, VALIDATION_SEED, settings.validation_size, labelled=True)
+            return run.go_on(
+                loss_of_step,
+                lambda: validate(network, fixed, settings),
+                ranges(fixed),
+                max_steps,
+                lambda step: phase_name(settings, step),
+            )
 
 
 @torch.no_grad()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cosolve.models import Trainer
 from cosolve.models.devices import autocast, device_of
@@ -28,7 +29,7 @@ from cosolve.models.rrnco.network import Network
 from cosolve.models.rrnco.validation import ranges, validate
 from cosolve.models.run import Run
 from cosolve.models.sampler import helpers
-from cosolve.models.schedule import derived_seed, learning_rate, phase
+from cosolve.models.schedule import derived_seed, learning_rate, phase, phase_name
 
 
 def train(
@@ -41,6 +42,7 @@ def train(
     device: str = "cpu",
     threads: int = 1,
     on_metrics: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """
     Train, or train on; the weights of the best validation so far lie in ``out`` at any time.
@@ -63,6 +65,9 @@ def train(
         CPU threads; half of them, with a GPU all but one, make the next instances meanwhile.
     on_metrics
         Called with each line of ``metrics.jsonl``.
+    on_progress
+        Called with what is done now, in words, and how much of it is done and there is in all; 0 and 0 if that can't
+        be said.
 
     Returns
     -------
@@ -76,7 +81,7 @@ def train(
     InvalidFileError
         If the state is damaged or of another config.
     """
-    begin, settings, where = perf_counter(), config.training, device_of(device)
+    settings, where = config.training, device_of(device)
     with helpers(threads, where) as pool:
         torch.manual_seed(settings.seed)
         network = Network(config.model, config.data.problem).to(where)
@@ -84,36 +89,39 @@ def train(
             network.parameters(), lr=1e-4, weight_decay=settings.weight_decay, fused=where.type == "cuda"
         )
         run = Run(
-            out, config, network, optimiser, family="rrnco", problem=config.data.problem, score="gap_x8", card=card
+            out,
+            config,
+            network,
+            optimiser,
+            family="rrnco",
+            problem=config.data.problem,
+            score="gap_x8",
+            card=card,
+            device=where,
+            time_limit=time_limit,
+            on_metrics=on_metrics,
+            on_progress=on_progress,
         )
         (run.restore if resume else run.begin)(settings.begin_from, network.load)
         if settings.compile and where.type == "cuda":
             network.compile_encoder()
-        fixed = validation(config.data, settings.validation_size, pool)
-        place = {"seed": settings.seed, "device": where, "pool": pool}
+        batches = partial(sampler, config.data, seed=settings.seed, device=where, pool=pool)
         samplers = {}
         if settings.imitation_steps:
-            samplers[True] = sampler(config.data, 0, settings.imitation_batch, labelled=True, **place)
+            samplers[True] = batches(0, settings.imitation_batch, labelled=True)
         if settings.reinforce_steps:
             instances = settings.reinforce_batch // settings.reinforce_copies
-            samplers[False] = sampler(config.data, 1, instances, labelled=False, **place)
-        coverage = ranges(fixed, config.data)
-        last = settings.steps if max_steps is None else min(settings.steps, run.step + max_steps)
+            samplers[False] = batches(1, instances, labelled=False)
         generator = torch.Generator(where)
 
-        def measure(line: dict[str, Any]) -> None:
-            with torch.compiler.set_stance("force_eager"):  # other shapes, which are not worth compiling for
-                scores = validate(network, fixed, settings.precision)
-            run.save({"step": run.step, **line, **scores}, perf_counter() - begin, where, coverage)
-            if on_metrics is not None:
-                on_metrics(run.lines[-1])
-
-        while run.step < last and perf_counter() - begin < time_limit:
-            imitating, step = phase(settings, run.step)
+        def loss_of_step(number: int) -> tuple[Tensor, dict[str, Any]]:
+            imitating, step = phase(settings, number)
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(settings, run.step)
+                group["lr"] = learning_rate(settings, number)
+            if not samplers[imitating].is_ready(step):
+                run.show("training instances and their labels" if imitating else "training instances", 0, 0)
             data, rows = samplers[imitating].rows(step)
-            rng = np.random.default_rng([settings.seed, run.step])
+            rng = np.random.default_rng([settings.seed, number])
             copies = 1 if imitating else settings.reinforce_copies
             symmetry = torch.from_numpy(_symmetries(rng, len(rows), copies)).to(where)
             batch = data.batch.take(rows.repeat_interleave(copies).to(where)).reflect(symmetry)
@@ -123,20 +131,23 @@ def train(
                     solutions = turned_round(batch, solutions, batch.is_backwards(symmetry))
                     loss, metrics = imitation_loss(network, batch, solutions)
                 else:
-                    generator.manual_seed(derived_seed(settings.seed, 2, run.step))
+                    generator.manual_seed(derived_seed(settings.seed, 2, number))
                     loss, metrics = reinforce_loss(
                         network, batch, settings.reinforce_starts, generator, settings.leader_weight, copies
                     )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            run.clip_gradient(settings.gradient_clip)
-            optimiser.step()
-            run.step += 1
-            if run.step % settings.validation_every == 0:
-                measure({"phase": "imitation" if imitating else "reinforce", **metrics})
-        if not run.lines or run.lines[-1]["step"] != run.step:
-            measure({"phase": "end of a slice"})
-    return run.lines[-1]
+            return loss, {"phase": phase_name(settings, number), **metrics}
+
+        with run.kept():
+            run.show("instances to validate on, and their references", 0, 0)
+            fixed = validation(config.data, settings.validation_size, pool)
+
+            def scores() -> dict[str, float]:
+                with torch.compiler.set_stance("force_eager"):  # other shapes, which are not worth compiling for
+                    return validate(network, fixed, settings.precision)
+
+            return run.go_on(
+                loss_of_step, scores, ranges(fixed, config.data), max_steps, lambda step: phase_name(settings, step)
+            )
 
 
 def _symmetries(rng: np.random.Generator, count: int, copies: int) -> np.ndarray:
