@@ -74,7 +74,9 @@ def solver_options(options_type: type[Any], solver: str, file: Path | None, pair
 
     def check_name(key: str, where: str = "") -> None:
         if key not in names:
-            known = f"{', '.join(names)} (see cosolve info options)" if names else "none"
+            if not names:
+                raise UsageError(f"{where}solver {solver!r} has no options; name one that has {key!r} by --solver.")
+            known = f"{', '.join(names)} (see cosolve info options)"
             raise UsageError(f"{where}solver {solver!r} has no option {key!r}; it has: {known}.")
 
     options = _from_toml(file, solver) if file is not None else {}

@@ -134,7 +134,7 @@ def test_exit_code_says_whether_there_is_a_solution(cli, folder, scripted, attri
         (["square.tsp", "--gap", "2"], 2, "gap must be in [0, 1]"),
         (["square.tsp", "--threads", "4"], 2, "can't make use of 'threads'"),
         (["square.tsp", "--iterations", "4"], 2, "no iteration limit"),
-        (["square.tsp", "--option", "x=1"], 2, "no option 'x'; it has: none"),
+        (["square.tsp", "--option", "x=1"], 2, "has no options; name one that has 'x'"),
         (["square.tsp", "--option", "x"], 2, "KEY=VALUE"),
         (["square.tsp", "--set", "capacity=5"], 2, "no option 'capacity'"),
         (["square.tsp", "--problem", "nosuch"], 2, "unknown problem 'nosuch'"),
@@ -295,6 +295,14 @@ def test_options_in_a_file_are_checked_too(cli, folder, scripted, line, message)
     assert message in answer.err
     Path("o.toml").write_text("rate = 1\n")  # an integer is a number
     assert solve(cli, "square.tsp", "--options-file", "o.toml", "--quiet").code == 0
+
+
+def test_options_of_a_solver_without_any_ask_for_its_name(cli, folder):
+    """The default solver has none: "it has: none" left people alone."""
+    Path("o.toml").write_text("emphasis = 'feasibility'\n")
+    answer = cli("solve", "square.tsp", "--options-file", "o.toml")
+    assert answer.code == 2
+    assert "o.toml: solver 'auto' has no options; name one that has 'emphasis' by --solver." in answer.err
 
 
 def test_files_are_found_in_the_data_folders(cli, folder, scripted, monkeypatch):

@@ -35,7 +35,8 @@ def read_network(path: str | Path, *, km: float = 1.0, minutes: float = 1.0) -> 
     Parameters
     ----------
     path
-        The file with the links, which ends in ``_net.tntp``; that with the places stands beside it.
+        The file with the links, which ends in ``_net.tntp`` and may be compressed; that with the places stands beside
+        it, under the same name but for ``_node``.
     km, minutes
         Kilometres in a unit of length and minutes in a unit of time of the file.
 
@@ -47,18 +48,23 @@ def read_network(path: str | Path, *, km: float = 1.0, minutes: float = 1.0) -> 
         If either file is missing.
     """
     path = Path(path)
-    if not re.search(r"_net\.tntp$", path.name, re.IGNORECASE):
+    places_name, count = re.subn(r"_net(?=\.tntp(\.\w+)?$)", "_node", path.name, flags=re.IGNORECASE)
+    if not count:
         raise ValueError(f"the file with the links must be named ..._net.tntp, got {path.name}.")
     source = Source.open(path)
-    first_junction = _first_thru_node(source)
+    first_junction = _number_of(source, "FIRST THRU NODE") or 1
     links = _table(source, 5, "link")
+    promised = _number_of(source, "NUMBER OF LINKS")
+    if promised is None or promised != len(links):
+        wanted = "must say <NUMBER OF LINKS>" if promised is None else f"<NUMBER OF LINKS> is {promised}"
+        source.fail(f"{wanted}, there are {len(links)}: was the file cut off?")
     ends = _node_numbers(source, links[:, [_TAIL, _HEAD]])
     length, time = links[:, _LENGTH] * km, links[:, _TIME] * minutes
     keep = (ends >= first_junction).all(axis=1) & (ends[:, 0] != ends[:, 1]) & (length > 0) & (time > 0)
     if not keep.any():
         source.fail("there is no link between junctions with a length and a time.")
     ends, length, time = ends[keep], length[keep], time[keep]
-    places = Source.open(path.with_name(re.sub("_net(?=[.]tntp$)", "_node", path.name, flags=re.IGNORECASE)))
+    places = Source.open(path.with_name(places_name))
     rows = _table(places, 3, "node")
     numbers, number_at = np.unique(_node_numbers(places, rows[:, :1]), return_index=True)
     lost = np.setdiff1d(ends, numbers)
@@ -82,9 +88,10 @@ def _streets(coords: np.ndarray, ends: np.ndarray, length: np.ndarray, time: np.
     return RoadNetwork(coords, np.column_stack((keys // n, keys % n)), lengths, times)
 
 
-def _first_thru_node(source: Source) -> int:
-    found = re.search(r"<FIRST THRU NODE>\s*(\d{1,15})", source.head, re.IGNORECASE)
-    return int(found[1]) if found else 1
+def _number_of(source: Source, name: str) -> int | None:
+    """What the metadata say under a name."""
+    found = re.search(rf"<{name}>\s*(\d{{1,15}})", source.head, re.IGNORECASE)
+    return int(found[1]) if found else None
 
 
 def _rows(source: Source) -> Iterator[tuple[int, list[str]]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cosolve.instances.formats.npz import read_arrays
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, format_suffix
 from cosolve.instances.formats.tntp import read_network
 from cosolve.instances.generators.roads import road_tables, with_points
 from cosolve.instances.road_network import RoadNetwork, fastest_paths, with_places
@@ -66,7 +66,7 @@ def from_file(path: str, points: int, km: float = 1.0, minutes: float = 1.0) -> 
 
 @lru_cache(maxsize=4)
 def _from_file(path: str, changed: int, size: int, points: int, km: float, minutes: float) -> City:
-    if path.lower().endswith(".tntp"):
+    if format_suffix(Path(path)) == ".tntp":
         network = with_places(read_network(path, km=km, minutes=minutes), points, np.random.default_rng(points))
         return _on_streets(network, points)
     source = Source.open(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,8 @@ def test_a_network_is_a_city_to_draw_instances_from(town):
         ({"net": ("\t1000\t3000\t120", "\t1000\tnan\t120")}, "12: a link must hold finite"),
         ({"net": ("\t4\t6\t", "\t4\t7\t")}, r"_node.tntp: node 7, an end of a link, has no place"),
         ({"net": ("\t4\t6\t", "\t4\t6.5\t")}, "must be integers, got 6.5"),
+        ({"net": ("LINKS> 9", "LINKS> 10")}, r"_net.tntp: <NUMBER OF LINKS> is 10, there are 9: was the file cut off"),
+        ({"net": ("<NUMBER OF LINKS> 9", "")}, r"_net.tntp: must say <NUMBER OF LINKS>, there are 9"),
         ({"net": ("THRU NODE> 3", "THRU NODE> 7")}, "no link between junctions"),
         ({"node": ("4\t3\t0\t;", "4\t3\t;")}, r"_node.tntp:5: a node needs at least 3 numbers, got 2"),
     ],
@@ -96,6 +100,16 @@ def test_both_files_are_needed(town):
         read_network(path)
     with pytest.raises(ValueError, match=r"must be named \.\.\._net\.tntp"):
         read_network(path.with_name("Town.tntp"))
+
+
+def test_compressed_networks_are_read(town):
+    """They were said to be no NumPy archives."""
+    path = town()
+    city = from_file(str(path), 50)
+    for file in (path, path.with_name("Town_node.tntp")):
+        file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    assert np.array_equal(from_file(f"{path}.gz", 50).points, city.points)
 
 
 def test_tables_in_an_archive_are_a_city(tmp_path):
