@@ -8,7 +8,6 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -289,7 +288,8 @@ def has_ray(model: MILPInstance, monitor: Monitor) -> bool:
     matrix = model.matrix.tocsr()[:, moves]
     matrix.eliminate_zeros()
     # In units of its least coefficient a row lets next to nothing through by tolerance.
-    least = np.array([np.abs(matrix.data[a:b]).min() if a < b else 1.0 for a, b in pairwise(matrix.indptr)])
+    least = np.full(matrix.shape[0], np.inf)
+    np.minimum.at(least, np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), np.abs(matrix.data))
     matrix = matrix.multiply(1 / least[:, None]).tocsr()
     rows = vstack([matrix[np.isfinite(model.row_upper)], -matrix[np.isfinite(model.row_lower)]]).tocsr()
     cost = (-model.cost if model.maximize else model.cost)[moves]

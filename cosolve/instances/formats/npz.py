@@ -58,9 +58,16 @@ _LIKENESS = 0.8
 #: Arrays that mean nothing without others: with one of those misnamed, the problem would be another.
 _NEEDED = {"capacity": ("demand",), "service_time": ("time_windows",), "depot": ("demand", "time_windows")}
 
+#: Limits of a route's length or time, as archives call them.
+_LIMITS = ("distance_limit", "duration_limit", "length_limit", "max_distance", "max_duration", "max_length")
+
 #: Arrays of other archives of routing instances (RL4CO's, RouteFinder's) that are rules which no problem here has, each
 #: with the value that says nothing; "tw" always says something.
-_RULES = {"demand_backhaul": 0.0, "distance_limit": np.inf, "open_route": 0.0, "tw": np.nan}
+_RULES = {
+    **dict.fromkeys(_LIMITS, np.inf),
+    **dict.fromkeys(("demand_backhaul", "open_route", "open_routes"), 0.0),
+    "tw": np.nan,
+}
 
 #: Largest capacity that demands given as shares of it are read in units of.
 _MAX_UNITS = 10_000

@@ -316,6 +316,7 @@ def test_malformed_archives_are_refused_with_the_reason(tmp_path, arrays, messag
         ({"time_window": [[0, 99]] * 3}, r"'time_window' is not read \(did you mean 'time_windows'\?\)"),
         ({"demand": [0, 1, 1], "capacity": 3, "tw": [[0, 9]] * 3}, "'tw' is a rule .* are called 'time_windows'"),
         ({"demand": [0, 1, 1], "capacity": 3, "distance_limit": [[3.0]]}, "'distance_limit' is a rule of routes"),
+        ({"demand": [0, 1, 1], "capacity": 3, "max_length": 3.0}, "'max_length' is a rule of routes"),
         ({"demand": [0, 1, 1], "capacity": 3, "open_route": [[True]]}, "'open_route' is a rule of routes"),
         ({"demand": [0, 1, 1], "capacity": 3, "demand_backhaul": [0, 0, 2]}, "'demand_backhaul' is a rule of routes"),
         ({"load": [0, 1, 1], "capacity": 3}, "'capacity' means nothing without 'demand'; there is none"),
