@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from cosolve.cli.console import number, percent
 
@@ -27,7 +28,69 @@ _TRAINING_PAUSE = 30.0
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-class Progress:
+class _Display(ABC):
+    """
+    What is shown while something goes on: on a terminal one picture that renews itself, elsewhere lines of a thread.
+
+    Parameters
+    ----------
+    quiet
+        Show nothing.
+    """
+
+    #: Whether what is printed on stdout meanwhile is news for the terminal, and no result that may go to a file.
+    _takes_stdout = True
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._start = monotonic()
+        self._live: Any = None
+        self._has_bars = False
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._start = monotonic()
+        if self._quiet:
+            return self
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(stderr=True, highlight=False, markup=False)
+            self._has_bars = console.encoding.startswith("utf")
+            self._live = Live(
+                console=console,
+                get_renderable=self._panel,
+                refresh_per_second=4,
+                transient=True,
+                redirect_stdout=self._takes_stdout,
+            )
+            self._live.start()
+        else:
+            self._thread = threading.Thread(target=self._print_lines, name="progress", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        if self._live is not None:
+            self._live.stop()
+        if self._thread is not None:
+            self._thread.join()
+
+    @abstractmethod
+    def _panel(self) -> Any:
+        """What a terminal shows now."""
+
+    @abstractmethod
+    def _print_lines(self) -> None:
+        """Print lines until the display is closed."""
+
+
+class Progress(_Display):
     """
     Live progress of one run.
 
@@ -44,18 +107,13 @@ class Progress:
     def __init__(self, title: str, time_limit: float, *, quiet: bool = False) -> None:
         self.title = title
         self.time_limit = time_limit
-        self._quiet = quiet
+        super().__init__(quiet=quiet)
         self._lock = threading.Lock()
-        self._start = monotonic()
         self._objectives: list[float] = []
         self._bound: float | None = None
         self._last_improvement = 0.0
-        self._live: Any = None
-        self._has_bars = False
         self._printed_at: float | None = None
         self._printed: tuple[int, float | None] = (0, None)
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
 
     # -- what the run says; called from any of its threads ------------------------------------------------------
 
@@ -72,33 +130,6 @@ class Progress:
             self._bound = bound
 
     # -- showing ------------------------------------------------------------------------------------------------
-
-    def __enter__(self) -> Progress:
-        self._start = monotonic()
-        if self._quiet:
-            return self
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.live import Live
-
-            console = Console(stderr=True, highlight=False, markup=False)
-            self._has_bars = console.encoding.startswith("utf")
-            self._live = Live(console=console, get_renderable=self._panel, refresh_per_second=4, transient=True)
-            self._live.start()
-        else:
-            self._thread = threading.Thread(target=self._print_lines, name="progress", daemon=True)
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closed.set()
-        if self._live is not None:
-            self._live.stop()
-        if self._thread is not None:
-            self._thread.join()
-            self._print_line()
 
     def line(self) -> str:
         """The state in one line."""
@@ -117,6 +148,7 @@ class Progress:
         while not self._closed.wait(0.1):
             if self._printed_at is None or monotonic() - self._printed_at >= LINE_PAUSE:
                 self._print_line()
+        self._print_line()
 
     def _print_line(self) -> None:
         with self._lock:
@@ -145,7 +177,7 @@ class Progress:
         return text
 
 
-class TrainingProgress:
+class TrainingProgress(_Display):
     """
     What a training does now: on a terminal a line that renews itself, elsewhere one every half minute.
 
@@ -155,53 +187,18 @@ class TrainingProgress:
         Show nothing.
     """
 
+    _takes_stdout = False
+
     def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
-        self._start = monotonic()
+        super().__init__(quiet=quiet)
         self._what, self._done, self._total = "", 0, 0
-        self._since = self._start
-        self._first = 0
-        self._live: Any = None
-        self._thread: threading.Thread | None = None
-        self._closed = threading.Event()
+        self._since, self._first = self._start, 0
 
     def show(self, what: str, done: int, total: int) -> None:
         """Note what is done now, and how much of it is done already."""
         if what != self._what:
             self._since, self._first = monotonic(), done
         self._what, self._done, self._total = what, done, total
-
-    def __enter__(self) -> TrainingProgress:
-        if self._quiet:
-            return self
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.live import Live
-
-            console = Console(stderr=True, highlight=False, markup=False)
-            # What is printed on stdout meanwhile may go to a file, and must.
-            self._live = Live(
-                console=console,
-                get_renderable=self.line,
-                refresh_per_second=4,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
-        else:
-            self._thread = threading.Thread(target=self._print_lines, name="progress", daemon=True)
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closed.set()
-        if self._live is not None:
-            self._live.stop()
-        if self._thread is not None:
-            self._thread.join()
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
@@ -225,6 +222,9 @@ class TrainingProgress:
             if made and now > self._since:
                 text += f", {made / (now - self._since):.3g} a second"
         return text
+
+    def _panel(self) -> str:
+        return self.line()
 
     def _print_lines(self) -> None:
         pause = NOTICE_AFTER

@@ -145,6 +145,7 @@ def test_what_is_refused_leaves_no_folder(cli, tmp_path):
     out = tmp_path / "new"
     for words, message in (
         (("--set", "training.begin_from=nowhere"), "nowhere"),
+        (("--set", "data.chunk=2"), "must be at most the chunk (2)"),
         (("--size", "8", "--set", "data.size=9"), "--size and --set data.size say the same"),
     ):
         answer = cli("train", "decost", "--out", out, *words)

@@ -105,35 +105,35 @@ def train(
             on_progress=on_progress,
         )
         (run.restore if resume else run.begin)(settings.begin_from)
-        if settings.compile and where.type == "cuda":
-            network.compile_parts()
-        batches = partial(sampler, config.data, settings.seed, pool=pool)
-        samplers = {}
-        if settings.imitation_steps:
-            samplers[True] = batches(0, settings.imitation_batch, labelled=True)
-        if settings.reinforce_steps:
-            samplers[False] = batches(1, settings.reinforce_batch, labelled=False)
-        generator = torch.Generator(where)
-
-        def loss_of_step(number: int) -> tuple[Tensor, dict[str, Any]]:
-            imitating, step = phase(settings, number)
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(settings, number)
-            if not samplers[imitating].is_ready(step):
-                run.show("training instances and their labels" if imitating else "training instances", 0, 0)
-            data, rows = samplers[imitating].rows(step)
-            symmetry = np.random.default_rng([settings.seed, number]).integers(len(SYMMETRIES), size=len(rows))
-            batch = data.batch.take(rows).reflect(torch.from_numpy(symmetry)).to(where)
-            with autocast(where, settings.precision):
-                if imitating:
-                    assert data.routes is not None
-                    loss, metrics = imitation_loss(network, batch, data.routes[rows].to(where))
-                else:
-                    generator.manual_seed(derived_seed(settings.seed, 2, number))
-                    loss, metrics = reinforce_loss(network, batch, settings, generator)
-            return loss, {"phase": phase_name(settings, number), **metrics}
-
         with run.kept():
+            if settings.compile and where.type == "cuda":
+                network.compile_parts()
+            batches = partial(sampler, config.data, settings.seed, pool=pool)
+            samplers = {}
+            if settings.imitation_steps:
+                samplers[True] = batches(0, settings.imitation_batch, labelled=True)
+            if settings.reinforce_steps:
+                samplers[False] = batches(1, settings.reinforce_batch, labelled=False)
+            generator = torch.Generator(where)
+
+            def loss_of_step(number: int) -> tuple[Tensor, dict[str, Any]]:
+                imitating, step = phase(settings, number)
+                for group in optimiser.param_groups:
+                    group["lr"] = learning_rate(settings, number)
+                if not samplers[imitating].is_ready(step):
+                    run.show("training instances and their labels" if imitating else "training instances", 0, 0)
+                data, rows = samplers[imitating].rows(step)
+                symmetry = np.random.default_rng([settings.seed, number]).integers(len(SYMMETRIES), size=len(rows))
+                batch = data.batch.take(rows).reflect(torch.from_numpy(symmetry)).to(where)
+                with autocast(where, settings.precision):
+                    if imitating:
+                        assert data.routes is not None
+                        loss, metrics = imitation_loss(network, batch, data.routes[rows].to(where))
+                    else:
+                        generator.manual_seed(derived_seed(settings.seed, 2, number))
+                        loss, metrics = reinforce_loss(network, batch, settings, generator)
+                return loss, {"phase": phase_name(settings, number), **metrics}
+
             run.show("instances to validate on, and their optima", 0, 0)
             fixed = draw(config.data, VALIDATION_SEED, settings.validation_size, labelled=True)
             return run.go_on(

@@ -103,41 +103,41 @@ def train(
             on_progress=on_progress,
         )
         (run.restore if resume else run.begin)(settings.begin_from, network.load)
-        if settings.compile and where.type == "cuda":
-            network.compile_encoder()
-        batches = partial(sampler, config.data, seed=settings.seed, device=where, pool=pool)
-        samplers = {}
-        if settings.imitation_steps:
-            samplers[True] = batches(0, settings.imitation_batch, labelled=True)
-        if settings.reinforce_steps:
-            instances = settings.reinforce_batch // settings.reinforce_copies
-            samplers[False] = batches(1, instances, labelled=False)
-        generator = torch.Generator(where)
-
-        def loss_of_step(number: int) -> tuple[Tensor, dict[str, Any]]:
-            imitating, step = phase(settings, number)
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(settings, number)
-            if not samplers[imitating].is_ready(step):
-                run.show("training instances and their labels" if imitating else "training instances", 0, 0)
-            data, rows = samplers[imitating].rows(step)
-            rng = np.random.default_rng([settings.seed, number])
-            copies = 1 if imitating else settings.reinforce_copies
-            symmetry = torch.from_numpy(_symmetries(rng, len(rows), copies)).to(where)
-            batch = data.batch.take(rows.repeat_interleave(copies).to(where)).reflect(symmetry)
-            with autocast(where, settings.precision):
-                if imitating:
-                    solutions = data.choices(rows, settings.imitation_starts, rng).to(where)
-                    solutions = turned_round(batch, solutions, batch.is_backwards(symmetry))
-                    loss, metrics = imitation_loss(network, batch, solutions)
-                else:
-                    generator.manual_seed(derived_seed(settings.seed, 2, number))
-                    loss, metrics = reinforce_loss(
-                        network, batch, settings.reinforce_starts, generator, settings.leader_weight, copies
-                    )
-            return loss, {"phase": phase_name(settings, number), **metrics}
-
         with run.kept():
+            if settings.compile and where.type == "cuda":
+                network.compile_encoder()
+            batches = partial(sampler, config.data, seed=settings.seed, device=where, pool=pool)
+            samplers = {}
+            if settings.imitation_steps:
+                samplers[True] = batches(0, settings.imitation_batch, labelled=True)
+            if settings.reinforce_steps:
+                instances = settings.reinforce_batch // settings.reinforce_copies
+                samplers[False] = batches(1, instances, labelled=False)
+            generator = torch.Generator(where)
+
+            def loss_of_step(number: int) -> tuple[Tensor, dict[str, Any]]:
+                imitating, step = phase(settings, number)
+                for group in optimiser.param_groups:
+                    group["lr"] = learning_rate(settings, number)
+                if not samplers[imitating].is_ready(step):
+                    run.show("training instances and their labels" if imitating else "training instances", 0, 0)
+                data, rows = samplers[imitating].rows(step)
+                rng = np.random.default_rng([settings.seed, number])
+                copies = 1 if imitating else settings.reinforce_copies
+                symmetry = torch.from_numpy(_symmetries(rng, len(rows), copies)).to(where)
+                batch = data.batch.take(rows.repeat_interleave(copies).to(where)).reflect(symmetry)
+                with autocast(where, settings.precision):
+                    if imitating:
+                        solutions = data.choices(rows, settings.imitation_starts, rng).to(where)
+                        solutions = turned_round(batch, solutions, batch.is_backwards(symmetry))
+                        loss, metrics = imitation_loss(network, batch, solutions)
+                    else:
+                        generator.manual_seed(derived_seed(settings.seed, 2, number))
+                        loss, metrics = reinforce_loss(
+                            network, batch, settings.reinforce_starts, generator, settings.leader_weight, copies
+                        )
+                return loss, {"phase": phase_name(settings, number), **metrics}
+
             run.show("instances to validate on, and their references", 0, 0)
             fixed = validation(config.data, settings.validation_size, pool)
 
