@@ -80,10 +80,10 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImp
 
 
 def sniff(source: Source) -> tuple[str, ...]:
-    """Whether it is an archive that holds distances; the problem by the names of the arrays."""
+    """Whether it is an archive of routing instances, also one that lacks the distances; the problem by the arrays."""
     names = array_names(source)
     held = {key for key, others in _NAMES.items() if names & set(others)}
-    if "distance" not in held:
+    if not held & {"distance", "duration", "demand", "time_windows"}:
         return ()
     return ("acvrptw" if "time_windows" in held else "acvrp" if "demand" in held else "atsp",)
 
@@ -167,9 +167,9 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
     """
     arrays = read_arrays(source, _NAMES | {name: (name,) for name in _RULES})
     rules = {key: arrays.pop(key) for key in _RULES if key in arrays}
+    _require_names(source, arrays)
     if "distance" not in arrays:
         source.fail("there is no array 'distance' or 'distance_matrix'.")
-    _require_names(source, arrays)
     texts = {key: _text(source, key, arrays.pop(key)) for key in _TEXTS if key in arrays}
     for key, array in arrays.items():
         if array.dtype.kind == "U":

@@ -283,6 +283,8 @@ def test_plain_matrices_of_ones_own_are_enough(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
+        ({"demand": [0, 1, 1], "capacity": 3}, "there is no array 'distance' or 'distance_matrix'"),
+        ({"demand": [0, 1, 1], "distances": MATRIX}, r"'distances' is not read \(did you mean 'distance'"),
         ({"distance": MATRIX[:2]}, "square matrix of 2 places"),
         ({"distance": np.zeros((0, 0))}, "square matrix"),
         ({"distance": np.full((3, 3), np.nan)}, "got nan from place 0 to 1"),
