@@ -196,6 +196,8 @@ class _Choice:
             raise ValueError(f"points must be in 1..5000, got {self.points}.")
         if self.city < -1:
             raise ValueError(f"city must be >= 0, or -1 for the split's own, got {self.city}.")
+        if self.split == "city" and self.city in CITIES["in"]:
+            raise ValueError(f"split city is of cities that none is trained on: city must be >= 80, got {self.city}.")
         for name in ("km", "minutes"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"{name} must be a finite number > 0, got {getattr(self, name)}.")

@@ -90,6 +90,7 @@ def test_road_instances_are_reproducible_and_asymmetric():
         ({"n": 0}, "1 to 1000 places"),
         ({"n": 11, "points": 10}, "1 to 10 places"),
         ({"split": "town"}, "split must be one of in, city, cluster"),
+        ({"split": "city", "city": 79}, "city must be >= 80, got 79"),
         ({"city": -2}, "city must be >= 0"),
         ({"points": 0}, "points must be in"),
         ({"km": 2.0}, "km is a unit of a file"),
