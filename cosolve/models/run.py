@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
-from tempfile import TemporaryFile
 from time import perf_counter
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
 
 from cosolve.core.errors import InvalidFileError, TrainingError
-from cosolve.instances.files import replacing
+from cosolve.instances.files import lock, replacing
 from cosolve.models import checkpoints
 
 #: What Adam remembers of each parameter.
@@ -26,6 +25,9 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 #: Seconds after which the state is kept between two validations too: what a kill may cost.
 _KEEP_EVERY = 300.0
+
+#: File that is there, and locked, while a call is at a run.
+_LOCK = "run.lock"
 
 #: Key that says where something lies, not what it is.
 _PLACE = "instances"
@@ -96,15 +98,28 @@ class Run:
         self.step, self._earlier_seconds = 0, 0.0
         self.lines: list[dict[str, Any]] = []
         self._is_new_folder = False
+        self._lock: IO[str] | None = None
         self._beginning: dict[str, Tensor] = {}
         self._parameters = dict(network.named_parameters())
 
-    def begin(self, begin_from: str = "", load: Callable[[checkpoints.Checkpoint], None] | None = None) -> None:
+    @contextmanager
+    def opened(
+        self,
+        *,
+        resume: bool = False,
+        begin_from: str = "",
+        load: Callable[[checkpoints.Checkpoint], None] | None = None,
+    ) -> Iterator[None]:
         """
-        Start in a folder without a run.
+        Begin in a folder without a run, or go back to where the run there was; keep others from it meanwhile.
+
+        A run that was ended before its first state is where it began. If Ctrl-C ends what is done inside, the steps
+        made so far are kept; if an error does, no empty folder is left.
 
         Parameters
         ----------
+        resume
+            Whether there is a run.
         begin_from
             Folder or bundled name of a checkpoint whose weights the run begins from; empty for those of the network.
         load
@@ -113,14 +128,43 @@ class Run:
         Raises
         ------
         ValueError
-            If there is a run in the folder.
+            If there is a run and is to be none, or the other way round; or what may not change is another now.
         InvalidFileError
-            If the checkpoint is damaged or of another network.
+            If its state or its measurements are damaged, or a table of its config but ``training`` is another; or the
+            checkpoint is damaged or of another network.
+        BlockingIOError
+            If another process is at the run.
         """
+        try:
+            (self._restore if resume else self._begin_anew)(begin_from, load)
+            try:
+                yield
+            except KeyboardInterrupt:
+                self.leave()
+                raise
+        finally:
+            if self._lock is not None:
+                (self.folder / _LOCK).unlink(missing_ok=True)
+                self._lock.close()
+            if self._is_new_folder:
+                with suppress(OSError):  # it is not empty
+                    self.folder.rmdir()
+
+    def _begin_anew(self, begin_from: str, load: Callable[[checkpoints.Checkpoint], None] | None) -> None:
         if checkpoints.holds_run(self.folder):
             what = "checkpoint" if (self.folder / checkpoints.CONFIG).is_file() else "run"
             raise ValueError(f"{self.folder} holds a {what} already; resume it, or choose another folder.")
         self._start(begin_from, load)
+
+    def _lock_folder(self) -> None:
+        """Keep other processes from the run, and find out now, not after the first steps, if nothing can be written."""
+        stream = (self.folder / _LOCK).open("w")
+        try:
+            lock(stream, self.folder, "another training is at the run in this folder; wait for it")
+        except OSError:
+            stream.close()
+            raise
+        self._lock = stream
 
     def _start(self, begin_from: str, load: Callable[[checkpoints.Checkpoint], None] | None) -> None:
         if begin_from:  # before a folder is made
@@ -131,28 +175,16 @@ class Run:
                     f"not a {self._family} one for {self._problem}."
                 )
             checkpoint.load_into(self.network) if load is None else load(checkpoint)
-        self._is_new_folder = not self.folder.exists()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=self.folder):  # fails now, not after the first steps
-            pass
+        if self._lock is None:
+            self._is_new_folder = not self.folder.exists()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock_folder()
         self._beginning = {name: tensor.detach().clone() for name, tensor in self._state(0.0).items()}
 
-    def restore(self, begin_from: str = "", load: Callable[[checkpoints.Checkpoint], None] | None = None) -> None:
-        """
-        Go back to where the run in the folder was, which is its beginning if it was ended before its first state.
-
-        Parameters
-        ----------
-        begin_from, load
-            As of :meth:`begin`.
-
-        Raises
-        ------
-        ValueError
-            If there is none, or what may not change is another now.
-        InvalidFileError
-            If its state or its measurements are damaged, or a table of its config but ``training`` is another.
-        """
+    def _restore(self, begin_from: str, load: Callable[[checkpoints.Checkpoint], None] | None) -> None:
+        if not checkpoints.holds_run(self.folder):
+            raise ValueError(f"{self.folder} holds no run to resume: there is no {checkpoints.STATE}.")
+        self._lock_folder()
         path = self.folder / checkpoints.STATE
         has_config = (self.folder / checkpoints.RUN).is_file()
         is_new = has_config and not any(
@@ -173,8 +205,6 @@ class Run:
         if is_new:
             self._start(begin_from, load)
             return
-        with TemporaryFile(dir=self.folder):
-            pass
         tensors = checkpoints.read_tensors(path)
         for name, dtype in (("run.step", torch.int64), ("run.seconds", torch.float64)):
             value = tensors.get(name)
@@ -228,20 +258,6 @@ class Run:
     def time_left(self) -> float:
         """Seconds in which steps may begin, negative once there are none."""
         return self._time_limit - (perf_counter() - self._begin)
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Keep the steps made so far if Ctrl-C ends what is done inside; leave no empty folder if an error does."""
-        try:
-            yield
-        except KeyboardInterrupt:
-            self.leave()
-            raise
-        except Exception:
-            if self._is_new_folder:
-                with suppress(OSError):  # it is not empty
-                    self.folder.rmdir()
-            raise
 
     def go_on(
         self,

@@ -62,7 +62,9 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
         whose objectives differ by less than ``gap_tol``.
     warm_start_tree
         Tree to start from: a :class:`cosolve.trees.tree.Tree`, a fitted ``OptimalRegressionTree`` or a fitted
-        ``DecisionTreeRegressor``; it must keep to the limits. ``None`` for none but the method's own.
+        ``DecisionTreeRegressor``; it must keep to the limits. ``None`` for none but the method's own. Where the
+        estimator is cloned, as in cross-validation, give the tree, ``fitted.tree_``, or a ``FrozenEstimator``: clones
+        lose the fit of estimators in them.
     random_state
         Has no effect: both methods are deterministic. It is there because tools for model selection set it.
 
@@ -239,6 +241,9 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
         """
         Fitted ``DecisionTreeRegressor`` with the same splits, for tools made for scikit-learn's trees.
 
+        scikit-learn compares features in single precision: a row closer to a threshold than that may go the other way.
+        A warning says so if one of these does.
+
         Parameters
         ----------
         X, y, sample_weight
@@ -289,6 +294,11 @@ def _as_tree(given: Any) -> Tree | None:
     fitted: Any = getattr(given, "tree_", None)
     if isinstance(fitted, Tree):
         return fitted
+    if fitted is None and isinstance(given, BaseEstimator):
+        raise ValueError(
+            f"warm_start_tree must be fitted, and {given!r} is not; scikit-learn's clones of an estimator lose the fit "
+            "of those in it: give the tree itself, warm_start_tree=fitted.tree_, or a FrozenEstimator."
+        )
     if not hasattr(fitted, "children_left") or fitted.value.shape[1:] != (1, 1):
         raise ValueError(
             "warm_start_tree must be a Tree, or a fitted OptimalRegressionTree or DecisionTreeRegressor with one "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,8 @@ def to_sklearn(tree: Tree, X: np.ndarray, y: np.ndarray, weights: np.ndarray) ->
     """
     Fitted ``DecisionTreeRegressor`` with the splits of a tree, for ``sklearn.tree.plot_tree`` and its relatives.
 
-    scikit-learn compares features in single precision: a row closer to a threshold than that may go the other way.
+    scikit-learn compares features in single precision: a row closer to a threshold than that may go the other way. A
+    warning says so if one of these does.
 
     Parameters
     ----------
@@ -162,6 +164,10 @@ def to_sklearn(tree: Tree, X: np.ndarray, y: np.ndarray, weights: np.ndarray) ->
     }
     empty.__setstate__(state)
     model.tree_ = empty
+    moved = int((empty.apply(X.astype(np.float32)) != leaves).sum())
+    if moved:
+        what = f"{moved} of {len(X)} rows come to another leaf in single precision, in which scikit-learn compares."
+        warnings.warn(f"{what} Subtract what the features have in common, or scale them.", stacklevel=3)
     return model
 
 

@@ -527,6 +527,24 @@ def test_a_slice_that_ends_while_families_are_judged_goes_on_there(tmp_path, mon
         families.choose(labels_of(tmp_path, data), oracle=2, keep=out / families.MEASUREMENTS)
 
 
+def test_a_family_is_measured_where_it_is(tmp_path, monkeypatch):
+    """One that the first instances lack was measured with nothing imposed, and dropped for that."""
+    for i in range(2):
+        cosolve.write(generate("milp", "auction", seed=i, items=15, bids=60), tmp_path / f"a{i}.mps")
+        cosolve.write(generate("milp", "set-cover", seed=i, rows=30, columns=60, density=0.1), tmp_path / f"b{i}.mps")
+    for name, value in (("LEAST_TIGHT", 1), ("LEAST_SHARE", 0.0), ("GREATEST_SHARE", 1.0)):
+        monkeypatch.setattr(families, name, value)
+    known = labels_of(tmp_path, DataConfig(instances=str(tmp_path), time_limit=20))
+    monkeypatch.setattr(
+        families, "_seconds", lambda instance, *_: 1.0 if (instance.row_lower == instance.row_upper).any() else 10.0
+    )
+    keep = tmp_path / "oracle.jsonl"
+    chosen = families.choose(known, oracle=1, keep=keep)
+    assert {family.name: round(family.speedup) for family in chosen} == {"bidder": 10, "item": 10, "cover": 10}
+    measured = [tuple(json.loads(line).values())[:2] for line in keep.read_text().splitlines()]
+    assert {file for file, family in measured if family == "cover"} == {"b0.mps"}
+
+
 def test_the_oracle_of_a_slice_that_is_over_solves_nothing(tmp_path, monkeypatch):
     """And a solve that is cut off is no measurement; real ones."""
     for i in range(2):

@@ -184,6 +184,26 @@ def test_a_kill_costs_minutes_at_most(tmp_path, unmeasured, monkeypatch):
     assert all(torch.equal(tensor, expected[name]) for name, tensor in state(tmp_path).items())
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_is_of_one_process(tmp_path, unmeasured, resume):
+    """Of two at once the steps of one were lost without a word."""
+    config, expected = unmeasured
+    refused = []
+
+    def again(what, done, total):
+        if done == 2:
+            with pytest.raises(BlockingIOError, match="another training is at the run in this folder"):
+                train(config, tmp_path, resume=resume)
+            refused.append(done)
+
+    if resume:
+        train(config, tmp_path, max_steps=1)
+    train(config, tmp_path, on_progress=again, resume=resume)
+    assert refused == [2]
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in state(tmp_path).items())
+    assert not (tmp_path / "run.lock").exists()
+
+
 def test_a_run_begins_from_networks_of_its_kind(tmp_path):
     """It was said to lack a parameter, and an empty folder was left."""
     settings = replace(CONFIG.training, begin_from="rrnco-atsp-20")

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -240,3 +241,22 @@ def test_package_does_not_load_scikit_learn():
     """``import cosolve`` answers at once; the estimator is for those who ask for it."""
     code = "import sys, cosolve; assert not {'sklearn', 'numba', 'cosolve.trees'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_estimator_that_lost_its_fit_is_told_so():
+    """Cross-validation clones what is given, and the message asked for what had been given."""
+    X, y = np.arange(8.0)[:, None], np.arange(8.0) % 3
+    given = OptimalRegressionTree(max_depth=1).fit(X, y)
+    model = clone(OptimalRegressionTree(max_depth=1, warm_start_tree=given))
+    with pytest.raises(ValueError, match=r"must be fitted, .* give the tree itself, warm_start_tree=fitted.tree_"):
+        model.fit(X, y)
+    model = clone(OptimalRegressionTree(max_depth=1, warm_start_tree=given.tree_))
+    assert model.fit(X, y).predict(X) == pytest.approx(given.predict(X))
+
+
+def test_rows_that_single_precision_moves_are_warned_of():
+    """Predictions were off by 2 without a word."""
+    X, y = np.array([[1.0], [1 + 1e-9], [1 + 2e-9]]), np.arange(3.0)
+    model = OptimalRegressionTree(max_depth=2).fit(X, y)
+    with pytest.warns(UserWarning, match="2 of 3 rows come to another leaf"):
+        model.to_sklearn(X, y)

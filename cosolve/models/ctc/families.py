@@ -18,6 +18,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,8 @@ def choose(
     Parameters
     ----------
     oracle
-        Instances on which the worth of a family is measured; 0 for none. With one family there is nothing to choose.
+        Instances on which the worth of a family is measured, the first ones with tight rows of it; 0 for none. With
+        one family there is nothing to choose.
     solver, time_limit
         That measure it.
     time_left
@@ -137,7 +139,6 @@ def choose(
     families = survey(labels)
     passing = [family for family in families if family.is_critical]
     if oracle and len(passing) > 1:
-        some = labels[:oracle]
         known = {} if keep is None else _read(keep)
 
         def measured(label: Label, family: str = "") -> float:
@@ -154,10 +155,12 @@ def choose(
                         stream.write(json.dumps({"file": key[0], "family": family, "seconds": known[key]}) + "\n")
             return max(_LEAST_SECONDS, known[key])
 
-        base = [measured(label) for label in some]
         for i, family in enumerate(passing):
+            some = list(islice((label for label in labels if len(_tight_rows(label, family.name))), oracle))
+            base = [measured(label) for label in some]
             logs = [math.log(before / measured(label, family.name)) for label, before in zip(some, base, strict=True)]
-            passing[i] = replace(family, speedup=math.exp(sum(logs) / len(logs)))
+            if logs:  # else no best solution has a tight one, and there is nothing to measure
+                passing[i] = replace(family, speedup=math.exp(sum(logs) / len(logs)))
     judged = {family.name: family for family in passing}
     for family in families:
         if on_family is not None:
@@ -177,11 +180,16 @@ def families_text(chosen: Sequence[Family], all_families: Sequence[Family]) -> s
     return ",".join([*(family.name for family in chosen), *sorted(structural - names)])
 
 
+def _tight_rows(label: Label, family: str) -> np.ndarray:
+    """Rows of a family that are tight in the best solution."""
+    types = row_types(label.instance)
+    is_of = np.array(row_families(label.instance, types)) == family
+    return np.flatnonzero(is_of & types.is_candidate & label.tight()[0])
+
+
 def _imposed(label: Label, family: str) -> MILPInstance:
     """The instance with some of a family's tight rows as equalities."""
-    instance, types = label.instance, row_types(label.instance)
-    is_of = np.array(row_families(instance, types)) == family
-    rows = np.flatnonzero(is_of & types.is_candidate & label.tight()[0])
+    instance, types, rows = label.instance, row_types(label.instance), _tight_rows(label, family)
     rng = np.random.default_rng(0)
     rows = rng.permutation(rows)[: max(1, round(_IMPOSED * len(rows)))]
     lower, upper = instance.row_lower.copy(), instance.row_upper.copy()

@@ -80,6 +80,8 @@ def train(
         If ``out`` holds a run already and ``resume`` is not set, or the other way round.
     InvalidFileError
         If the state is damaged or of another config.
+    BlockingIOError
+        If another process is at the run.
     """
     settings, where = config.training, device_of(device)
     with helpers(threads, where) as pool:
@@ -102,8 +104,7 @@ def train(
             on_metrics=on_metrics,
             on_progress=on_progress,
         )
-        (run.restore if resume else run.begin)(settings.begin_from, network.load)
-        with run.kept():
+        with run.opened(resume=resume, begin_from=settings.begin_from, load=network.load):
             if settings.compile and where.type == "cuda":
                 network.compile_encoder()
             batches = partial(sampler, config.data, seed=settings.seed, device=where, pool=pool)
