@@ -140,7 +140,8 @@ def scan(source: Source) -> Header:
         following = int(_next_word_line(data, body))
         if not sections and (data[body:following] > 32).any():
             stray = body + int(np.flatnonzero(data[body:following] > 32)[0])
-            source.fail("numbers outside of a section.", stray)
+            text = bytes(data[stray : stray + 60]).splitlines()[0].decode("latin-1")
+            source.fail(f"expected KEYWORD : value, a section or EOF, got {text!r}.", stray)
         position = following
     return Header(source, keywords, sections)
 

@@ -264,7 +264,8 @@ def _matrix(source: Source, key: str, tables: dict[str, np.ndarray], n: int) -> 
     places = f"{key}_points" if f"{key}_points" in tables else "points"
     points = tables.get(places)
     if matrix.shape != (n, n) or not n:
-        source.fail(f"{key} must be a square matrix of {n} places, got shape {matrix.shape}.")
+        places_of = f"{n} places" if n else "one place or more"
+        source.fail(f"{key} must be a square matrix of {places_of}, got shape {matrix.shape}.")
     if points is not None and points.shape not in ((n, 2), (0, 2)):
         source.fail(f"{places} must have shape ({n}, 2), or (0, 2) for none, got {points.shape}.")
     return Distances.from_matrix(matrix, points)

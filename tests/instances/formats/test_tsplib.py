@@ -109,7 +109,8 @@ BAD = {
     "keyword twice": (HEAD + "DIMENSION : 4\n" + COORDS, "twice"),
     "section twice": (HEAD + COORDS + COORDS, "twice"),
     "garbage line": (HEAD + COORDS + "what is this\n", "KEYWORD"),
-    "data before a section": (HEAD + "1 2 3\n" + COORDS, "section"),
+    "data before a section": (HEAD + "1 2 3\n" + COORDS, "expected KEYWORD .*, got '1 2 3'"),
+    "comment sign": (HEAD + "# a comment\n" + COORDS, "expected KEYWORD .*, got '# a comment'"),
     "vehicle routing": (HEAD + "CAPACITY : 5\n" + COORDS, "CAPACITY"),
 }
 
