@@ -112,10 +112,11 @@ def check_folder(name: str, flag: str) -> None:
         With what the name must be.
     """
     from cosolve.instances.formats.base import formats, solution_formats
+    from cosolve.instances.formats.source import format_suffix
 
     known = {suffix for key in formats for suffix in formats.get(key).suffixes}
     known |= {suffix for key in solution_formats for suffix in solution_formats.get(key).suffixes}
-    if not is_folder(name) and known.intersection(_source(Path(name)).suffixes[-1:]):
+    if not is_folder(name) and format_suffix(Path(name)) in known:
         raise UsageError(f"{flag} must be a folder for several files, got {name}; with a slash at its end it is one.")
 
 

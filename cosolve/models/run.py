@@ -92,7 +92,8 @@ class Run:
         self.folder, self.config = folder, config
         self.network, self.optimiser = network, optimiser
         self._family, self._problem, self._score, self._card = family, problem, score, card
-        self._device, self._time_limit, self._begin = device, time_limit, perf_counter()
+        self._device, self._time_limit = device, time_limit
+        self._begin = self._kept_at = perf_counter()
         self.tell = on_metrics or (lambda line: None)
         self.show = on_progress or (lambda what, done, total: None)
         self.step, self._earlier_seconds = 0, 0.0
@@ -264,8 +265,10 @@ class Run:
         loss_of_step: Callable[[int], tuple[Tensor, dict[str, Any]]],
         validate: Callable[[], dict[str, Any]],
         coverage: dict[str, tuple[float, float]],
+        *,
+        rate_of: Callable[[int], float],
+        phase_of: Callable[[int], str] | None = None,
         max_steps: int | None = None,
-        phase_of: Callable[[int], str] = lambda step: "training",
     ) -> dict[str, Any]:
         """
         Make the steps of this call, each with one of the optimiser's; measure now and then, and at the end.
@@ -278,10 +281,12 @@ class Run:
             Scores of the network as it is.
         coverage
             Of the checkpoint.
+        rate_of
+            Learning rate of a step.
+        phase_of
+            What a step is one of, in a word, for measurements; ``None`` where all are of one kind.
         max_steps
             At most; ``None`` for all that are left.
-        phase_of
-            What a step is one of, in a word or two.
 
         Returns
         -------
@@ -295,7 +300,6 @@ class Run:
         """
         settings = self.config.training
         last = settings.steps if max_steps is None else min(settings.steps, self.step + max_steps)
-        kept_at = perf_counter()
 
         def measure(line: dict[str, Any]) -> None:
             self.show("validation", 0, 0)
@@ -303,7 +307,10 @@ class Run:
             self.tell(self.lines[-1])
 
         while self.step < last and self.time_left() > 0:
-            self.show(phase_of(self.step), self.step, settings.steps)
+            named = {} if phase_of is None else {"phase": phase_of(self.step)}
+            self.show(named.get("phase", "training"), self.step, settings.steps)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate_of(self.step)
             loss, line = loss_of_step(self.step)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -312,12 +319,9 @@ class Run:
                 self.optimiser.step()
                 self.step += 1
             if self.step % settings.validation_every == 0:
-                measure(line)
-            elif perf_counter() - kept_at > _KEEP_EVERY:
+                measure({**named, **line})
+            elif perf_counter() - self._kept_at > _KEEP_EVERY:
                 self.leave()
-            else:
-                continue
-            kept_at = perf_counter()
         if not self.lines or self.lines[-1]["step"] != self.step:
             measure({"phase": "end of a slice"})
         return self.lines[-1]
@@ -390,6 +394,7 @@ class Run:
     def _save_state(self, seconds: float) -> None:
         # All in one file: a run that is killed between two would have no state.
         checkpoints.write_tensors(self.folder / checkpoints.STATE, self._state(seconds))
+        self._kept_at = perf_counter()
 
     def _state(self, seconds: float) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cosolve.models.devices import cpu_threads
-from cosolve.models.schedule import derived_seed
+from cosolve.models.schedule import Settings, derived_seed, phase
 
 D = TypeVar("D")
 
@@ -140,3 +140,40 @@ class Sampler(Generic[D]):
             order = order[np.lexsort((sizes, np.arange(len(order)) // (8 * self.batch_size)))]
         rows = order[position * self.batch_size : (position + 1) * self.batch_size]
         return self._chunk[1], torch.from_numpy(rows)
+
+
+class Phases(Generic[D]):
+    """
+    Batches of a training that imitates first, by the number of the step in all.
+
+    Parameters
+    ----------
+    settings
+        Which steps are of which phase.
+    imitation, reinforcement
+        Make the samplers of the two; asked for those that have steps alone, as batches of others need not fit.
+    on_wait
+        Called with what is made, in words, before a step that waits for it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        imitation: Callable[[], Sampler[D]],
+        reinforcement: Callable[[], Sampler[D]],
+        on_wait: Callable[[str], None],
+    ) -> None:
+        self._settings, self._on_wait = settings, on_wait
+        self._samplers: dict[bool, Sampler[D]] = {}
+        if settings.imitation_steps:
+            self._samplers[True] = imitation()
+        if settings.reinforce_steps:
+            self._samplers[False] = reinforcement()
+
+    def rows(self, number: int) -> tuple[bool, D, Tensor]:
+        """Whether a step is one of imitation; its instances: the chunk, and which of it."""
+        imitating, step = phase(self._settings, number)
+        sampler = self._samplers[imitating]
+        if not sampler.is_ready(step):
+            self._on_wait("training instances and their labels" if imitating else "training instances")
+        return imitating, *sampler.rows(step)

@@ -236,14 +236,13 @@ class _Engine:
         model = self._formulation.model
         is_milp = bool(model.is_integer.any())
         answer = self._run(self._load(model), is_milp=is_milp)
-        if answer.status is Status.ERROR and self._options.presolve and not self._monitor.should_stop():
-            # HiGHS 1.13's presolve leaves an error of some small models that have no solution.
+        # HiGHS 1.13's presolve leaves an error of some small models that have no solution. It may lose the solutions of
+        # a linear program too, and a second look costs little.
+        is_failed = answer.status is Status.ERROR and not self._monitor.should_stop()
+        is_lost = answer.status is Status.INFEASIBLE and not is_milp
+        if self._options.presolve and (is_failed or is_lost):
             self._options = replace(self._options, presolve=False)
             answer = self._run(self._load(model), is_milp=is_milp)
-        if answer.status is Status.INFEASIBLE and not is_milp and self._options.presolve:
-            # Presolve may lose the solutions of a linear program too, and a second look costs little.
-            self._options = replace(self._options, presolve=False)
-            answer = self._run(self._load(model), is_milp=False)
         if answer.bound is not None:
             self._monitor.report_bound(answer.bound)
         if (is_milp and answer.status is Status.UNBOUNDED) or answer.status is Status.INFEASIBLE_OR_UNBOUNDED:

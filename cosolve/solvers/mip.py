@@ -82,7 +82,7 @@ class FormulationSolver(Solver):
         outcome = solve_trivial(formulation, monitor) if has_huge else None
         if outcome is None:
             has_doubt = doubt(model, self.precision(options))
-            is_open = has_ray(model, monitor)
+            is_open = not has_doubt and has_ray(model, monitor)
             if has_doubt or is_open:
                 monitor = SolutionsOnly(monitor, iterations=monitor.stop.iterations, nodes=monitor.stop.nodes)
             outcome = self.solve_formulation(

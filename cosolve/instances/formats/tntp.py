@@ -55,7 +55,7 @@ def read_network(path: str | Path, *, km: float = 1.0, minutes: float = 1.0) -> 
     first_junction = _number_of(source, "FIRST THRU NODE") or 1
     links = _table(source, 5, "link")
     promised = _number_of(source, "NUMBER OF LINKS")
-    if promised is None or promised != len(links):
+    if promised != len(links):
         wanted = "must say <NUMBER OF LINKS>" if promised is None else f"<NUMBER OF LINKS> is {promised}"
         source.fail(f"{wanted}, there are {len(links)}: was the file cut off?")
     ends = _node_numbers(source, links[:, [_TAIL, _HEAD]])

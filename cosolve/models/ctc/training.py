@@ -131,15 +131,19 @@ def train(
             seen = _seen(run, data, labels)
 
             def loss_of_step(step: int) -> tuple[torch.Tensor, dict[str, Any]]:
-                for group in optimiser.param_groups:
-                    group["lr"] = settings.rate * (1 + math.cos(math.pi * step / settings.steps)) / 2
                 torch.manual_seed(settings.seed + step)  # dropout
                 batch = batch_of_step(data.training, settings.seed, step, settings.batch).to(where)
                 network.train()
                 loss = loss_of(network, batch, run.config)
                 return loss, {"loss": float(loss.detach())}
 
-            return run.go_on(loss_of_step, lambda: {**validate(network, data), **seen}, ranges(labels), max_steps)
+            return run.go_on(
+                loss_of_step,
+                lambda: {**validate(network, data), **seen},
+                ranges(labels),
+                rate_of=lambda step: settings.rate * (1 + math.cos(math.pi * step / settings.steps)) / 2,
+                max_steps=max_steps,
+            )
 
 
 def _prepare(run: Run, folder: Path, threads: int) -> tuple[str, list[Label]]:

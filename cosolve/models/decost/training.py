@@ -29,8 +29,8 @@ from cosolve.models.decost.network import Network
 from cosolve.models.decost.rollout import follow, optimise, starts
 from cosolve.models.devices import autocast, device_of
 from cosolve.models.run import Run
-from cosolve.models.sampler import helpers
-from cosolve.models.schedule import derived_seed, learning_rate, phase, phase_name
+from cosolve.models.sampler import Phases, helpers
+from cosolve.models.schedule import derived_seed, learning_rate, phase_name
 
 #: Instances decoded together in a validation.
 _VALIDATION_BATCH = 64
@@ -110,20 +110,16 @@ def train(
             if settings.compile and where.type == "cuda":
                 network.compile_parts()
             batches = partial(sampler, config.data, settings.seed, pool=pool)
-            samplers = {}
-            if settings.imitation_steps:
-                samplers[True] = batches(0, settings.imitation_batch, labelled=True)
-            if settings.reinforce_steps:
-                samplers[False] = batches(1, settings.reinforce_batch, labelled=False)
+            phases = Phases(
+                settings,
+                lambda: batches(0, settings.imitation_batch, labelled=True),
+                lambda: batches(1, settings.reinforce_batch, labelled=False),
+                lambda what: run.show(what, 0, 0),
+            )
             generator = torch.Generator(where)
 
             def loss_of_step(number: int) -> tuple[Tensor, dict[str, Any]]:
-                imitating, step = phase(settings, number)
-                for group in optimiser.param_groups:
-                    group["lr"] = learning_rate(settings, number)
-                if not samplers[imitating].is_ready(step):
-                    run.show("training instances and their labels" if imitating else "training instances", 0, 0)
-                data, rows = samplers[imitating].rows(step)
+                imitating, data, rows = phases.rows(number)
                 symmetry = np.random.default_rng([settings.seed, number]).integers(len(SYMMETRIES), size=len(rows))
                 batch = data.batch.take(rows).reflect(torch.from_numpy(symmetry)).to(where)
                 with autocast(where, settings.precision):
@@ -133,7 +129,7 @@ def train(
                     else:
                         generator.manual_seed(derived_seed(settings.seed, 2, number))
                         loss, metrics = reinforce_loss(network, batch, settings, generator)
-                return loss, {"phase": phase_name(settings, number), **metrics}
+                return loss, metrics
 
             run.show("instances to validate on, and their optima", 0, 0)
             fixed = draw(config.data, VALIDATION_SEED, settings.validation_size, labelled=True)
@@ -141,8 +137,9 @@ def train(
                 loss_of_step,
                 lambda: validate(network, fixed, settings),
                 ranges(fixed),
-                max_steps,
-                lambda step: phase_name(settings, step),
+                rate_of=partial(learning_rate, settings),
+                phase_of=partial(phase_name, settings),
+                max_steps=max_steps,
             )
 
 

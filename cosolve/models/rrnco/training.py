@@ -28,8 +28,8 @@ from cosolve.models.rrnco.losses import imitation_loss, reinforce_loss
 from cosolve.models.rrnco.network import Network
 from cosolve.models.rrnco.validation import ranges, validate
 from cosolve.models.run import Run
-from cosolve.models.sampler import helpers
-from cosolve.models.schedule import derived_seed, learning_rate, phase, phase_name
+from cosolve.models.sampler import Phases, helpers
+from cosolve.models.schedule import derived_seed, learning_rate, phase_name
 
 
 def train(
@@ -108,21 +108,16 @@ def train(
             if settings.compile and where.type == "cuda":
                 network.compile_encoder()
             batches = partial(sampler, config.data, seed=settings.seed, device=where, pool=pool)
-            samplers = {}
-            if settings.imitation_steps:
-                samplers[True] = batches(0, settings.imitation_batch, labelled=True)
-            if settings.reinforce_steps:
-                instances = settings.reinforce_batch // settings.reinforce_copies
-                samplers[False] = batches(1, instances, labelled=False)
+            phases = Phases(
+                settings,
+                lambda: batches(0, settings.imitation_batch, labelled=True),
+                lambda: batches(1, settings.reinforce_batch // settings.reinforce_copies, labelled=False),
+                lambda what: run.show(what, 0, 0),
+            )
             generator = torch.Generator(where)
 
             def loss_of_step(number: int) -> tuple[Tensor, dict[str, Any]]:
-                imitating, step = phase(settings, number)
-                for group in optimiser.param_groups:
-                    group["lr"] = learning_rate(settings, number)
-                if not samplers[imitating].is_ready(step):
-                    run.show("training instances and their labels" if imitating else "training instances", 0, 0)
-                data, rows = samplers[imitating].rows(step)
+                imitating, data, rows = phases.rows(number)
                 rng = np.random.default_rng([settings.seed, number])
                 copies = 1 if imitating else settings.reinforce_copies
                 symmetry = torch.from_numpy(_symmetries(rng, len(rows), copies)).to(where)
@@ -137,7 +132,7 @@ def train(
                         loss, metrics = reinforce_loss(
                             network, batch, settings.reinforce_starts, generator, settings.leader_weight, copies
                         )
-                return loss, {"phase": phase_name(settings, number), **metrics}
+                return loss, metrics
 
             run.show("instances to validate on, and their references", 0, 0)
             fixed = validation(config.data, settings.validation_size, pool)
@@ -147,7 +142,12 @@ def train(
                     return validate(network, fixed, settings.precision)
 
             return run.go_on(
-                loss_of_step, scores, ranges(fixed, config.data), max_steps, lambda step: phase_name(settings, step)
+                loss_of_step,
+                scores,
+                ranges(fixed, config.data),
+                rate_of=partial(learning_rate, settings),
+                phase_of=partial(phase_name, settings),
+                max_steps=max_steps,
             )
 
 
