@@ -133,8 +133,8 @@ def best_known(records: list[dict]) -> dict[tuple, tuple[float, np.ndarray]]:
     for family, size, seed in sorted({k for k in best if k[0] in ("mis", "mvc")}):
         instance = instance_of(family, size, seed)
         problem = node_set_problem(instance)
-        found = cosolve.solve(problem.instance, "local-search", time_limit=2)
-        x = problem.values(found.solution)
+        found = cosolve.solve(problem.unweighted(), "local-search", time_limit=2)
+        x = problem.values(found.solution.nodes)
         offer(best, (family, size, seed), float(instance.cost @ x), x, instance.sense)
     return best
 

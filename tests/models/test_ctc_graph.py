@@ -16,11 +16,12 @@ from cosolve.core.problem import judge
 from cosolve.instances.generators import generate
 from cosolve.instances.milp import MILPInstance, Values
 from cosolve.models.ctc.config import ModelConfig
-from cosolve.models.ctc.graph import COLUMN_FEATURES, facts, graph_of
+from cosolve.models.ctc.graph import COLUMN_FEATURES, COLUMN_QUICK, ROW_QUICK, facts, graph_of
 from cosolve.models.ctc.network import Network
 from cosolve.models.ctc.node_sets import node_set_problem
+from cosolve.models.ctc.quick import agreement, quick_solutions
 from cosolve.models.ctc.relaxation import solve_relaxation
-from cosolve.models.ctc.rows import may_be_imposed
+from cosolve.models.ctc.rows import may_be_imposed, tight
 
 VARIANTS = [{}, {"types": False}, {"gates": False}, {"relaxation": False}, {"types": False, "gates": False}]
 
@@ -189,15 +190,15 @@ def test_node_set_problems_are_recognised():
     for family in ("independent-set", "vertex-cover"):
         instance = generate("milp", family, seed=4, nodes=30)
         problem = node_set_problem(instance)
-        found = cosolve.solve(problem.instance, time_limit=20)
-        x = problem.values(found.solution)
+        found = cosolve.solve(problem.unweighted(), time_limit=20)
+        x = problem.values(found.solution.nodes)
         sign = -1 if instance.maximize else 1
         rows = LinearConstraint(instance.matrix, instance.row_lower, instance.row_upper)
         best = milp(sign * instance.cost, integrality=np.ones(30), bounds=Bounds(0, 1), constraints=rows)
         assert judge(instance, Values(values=x)).feasible
         assert instance.cost @ x == pytest.approx(sign * best.fun)
     with pytest.raises(ValueError, match="one cost"):
-        node_set_problem(auction())
+        node_set_problem(auction()).unweighted()
     with pytest.raises(ValueError, match=r"rows must be"):
         node_set_problem(
             replace(generate("milp", "set-cover", seed=1, rows=20, columns=30, density=0.2), cost=np.ones(30))
@@ -218,7 +219,77 @@ def test_rows_that_forbid_nothing_are_no_obstacle_to_a_node_set():
             maximize=True,
         )
         if is_fine:
-            assert node_set_problem(other).instance == node_set_problem(instance).instance
+            assert node_set_problem(other).unweighted() == node_set_problem(instance).unweighted()
         else:
             with pytest.raises(ValueError, match="rows must be"):
                 node_set_problem(other)
+
+
+def weighted_cover():
+    """Least weight of nodes that touch each edge of a graph."""
+    instance = generate("milp", "vertex-cover", seed=4, nodes=40)
+    return replace(instance, cost=np.random.default_rng(4).uniform(1, 9, 40))
+
+
+def rewarded():
+    """A minimisation of an auction's negative prices, some of them positive."""
+    instance = auction()
+    cost = -instance.cost
+    cost[:5] *= -1
+    return replace(instance, cost=cost, maximize=False)
+
+
+@pytest.mark.parametrize("instance", [auction(), weighted_cover(), rewarded()], ids=["auction", "cover", "rewarded"])
+def test_quick_solutions_are_feasible_and_good(instance):
+    """They are offered as solutions before anything else is known."""
+    told = []
+    found = quick_solutions(instance, on_better=told.append)
+    rows = LinearConstraint(instance.matrix, instance.row_lower, instance.row_upper)
+    sign = -1 if instance.maximize else 1
+    best = milp(sign * instance.cost, integrality=np.ones(instance.size), bounds=Bounds(0, 1), constraints=rows)
+    assert found.shape == (8, instance.size)
+    assert all(judge(instance, Values(values=values)).feasible for values in [*found, *told])
+    objectives = sign * np.array([instance.cost @ values for values in told])
+    assert (np.diff(objectives) < 0).all()
+    assert objectives[-1] == pytest.approx(best.fun) == (sign * found @ instance.cost).min()
+
+
+def test_no_quick_solutions_where_there_is_no_graph_or_no_time():
+    """What is finished when time is up is used all the same."""
+    assert quick_solutions(generate("milp", "set-cover", seed=1, rows=20, columns=30, density=0.2)) is None
+    assert quick_solutions(replace(auction(), cost=np.full(40, -1.0))) is None
+    assert quick_solutions(auction(), should_stop=lambda: True) is None
+    looks = iter([False] * 10 + [True] * 100)
+    assert 1 <= len(quick_solutions(auction(), should_stop=lambda: next(looks))) < 8
+
+
+def test_agreement_is_by_share_by_weight_and_of_the_best():
+    """A solution half a per cent worse than the best counts a third of it."""
+    instance = replace(auction(), cost=np.append(np.array([1000.0, 5.0]), np.zeros(38)))
+    solutions = np.zeros((3, 40))
+    solutions[:2, 0] = 1.0
+    solutions[0, 1] = 1.0
+    weight = np.exp(-200 * 5 / 1005)
+    share, weighted, best = agreement(instance, solutions, solutions > 0.5)[1]
+    assert (share, best) == (pytest.approx(1 / 3), 1.0)
+    assert weighted == pytest.approx(1 / (1 + weight), rel=1e-6)
+
+
+def test_quick_solutions_reach_a_network_that_takes_them():
+    """One that was trained without them has the same weights as before, and never sees them."""
+    instance = auction()
+    found = quick_solutions(instance)
+    plain, with_them = graph_of(instance), graph_of(instance, quick=found)
+    assert (plain["row"].x[:, -ROW_QUICK:] == 0).all()
+    assert (with_them["column"].x[:, -1].numpy() == found[(found @ instance.cost).argmax()]).all()
+    met = tight(instance, found).mean(axis=0)
+    assert with_them["row"].x[:-1, -ROW_QUICK].numpy() == pytest.approx(met)
+    for quick, differs in ((True, True), (False, False)):
+        net = network(quick=quick)
+        with torch.no_grad():
+            answers = [net(Batch.from_data_list([graph]))[1] for graph in (plain, with_them)]
+        assert torch.equal(*answers) != differs
+    assert (
+        network(quick=True).embed_columns[0].in_features
+        == network(quick=False).embed_columns[0].in_features + COLUMN_QUICK
+    )

@@ -82,7 +82,7 @@ def test_rows_are_tight_at_the_sides_that_solvers_see(config, tmp_path):
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.3, 0.5])
 def test_no_instance_changes_sides_as_labels_come(config, monkeypatch, share):
     """A slice that ends while labelling validated on what the next one trained on."""
-    monkeypatch.setattr("cosolve.models.ctc.data.targets_of", lambda label, families, relaxation: label)
+    monkeypatch.setattr("cosolve.models.ctc.data.targets_of", lambda label, config: label)
     config = replace(config, data=replace(config.data, validation=share))
     validating: list[int] = []
     for count in range(2, 60):

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 import cosolve
 from cosolve.instances.generators import generate
 from cosolve.instances.graphs import Graph
-from cosolve.search import mds, mds_reduce, mis, mis_penalties, mis_reduce, numvc
+from cosolve.search import mds, mds_reduce, mis, mis_penalties, mis_reduce, numvc, weighted_mis
 from cosolve.search.mds_bound import Lagrangian
 from cosolve.solvers.local_search.mds import make_cover
 from cosolve.solvers.local_search.mis import cover_cliques, make_kernel
@@ -282,3 +282,50 @@ def test_slices_do_not_change_the_path():
             [arw.order.tolist(), vc.score.tolist(), dynamic.lists.tolist(), ds.score.tolist(), int(ds.random[0])]
         )
     assert results[0] == results[1]
+
+
+def heaviest(graph, weight):
+    near = closed(graph)
+    n = graph.num_nodes
+    sets = (s for k in range(n + 1) for s in combinations(range(n), k))
+    return max(sum(weight[v] for v in s) for s in sets if all(near[v] & set(s) == {v} for v in s))
+
+
+def weighted_run(graph, weight, *slices, seed=0):
+    state = weighted_mis.make_state(graph.num_nodes, seed)
+    for iterations in slices:
+        weighted_mis.run(graph.indptr, graph.indices, np.asarray(weight, np.int64), state, iterations)
+    return state
+
+
+@settings(deadline=None, max_examples=150)
+@given(graphs, st.lists(st.integers(0, 30), min_size=9, max_size=9))
+def test_weighted_search_finds_the_heaviest_independent_set_of_small_graphs(graph, weight):
+    """Nodes of weight 0 are there for clipped costs: they are worth nothing, and break nothing."""
+    weight = weight[: graph.num_nodes]
+    state = weighted_run(graph, weight, 200)
+    nodes = np.flatnonzero(state.best).tolist()
+    check_independent(graph, nodes)
+    assert sum(weight[v] for v in nodes) == state.counts[weighted_mis.BEST] == heaviest(graph, weight)
+
+
+def test_weighted_search_keeps_its_books_and_does_not_depend_on_slices():
+    """Loads that drift would make moves that gain nothing, for ever."""
+    graph = generate("mis", "er", seed=5, nodes=120, probability=0.1).graph
+    weight = np.random.default_rng(5).integers(1, 1000, 120)
+    state = weighted_run(graph, weight, 700, 1, 299, seed=3)
+    whole = weighted_run(graph, weight, 1000, seed=3)
+    assert all((a == b).all() for a, b in zip(state, whole, strict=True))
+    inside = np.zeros(120, bool)
+    inside[state.order[: state.counts[weighted_mis.SIZE]]] = True
+    for v in range(120):
+        near = graph.neighbours(v)
+        owners = near[inside[near]]
+        assert (state.load[v], state.tight[v], state.owners[v]) == (weight[owners].sum(), len(owners), owners.sum())
+    assert weight[inside].sum() == state.counts[weighted_mis.WEIGHT]
+    assert weight[state.best].sum() == state.counts[weighted_mis.BEST]
+    greedy, order = set(), np.argsort(-weight)
+    for v in order.tolist():
+        if not greedy & set(graph.neighbours(v).tolist()):
+            greedy.add(v)
+    assert state.counts[weighted_mis.BEST] > sum(weight[v] for v in greedy)

@@ -69,6 +69,8 @@ class ModelConfig:
         Whether the graph of row and column types takes part.
     relaxation
         Whether values, reduced costs, duals and slacks of the linear relaxation are inputs.
+    quick
+        Whether solutions of a quick search are inputs, where there is one: of set packings and vertex covers.
     gates
         Whether embeddings are gated by their mean over the graph; without gates and types it is a plain network.
     dropout
@@ -80,6 +82,7 @@ class ModelConfig:
     rounds: int = 2
     types: bool = True
     relaxation: bool = True
+    quick: bool = True
     gates: bool = True
     dropout: float = 0.1
 

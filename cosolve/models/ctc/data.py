@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch_geometric.data import Batch, HeteroData
 from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.graph import graph_of
 from cosolve.models.ctc.labels import LABELS, Label
+from cosolve.models.ctc.quick import quick_solutions
 from cosolve.models.ctc.rows import is_binary, known_families, may_be_imposed
 from cosolve.search.row_types import RowType
 
@@ -24,16 +26,17 @@ class Dataset:
     validation: Sequence[HeteroData]
 
 
-def targets_of(label: Label, families: str, *, relaxation: bool) -> HeteroData:
+def targets_of(label: Label, config: CtcConfig) -> HeteroData:
     """
     Graph of an instance; ``y`` of a row or column is the share of best solutions in which it is tight, or 1.
 
     ``mask`` says which count: candidates of the critical families, and binaries. The objective's row never does.
     """
-    data = graph_of(label.instance, relaxation=relaxation)
+    quick = quick_solutions(label.instance) if config.model.quick else None
+    data = graph_of(label.instance, relaxation=config.model.relaxation, quick=quick)
     tight, share = label.tight().mean(axis=0), label.solutions.mean(axis=0)
     data["row"].y = torch.tensor(np.append(tight, 0.0), dtype=torch.float32)
-    data["row"].mask = torch.tensor(np.append(may_be_imposed(label.instance, families), False))
+    data["row"].mask = torch.tensor(np.append(may_be_imposed(label.instance, config.data.families), False))
     data["column"].y = torch.tensor(np.clip(share, 0.0, 1.0), dtype=torch.float32)
     data["column"].mask = torch.tensor(is_binary(label.instance))
     return data
@@ -56,9 +59,22 @@ def check_families(labels: Sequence[Label], families: str) -> None:
         raise ValueError(f"data.families: no labelled instance has rows of {unknown[0]!r}; there are {there}.")
 
 
-def dataset(labels: Sequence[Label], config: CtcConfig) -> Dataset:
+def dataset(
+    labels: Sequence[Label],
+    config: CtcConfig,
+    *,
+    threads: int = 1,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Dataset:
     """
     Graphs of labelled instances; a share of them validates, by their places, so that none changes sides as more come.
+
+    Parameters
+    ----------
+    threads
+        Graphs made at the same time.
+    on_progress
+        Called with the number of graphs that are made, and that of all.
 
     Raises
     ------
@@ -70,7 +86,14 @@ def dataset(labels: Sequence[Label], config: CtcConfig) -> Dataset:
             f"training needs at least 2 instances with solutions, got {len(labels)}: {LABELS} beside them has the "
             "status and message of each."
         )
-    graphs = [targets_of(label, config.data.families, relaxation=config.model.relaxation) for label in labels]
+    graphs: list[HeteroData] = []
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="cosolve-graph")
+    try:
+        for graph in pool.map(lambda label: targets_of(label, config), labels):
+            graphs.append(graph)
+            on_progress(len(graphs), len(labels))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     # The second is the first one that validates.
     share = config.data.validation
     steps = np.floor(np.arange(len(graphs) + 1) * share + max(0.0, 1 - 2 * share) + 1e-9)

@@ -14,16 +14,17 @@ import torch
 from torch_geometric.data import HeteroData
 
 from cosolve.instances.milp import MILPInstance
+from cosolve.models.ctc.quick import agreement
 from cosolve.models.ctc.relaxation import Relaxation, solve_relaxation
-from cosolve.models.ctc.rows import is_binary, row_types
+from cosolve.models.ctc.rows import is_binary, row_types, tight
 from cosolve.search.row_types import RowType, RowTypes
 
 #: Columns: cost, degree, mean, largest and least coefficient, integer, binary; relaxation: value, fraction, reduced
-#: cost, at its lower bound, at its upper bound.
-COLUMN_FEATURES, COLUMN_RELAXATION = 7, 5
+#: cost, at its lower bound, at its upper bound; quick solutions: their agreement on its being 1.
+COLUMN_FEATURES, COLUMN_RELAXATION, COLUMN_QUICK = 7, 5, 3
 #: Rows: mean coefficient, length, side, <=, >=, ==, objective, strength, cosine with the objective; relaxation: tight,
-#: slack, dual.
-ROW_FEATURES, ROW_RELAXATION = 9, 3
+#: slack, dual; quick solutions: their agreement on its being tight.
+ROW_FEATURES, ROW_RELAXATION, ROW_QUICK = 9, 3, 3
 #: Types: one of each row type, column kind and the objective; then share of members, mean degree, mean strength.
 TYPE_FEATURES = len(RowType) + 4 + 3
 
@@ -43,7 +44,13 @@ def facts(instance: MILPInstance) -> dict[str, float]:
     }
 
 
-def graph_of(instance: MILPInstance, *, relaxation: bool = True, time_limit: float = np.inf) -> HeteroData:
+def graph_of(
+    instance: MILPInstance,
+    *,
+    relaxation: bool = True,
+    time_limit: float = np.inf,
+    quick: np.ndarray | None = None,
+) -> HeteroData:
     """
     Graph with the nodes "column", "row" (the objective is the last) and "type", edges of the matrix from columns to
     rows with their coefficients, and the edges that say which type a column or row is of.
@@ -54,6 +61,8 @@ def graph_of(instance: MILPInstance, *, relaxation: bool = True, time_limit: flo
         Whether to solve the linear relaxation; its features are 0 otherwise, or if that failed.
     time_limit
         Seconds for that.
+    quick
+        (K, num_cols) solutions by :func:`cosolve.models.ctc.quick.quick_solutions`; their features are 0 without any.
     """
     types = row_types(instance)
     solved = solve_relaxation(instance, time_limit) if relaxation else None
@@ -69,8 +78,9 @@ def graph_of(instance: MILPInstance, *, relaxation: bool = True, time_limit: flo
     priced = np.flatnonzero(cost)
 
     data = HeteroData()
-    data["column"].x = _tensor(_columns(instance, matrix.indices, coefs, cost, solved))
-    data["row"].x = _tensor(_rows(instance, types, matrix, row, coefs, scale, cost, solved))
+    columns = _columns(instance, matrix.indices, coefs, cost, solved)
+    rows = _rows(instance, types, matrix, row, coefs, scale, cost, solved)
+    data["column"].x, data["row"].x = (_tensor(part) for part in _with_quick(instance, quick, columns, rows))
     tails = np.concatenate([matrix.indices, priced])
     heads = np.concatenate([row, np.full(len(priced), len(lengths))])
     edges = data["column", "in", "row"]
@@ -145,6 +155,17 @@ def _rows(
     used = cost[cost != 0]
     objective[[0, 1, 6, 8]] = used.mean() if len(used) else 0.0, np.log1p(len(used)), 1.0, 1.0
     return np.vstack([np.column_stack(parts), objective])
+
+
+def _with_quick(
+    instance: MILPInstance, quick: np.ndarray | None, columns: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of columns and rows with those of quick solutions behind; none of the objective."""
+    of_columns, of_rows = np.zeros((len(columns), COLUMN_QUICK)), np.zeros((len(rows), ROW_QUICK))
+    if quick is not None:
+        of_columns[:] = agreement(instance, quick, quick > 0.5)
+        of_rows[:-1] = agreement(instance, quick, tight(instance, quick))
+    return np.hstack([columns, of_columns]), np.hstack([rows, of_rows])
 
 
 def _add_types(data: HeteroData, instance: MILPInstance, types: RowTypes) -> None:

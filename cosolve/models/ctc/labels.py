@@ -26,9 +26,10 @@ from cosolve.core.problem import judge
 from cosolve.core.result import Incumbent, Status
 from cosolve.instances.files import lock, read
 from cosolve.instances.formats.source import format_suffix
-from cosolve.instances.milp import TOLERANCE, MILPInstance, Values, with_whole_limits
+from cosolve.instances.milp import MILPInstance, Values, with_whole_limits
 from cosolve.models.ctc.config import DataConfig
 from cosolve.models.ctc.node_sets import node_set_problem
+from cosolve.models.ctc.rows import tight
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +69,7 @@ class Label:
 
     def tight(self) -> np.ndarray:
         """(K, num_rows) which rows hold with equality at either side."""
-        activity = self.solutions @ self.instance.matrix.T
-        out = np.zeros(activity.shape, dtype=np.bool_)
-        for side in (self.instance.row_lower, self.instance.row_upper):
-            at = np.where(np.isfinite(side), side, np.inf)
-            out |= np.abs(activity - at) <= TOLERANCE * np.maximum(1.0, np.where(np.isfinite(at), np.abs(at), 1.0))
-        return out
+        return tight(self.instance, self.solutions)
 
 
 def instance_files(folder: Path) -> list[Path]:
@@ -256,7 +252,7 @@ def _solve(file: Path, config: DataConfig) -> dict[str, Any]:
 
     def keep(incumbent: Incumbent) -> None:
         solution: Any = incumbent.solution
-        values = solution.values if problem is None else problem.values(solution)
+        values = solution.values if problem is None else problem.values(solution.nodes)
         verdict = judge(instance, Values(values=values))
         if verdict.feasible and verdict.objective is not None:
             found[np.round(values, 6).tobytes()] = verdict.objective, values
@@ -264,7 +260,7 @@ def _solve(file: Path, config: DataConfig) -> dict[str, Any]:
     seconds, status, bound, message = 0.0, "", None, ""
     for seed in range(config.runs):
         result = solve(
-            instance if problem is None else problem.instance,
+            instance if problem is None else problem.unweighted(),
             config.solver,
             time_limit=config.time_limit,
             seed=seed,

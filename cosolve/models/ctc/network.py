@@ -20,7 +20,15 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter, softmax, to_dense_batch
 
 from cosolve.models.ctc.config import ModelConfig
-from cosolve.models.ctc.graph import COLUMN_FEATURES, COLUMN_RELAXATION, ROW_FEATURES, ROW_RELAXATION, TYPE_FEATURES
+from cosolve.models.ctc.graph import (
+    COLUMN_FEATURES,
+    COLUMN_QUICK,
+    COLUMN_RELAXATION,
+    ROW_FEATURES,
+    ROW_QUICK,
+    ROW_RELAXATION,
+    TYPE_FEATURES,
+)
 
 
 class HalfConvolution(MessagePassing):
@@ -100,8 +108,11 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        columns, rows = COLUMN_FEATURES + COLUMN_RELAXATION, ROW_FEATURES + ROW_RELAXATION
-        self.embed_columns, self.embed_rows = _embedding(columns, width), _embedding(rows, width)
+        self.num_columns, self.num_rows = COLUMN_FEATURES + COLUMN_RELAXATION, ROW_FEATURES + ROW_RELAXATION
+        if config.quick:
+            self.num_columns += COLUMN_QUICK
+            self.num_rows += ROW_QUICK
+        self.embed_columns, self.embed_rows = _embedding(self.num_columns, width), _embedding(self.num_rows, width)
         self.dropout = nn.Dropout(config.dropout)
         if config.gates:
             self.gate_columns, self.gate_rows = Gate(width), Gate(width)
@@ -119,10 +130,10 @@ class Network(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Raw logits of all rows (objectives included) and all columns of the batch."""
-        column_x, row_x = batch["column"].x, batch["row"].x
+        column_x, row_x = batch["column"].x[:, : self.num_columns], batch["row"].x[:, : self.num_rows]
         if not self.config.relaxation:
-            column_x = torch.cat([column_x[:, :COLUMN_FEATURES], torch.zeros_like(column_x[:, COLUMN_FEATURES:])], 1)
-            row_x = torch.cat([row_x[:, :ROW_FEATURES], torch.zeros_like(row_x[:, ROW_FEATURES:])], 1)
+            column_x = _without(column_x, COLUMN_FEATURES, COLUMN_RELAXATION)
+            row_x = _without(row_x, ROW_FEATURES, ROW_RELAXATION)
         columns, rows = self.embed_columns(column_x), self.embed_rows(row_x)
         if self.config.gates:
             columns = self.gate_columns(columns, batch["column"].batch, batch.num_graphs)
@@ -152,6 +163,11 @@ class Network(nn.Module):
         dense, is_there = to_dense_batch(types, batch["type"].batch, batch_size=batch.num_graphs)
         heard, _ = self.attention(dense, dense, dense, key_padding_mask=~is_there, need_weights=False)
         return self.type_norm(types + heard[is_there])
+
+
+def _without(x: Tensor, first: int, count: int) -> Tensor:
+    """The features with 0 for some of them."""
+    return torch.cat([x[:, :first], torch.zeros_like(x[:, first : first + count]), x[:, first + count :]], dim=1)
 
 
 def _embedding(features: int, width: int) -> nn.Module:

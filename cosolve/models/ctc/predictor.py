@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from cosolve.models.checkpoints import Checkpoint
 from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.graph import graph_of
 from cosolve.models.ctc.network import Network
+from cosolve.models.ctc.quick import quick_solutions
 from cosolve.models.ctc.rows import is_binary, may_be_imposed
 from cosolve.models.devices import device_of
 from cosolve.models.watch import Watch
@@ -36,6 +38,7 @@ def predict(
     device: str = "cpu",
     time_limit: float = np.inf,
     should_stop: Callable[[], bool] = lambda: False,
+    on_better: Callable[[np.ndarray], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     Probabilities that rows are tight, and that columns are 1.
@@ -49,9 +52,11 @@ def predict(
     device
         "cpu", "cuda" or "cuda:N".
     time_limit
-        Seconds for the linear relaxation, where the network takes it.
+        Seconds for the linear relaxation, where the network takes it, and for quick solutions.
     should_stop
         Asked before each operation of the network.
+    on_better
+        Called with the column values of each quick solution that is better than all before, where it takes these.
 
     Returns
     -------
@@ -66,7 +71,13 @@ def predict(
         Once ``should_stop`` says so.
     """
     config, network = checkpoint.config(CtcConfig), network_of(checkpoint.folder, device)
-    graph = graph_of(instance, relaxation=config.model.relaxation, time_limit=time_limit)
+    until = perf_counter() + time_limit
+    quick = None
+    if config.model.quick:
+        quick = quick_solutions(
+            instance, should_stop=lambda: perf_counter() > until or should_stop(), on_better=on_better
+        )
+    graph = graph_of(instance, relaxation=config.model.relaxation, time_limit=time_limit, quick=quick)
     with Watch(should_stop):
         rows, columns = network.probabilities(Batch.from_data_list([graph]).to(device_of(device)))
     return (

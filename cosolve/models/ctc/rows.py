@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.instances.milp import MILPInstance
+from cosolve.instances.milp import TOLERANCE, MILPInstance
 from cosolve.search.row_types import RowType, RowTypes, classify
 
 
@@ -58,3 +58,13 @@ def may_be_imposed(instance: MILPInstance, families: str) -> np.ndarray:
         return types.is_candidate & np.isin(types.kind, [kind for kind in RowType if kind.name.lower() in wanted])
     named = np.array([name in wanted for name in row_families(instance, types)], dtype=np.bool_)
     return types.is_candidate & named
+
+
+def tight(instance: MILPInstance, solutions: np.ndarray) -> np.ndarray:
+    """(K, num_rows) which rows hold with equality at either side, in each of (K, num_cols) solutions."""
+    activity = solutions @ instance.matrix.T
+    out = np.zeros(activity.shape, dtype=np.bool_)
+    for side in (instance.row_lower, instance.row_upper):
+        at = np.where(np.isfinite(side), side, np.inf)
+        out |= np.abs(activity - at) <= TOLERANCE * np.maximum(1.0, np.where(np.isfinite(at), np.abs(at), 1.0))
+    return out

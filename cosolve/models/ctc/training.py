@@ -125,7 +125,9 @@ def train(
                 line = {"kind": "unfinished", "left": left}
                 run.tell(line)
                 return line
-            data = dataset(labels, run.config)
+            data = dataset(
+                labels, run.config, threads=threads, on_progress=lambda done, total: run.show("graphs", done, total)
+            )
             check_families(labels, run.config.data.families)
             check_targets(data)
             seen = _seen(run, data, labels)

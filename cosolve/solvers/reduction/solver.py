@@ -20,6 +20,7 @@ from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver, solvers
 from cosolve.instances.files import read_solution
+from cosolve.instances.generators.auction import auction
 from cosolve.instances.generators.milp import steiner_triple_cover
 from cosolve.models.ctc.rows import row_types
 from cosolve.solvers.formulations import Formulation
@@ -34,7 +35,7 @@ _BACKENDS = ("scip", "highs")
 #: Share of the rows and exceptions where no checkpoint says.
 _ROWS, _ROW_BUDGET = 0.05, 0
 
-#: Parts of the time that the linear relaxation may take, and all of the prediction.
+#: Parts of the time that quick solutions and the linear relaxation may take each, and all of the prediction.
 _RELAXATION, _PREDICTION = 0.2, 0.5
 
 #: Nonzeros of the largest model that a network is asked about: it takes some 2 kB for each.
@@ -331,6 +332,7 @@ class Ctc(ReductionSolver):
                     device=options.device,
                     time_limit=monitor.allowance(_RELAXATION),
                     should_stop=stage.should_stop,
+                    on_better=lambda values: monitor.report(formulation.decode(values)),
                 )
         except TimeUpError:
             message = "the network would have taken more than its share of the time: nothing is imposed."
@@ -445,6 +447,8 @@ def _warm_up_typing() -> None:
 def _warm_up_network() -> None:
     from cosolve.models.checkpoints import bundled
     from cosolve.models.ctc.predictor import predict
+    from cosolve.models.ctc.quick import quick_solutions
 
+    quick_solutions(auction(items=5, bids=10))
     for checkpoint in bundled("ctc")[:1]:
         predict(steiner_triple_cover(n=9), checkpoint)

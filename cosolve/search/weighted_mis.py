@@ -1,0 +1,305 @@
+"""
+Iterated local search for independent sets of greatest weight, after HILS.
+
+A descent takes any node that weighs more than its neighbours in the solution together, and exchanges one node of the
+solution for two; only nodes whose neighbourhood has changed are looked at again. A perturbation forces a node in [1]_,
+one that has been out for long, and what is worse is accepted seldom, by its distances to the last solution and
+to the best, as in the search for sets of greatest number (:mod:`cosolve.search.mis`).
+
+Weights are whole numbers, so that sums are exact and no move gains by rounding.
+
+References
+----------
+.. [1] Nogueira, B., Pinheiro, R. G. S., Subramanian, A. (2018). A hybrid iterated local search heuristic for the
+       maximum weight independent set problem. *Optimization Letters* 12(3): 567-583.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cosolve.core.jit import jit, jit_allocating
+from cosolve.search.mis import below
+
+# Entries of State.counts.
+WEIGHT, BEST, ACCEPTED, ITERATION, SIZE, QUEUED, HEAD, TOUCHED = range(8)
+
+#: Of so many random nodes the one that has been out longest is forced in.
+_DRAWN = 2
+
+#: What is d worse than the last and d* worse than the best is accepted with probability 1 / (1 + d d*); d = 1 is half a
+#: per cent.
+_SHARPNESS = 200.0
+
+
+class State(NamedTuple):
+    """
+    A solution, the last accepted and the best one, and the bookkeeping of the search, for n nodes.
+
+    Parameters
+    ----------
+    counts
+        Weights of the three solutions, iterations, nodes of the solution, and sizes of the lists.
+    order, place
+        (n,) nodes with those of the solution first, and its inverse.
+    load, tight, owners
+        (n,) weight, number, and sum of the ids of a node's neighbours in the solution.
+    left_at
+        (n,) iteration in which a node was dropped last.
+    queue, is_queued
+        (n,) ring of the nodes whose moves are to be looked at, and which are in it.
+    touched, is_touched
+        (n,) nodes that came or went since the last accepted solution, and which do.
+    accepted, best
+        (n,) whether a node is in that solution.
+    random
+        A random stream as in :mod:`cosolve.search.mis`.
+    """
+
+    counts: np.ndarray
+    order: np.ndarray
+    place: np.ndarray
+    load: np.ndarray
+    tight: np.ndarray
+    owners: np.ndarray
+    left_at: np.ndarray
+    queue: np.ndarray
+    is_queued: np.ndarray
+    touched: np.ndarray
+    is_touched: np.ndarray
+    accepted: np.ndarray
+    best: np.ndarray
+    random: np.ndarray
+
+
+def make_state(n: int, seed: int) -> State:
+    """State with an empty solution, and every node to be looked at, in random order."""
+    counts = np.zeros(8, np.int64)
+    counts[QUEUED] = n
+    return State(
+        counts=counts,
+        order=np.arange(n, dtype=np.int32),
+        place=np.arange(n, dtype=np.int32),
+        load=np.zeros(n, np.int64),
+        tight=np.zeros(n, np.int32),
+        owners=np.zeros(n, np.int64),
+        left_at=np.zeros(n, np.int64),
+        queue=np.random.default_rng(seed).permutation(n).astype(np.int32),
+        is_queued=np.ones(n, np.bool_),
+        touched=np.zeros(n, np.int32),
+        is_touched=np.zeros(n, np.bool_),
+        accepted=np.zeros(n, np.bool_),
+        best=np.zeros(n, np.bool_),
+        random=np.array([seed * 2 + 1], np.uint64),
+    )
+
+
+@jit
+def _move(state: State, v: int, target: int) -> None:
+    order, place = state.order, state.place
+    source = place[v]
+    other = order[target]
+    order[source] = other
+    place[other] = source
+    order[target] = v
+    place[v] = target
+
+
+@jit
+def _touch(state: State, v: int) -> None:
+    if not state.is_touched[v]:
+        state.is_touched[v] = True
+        state.touched[state.counts[TOUCHED]] = v
+        state.counts[TOUCHED] += 1
+
+
+@jit
+def _enqueue(state: State, v: int) -> None:
+    counts, queue = state.counts, state.queue
+    if not state.is_queued[v]:
+        state.is_queued[v] = True
+        tail = counts[HEAD] + counts[QUEUED]
+        queue[tail if tail < len(queue) else tail - len(queue)] = v
+        counts[QUEUED] += 1
+
+
+@jit
+def _enter(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, v: int) -> None:
+    counts = state.counts
+    _move(state, v, counts[SIZE])
+    counts[SIZE] += 1
+    counts[WEIGHT] += weight[v]
+    for k in range(indptr[v], indptr[v + 1]):
+        w = indices[k]
+        state.load[w] += weight[v]
+        state.tight[w] += 1
+        state.owners[w] += v
+
+
+@jit
+def _leave(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, v: int) -> None:
+    counts = state.counts
+    counts[SIZE] -= 1
+    _move(state, v, counts[SIZE])
+    counts[WEIGHT] -= weight[v]
+    for k in range(indptr[v], indptr[v + 1]):
+        w = indices[k]
+        state.load[w] -= weight[v]
+        state.tight[w] -= 1
+        state.owners[w] -= v
+
+
+@jit
+def _take(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, v: int) -> None:
+    """Take a node that has no neighbour in the solution."""
+    _enter(indptr, indices, weight, state, v)
+    _touch(state, v)
+    _enqueue(state, v)
+
+
+@jit
+def _drop(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, v: int) -> None:
+    """Drop a node of the solution."""
+    _leave(indptr, indices, weight, state, v)
+    for k in range(indptr[v], indptr[v + 1]):
+        w = indices[k]
+        if state.load[w] < weight[w]:
+            _enqueue(state, w)
+        if state.tight[w] == 1:
+            # Its owner may have a swap now.
+            _enqueue(state, state.owners[w])
+    state.left_at[v] = state.counts[ITERATION]
+    _touch(state, v)
+
+
+@jit
+def _force(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, v: int) -> None:
+    """Take a node, dropping its neighbours in the solution."""
+    if state.tight[v] > 0:
+        for k in range(indptr[v], indptr[v + 1]):
+            if state.place[indices[k]] < state.counts[SIZE]:
+                _drop(indptr, indices, weight, state, indices[k])
+    _take(indptr, indices, weight, state, v)
+
+
+@jit
+def _are_adjacent(indptr: np.ndarray, indices: np.ndarray, v: int, w: int) -> bool:
+    low, high = indptr[v], indptr[v + 1]
+    while low < high:
+        middle = (low + high) // 2
+        if indices[middle] < w:
+            low = middle + 1
+        else:
+            high = middle
+    found: bool = low < indptr[v + 1] and indices[low] == w
+    return found
+
+
+@jit
+def _find_swap(
+    indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, x: int, loose: np.ndarray
+) -> tuple[int, int]:
+    """The heaviest two non-adjacent nodes whose only solution neighbour is x and that outweigh it, or -1."""
+    count = 0
+    for k in range(indptr[x], indptr[x + 1]):
+        if state.tight[indices[k]] == 1:
+            loose[count] = indices[k]
+            count += 1
+    most, first, second = weight[x], -1, -1
+    for i in range(1, count):
+        v = loose[i]
+        for j in range(i):
+            w = loose[j]
+            if weight[v] + weight[w] > most and not _are_adjacent(indptr, indices, v, w):
+                most, first, second = weight[v] + weight[w], v, w
+    return first, second
+
+
+@jit
+def _descend(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, loose: np.ndarray) -> None:
+    """Improve until no queued node has a move."""
+    counts = state.counts
+    while counts[QUEUED] > 0:
+        v = state.queue[counts[HEAD]]
+        counts[HEAD] = counts[HEAD] + 1 if counts[HEAD] + 1 < len(state.queue) else 0
+        counts[QUEUED] -= 1
+        state.is_queued[v] = False
+        if state.place[v] >= counts[SIZE]:
+            if weight[v] > state.load[v]:
+                _force(indptr, indices, weight, state, v)
+        else:
+            first, second = _find_swap(indptr, indices, weight, state, v, loose)
+            if first >= 0:
+                _drop(indptr, indices, weight, state, v)
+                _take(indptr, indices, weight, state, first)
+                _take(indptr, indices, weight, state, second)
+
+
+@jit
+def _accept(state: State) -> None:
+    counts = state.counts
+    for i in range(counts[TOUCHED]):
+        v = state.touched[i]
+        state.is_touched[v] = False
+        state.accepted[v] = state.place[v] < counts[SIZE]
+    counts[TOUCHED] = 0
+    counts[ACCEPTED] = counts[WEIGHT]
+    if counts[WEIGHT] > counts[BEST]:
+        counts[BEST] = counts[WEIGHT]
+        for v in range(len(state.best)):
+            state.best[v] = state.accepted[v]
+
+
+@jit
+def _undo(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State) -> None:
+    """Back to the accepted solution; the queue is empty, and no node of that has a move."""
+    counts = state.counts
+    for i in range(counts[TOUCHED]):
+        v = state.touched[i]
+        if not state.accepted[v] and state.place[v] < counts[SIZE]:
+            _leave(indptr, indices, weight, state, v)
+    for i in range(counts[TOUCHED]):
+        v = state.touched[i]
+        state.is_touched[v] = False
+        if state.accepted[v] and state.place[v] >= counts[SIZE]:
+            _enter(indptr, indices, weight, state, v)
+    counts[TOUCHED] = 0
+
+
+@jit_allocating
+def run(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, iterations: int) -> None:
+    """
+    Perturb, descend, accept or undo, ``iterations`` times; how that is sliced changes nothing.
+
+    Parameters
+    ----------
+    indptr, indices
+        Neighbours of each node, in order.
+    weight
+        (n,) int64 > 0.
+    """
+    n = len(weight)
+    counts = state.counts
+    loose = np.empty(n, np.int32)
+    for _ in range(iterations):
+        if counts[ITERATION] > 0:
+            if counts[SIZE] == n:
+                return
+            v = -1
+            for _ in range(_DRAWN):
+                u = state.order[counts[SIZE] + below(state.random, n - counts[SIZE])]
+                if v < 0 or state.left_at[u] < state.left_at[v]:
+                    v = u
+            _force(indptr, indices, weight, state, v)
+        counts[ITERATION] += 1
+        _descend(indptr, indices, weight, state, loose)
+        worse = counts[ACCEPTED] - counts[WEIGHT]
+        if worse > 0:
+            scale = _SHARPNESS / counts[BEST]
+            odds = 1.0 + worse * scale * (counts[BEST] - counts[WEIGHT]) * scale
+            if below(state.random, 1 << 30) * odds >= 1 << 30:
+                _undo(indptr, indices, weight, state)
+                continue
+        _accept(state)
