@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import CancelledError
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from cosolve.instances.generators.roads import draw_places, road_tables
 from cosolve.models import checkpoints
 from cosolve.models.rrnco import labels, losses
 from cosolve.models.rrnco.config import DataConfig, ModelConfig, RrncoConfig, TrainingConfig
-from cosolve.models.rrnco.data import draw, sampler, validation
+from cosolve.models.rrnco.data import REFERENCES, draw, sampler, validation
 from cosolve.models.rrnco.instances import solution_of
 from cosolve.models.rrnco.labels import solve
 from cosolve.models.rrnco.losses import reinforce_loss
@@ -178,6 +179,35 @@ def test_clusters_are_as_many_as_asked_for_and_never_in_the_validation_set(monke
     assert splits == ["in"] * 40
     with pytest.raises(ValueError, match="clusters must be <= 1"):
         replace(CONFIG.data, clusters=1.5)
+
+
+def test_references_are_kept_and_made_again_if_they_are_of_others(tmp_path, monkeypatch):
+    """A slice of a long run began with the search that the first one had made; a damaged file is no obstacle."""
+    config = replace(CONFIG.data, size=8)
+    first = validation(config, 3, keep=tmp_path)
+    kept = tmp_path / REFERENCES
+    text = kept.read_text()
+    solve = labels.solve
+    monkeypatch.setattr("cosolve.models.rrnco.labels.solve", None)
+    again = validation(config, 3, keep=tmp_path)
+    assert again.reference == first.reference == validation_costs(first)
+    assert [one.digest for one in again.instances] == [one.digest for one in first.instances]
+    monkeypatch.setattr("cosolve.models.rrnco.labels.solve", solve)
+    other = validation(replace(config, size=9), 3, keep=tmp_path)
+    assert other.reference == validation_costs(other)
+    assert kept.read_text() != text
+    whole = json.loads(text)
+    for damaged in ("", "[]", "{}", text[:40], json.dumps({**whole, "costs": [1.0, -1.0, 1.0]}), "[" * 100_000):
+        kept.write_text(damaged)
+        assert validation(config, 3, keep=tmp_path).reference == first.reference
+        assert kept.read_text() == text
+
+
+def validation_costs(data):
+    return [
+        judge(one, solution_of(one, arrays, labels.as_choices(solution, data.batch.is_tour))).objective
+        for one, arrays, solution in zip(data.instances, data.arrays, data.solutions, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("problem", ["acvrp", "acvrptw"])

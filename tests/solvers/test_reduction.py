@@ -13,16 +13,18 @@ from cosolve.core.monitor import Monitor
 from cosolve.core.problem import judge
 from cosolve.core.result import Status
 from cosolve.core.solver import Outcome, solvers
+from cosolve.core.stop import Stop
 from cosolve.instances.generators import generate
 from cosolve.instances.milp import Values
 from cosolve.models import checkpoints
 from cosolve.models.ctc import predictor
+from cosolve.models.ctc.quick import quick_solutions
 from cosolve.models.watch import TimeUpError
 from cosolve.solvers.formulations import formulate
 from cosolve.solvers.reduction.ladder import climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
 from cosolve.solvers.reduction.reduce import Reduction, activity_bounds, reduce
-from cosolve.solvers.reduction.solver import RandomRows, ReductionOptions, ReductionSolver
+from cosolve.solvers.reduction.solver import LearnedOptions, RandomRows, ReductionOptions, ReductionSolver
 from tests.solvers.milps import INF, brute_force, milp, random_milp
 
 NONE = np.empty(0, np.int64)
@@ -261,6 +263,16 @@ def test_the_network_looks_at_the_clock(monkeypatch):
     result = cosolve.solve(instance, "ctc", options={"checkpoint": "ctc-set-cover"})
     assert (result.status, result.stats["rungs"]) == (Status.OPTIMAL, [])
     assert "more than its share of the time" in result.message
+
+
+def test_quick_solutions_are_there_before_a_reduced_model_is():
+    """A run that ends in its first reduced model has them to show; they are judged as all others."""
+    instance = generate("milp", "auction", seed=3, items=100, bids=500)
+    formulation, monitor = formulate(instance), Monitor(instance, Stop(time_limit=60))
+    _, _, about = solvers.get("ctc")().predict(formulation, monitor, None, 0, LearnedOptions())
+    assert about.stats["checkpoint"] == "ctc-auction"
+    assert len(monitor.trajectory) > 1
+    assert monitor.best.objective == (quick_solutions(instance) @ instance.cost).max()
 
 
 def test_a_portfolio_ends_both_parts_if_one_fails(monkeypatch):

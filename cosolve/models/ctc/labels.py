@@ -149,6 +149,8 @@ def label(
             stream.seek(0, os.SEEK_END)
             missing = [file for file in files if file.name not in lines]
             for unread in missing:
+                if should_stop():
+                    break
                 read_milp(unread)  # a broken one is told of now, not after hours
             # A pool whose threads are called so is not waited for when the command ends.
             pool = ThreadPoolExecutor(threads, thread_name_prefix="cosolve-label")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +18,7 @@ from torch import Tensor
 from cosolve.core.instance import Instance
 from cosolve.core.problem import judge
 from cosolve.instances.distances import Distances
+from cosolve.instances.files import replacing
 from cosolve.instances.generators.road import acvrp_at, acvrptw_at
 from cosolve.instances.generators.roads import CITIES, draw_places, road_tables
 from cosolve.instances.routing_arrays import RoutingArrays
@@ -27,6 +32,9 @@ from cosolve.models.schedule import derived_seed
 
 #: Seed of the validation set, whose instances are of the training cities, as in the paper.
 VALIDATION_SEED = 2024
+
+#: File in the folder of a run that keeps what these solutions cost.
+REFERENCES = "references.json"
 
 #: Iterations per node of the search that validation solutions are measured by.
 _VALIDATION_EFFORT = 300
@@ -44,16 +52,21 @@ class Dataset:
     ----------
     solutions
         Routes, or one tour, of each instance by places of its arrays; empty if unlabelled.
+    costs
+        What solutions of the instances cost, where that is all that was kept of them.
     """
 
     instances: Sequence[Instance]
     arrays: Sequence[RoutingArrays]
     batch: Batch
     solutions: Sequence[Sequence[np.ndarray]] = ()
+    costs: Sequence[float] = ()
 
     @cached_property
     def reference(self) -> list[float]:
         """Judged cost of each solution."""
+        if self.costs:
+            return list(self.costs)
         out = []
         for instance, arrays, solution in zip(self.instances, self.arrays, self.solutions, strict=True):
             choices = labels.as_choices(solution, self.batch.is_tour)
@@ -162,10 +175,45 @@ def _tour_at(rng: np.random.Generator, coords: np.ndarray, distance: np.ndarray,
 _MAKE: dict[str, Callable[..., Instance]] = {"atsp": _tour_at, "acvrp": acvrp_at, "acvrptw": acvrptw_at}
 
 
-def validation(config: DataConfig, count: int, pool: Helpers | None = None) -> Dataset:
-    """The fixed set of a config: instances of its largest size, none clustered, with solutions of a long search."""
-    config = replace(config, clusters=0.0)
-    return draw(config, VALIDATION_SEED, count, effort=_VALIDATION_EFFORT, size=config.size, pool=pool)
+def validation(config: DataConfig, count: int, pool: Helpers | None = None, keep: Path | None = None) -> Dataset:
+    """
+    The fixed set of a config: instances of its largest size, none clustered, measured by solutions of a long search.
+
+    Parameters
+    ----------
+    keep
+        Folder whose ``references.json`` holds what those cost, or will: the search takes several times as long as the
+        instances. One that is damaged, or of other instances, is made again.
+    """
+    fixed = partial(draw, replace(config, clusters=0.0), VALIDATION_SEED, count, size=config.size, pool=pool)
+    path = None if keep is None else keep / REFERENCES
+    if path is not None and path.is_file():
+        data = fixed()
+        costs = _kept_costs(path, data)
+        if costs:
+            return replace(data, costs=costs)
+    data = fixed(effort=_VALIDATION_EFFORT)
+    if path is not None:
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps({"digest": _digest(data), "costs": data.reference}), encoding="utf-8")
+    return data
+
+
+def _kept_costs(path: Path, data: Dataset) -> list[float]:
+    """What a file holds of these instances, empty if that is nothing."""
+    try:
+        kept = json.loads(path.read_bytes())
+        costs = [float(cost) for cost in kept["costs"]]
+        is_good = kept["digest"] == _digest(data) and len(costs) == len(data.instances)
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return []
+    return costs if is_good and all(0 < cost < math.inf for cost in costs) else []
+
+
+def _digest(data: Dataset) -> str:
+    """Of instances, and of the search that their solutions are from."""
+    text = "".join(instance.digest for instance in data.instances) + str(_VALIDATION_EFFORT)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def sampler(

@@ -135,7 +135,7 @@ def train(
                 return loss, metrics
 
             run.show("instances to validate on, and their references", 0, 0)
-            fixed = validation(config.data, settings.validation_size, pool)
+            fixed = validation(config.data, settings.validation_size, pool, out)
 
             def scores() -> dict[str, float]:
                 with torch.compiler.set_stance("force_eager"):  # other shapes, which are not worth compiling for
