@@ -10,6 +10,7 @@ Checkpoints: folders that hold a network's weights, what it is, and how it came 
 ``state.safetensors``    only while training goes on: what it takes to resume
 ``run.toml``             as that one: the config it goes on with, where ``config.toml`` is that of the weights;
                          without the first four where nothing is measured yet
+``*.json``, ``*.jsonl``  what a run keeps beside that: costs, seconds or solutions that took it long to find
 ======================  ==============================================================================================
 
 Nothing is ever unpickled.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -68,7 +68,8 @@ def below(random: np.ndarray, limit: int) -> int:
 
 
 @jit
-def _move(state: State, v: int, target: int) -> None:
+def move(state: Any, v: int, target: int) -> None:
+    """Exchange a node and that at a place of the order, in any state that has lists as :class:`State` has them."""
     order, place = state.order, state.place
     source = place[v]
     other = order[target]
@@ -79,7 +80,8 @@ def _move(state: State, v: int, target: int) -> None:
 
 
 @jit
-def _touch(state: State, v: int) -> None:
+def touch(state: Any, v: int) -> None:
+    """Remember that a node came or went."""
     if not state.is_touched[v]:
         state.is_touched[v] = True
         state.touched[state.counts[TOUCHED]] = v
@@ -87,7 +89,8 @@ def _touch(state: State, v: int) -> None:
 
 
 @jit
-def _enqueue(state: State, v: int) -> None:
+def enqueue(state: Any, v: int) -> None:
+    """Have a node looked at."""
     counts, queue = state.counts, state.queue
     if not state.queued[v]:
         state.queued[v] = True
@@ -100,7 +103,7 @@ def _enqueue(state: State, v: int) -> None:
 def _insert(indptr: np.ndarray, indices: np.ndarray, state: State, v: int) -> None:
     """Take a free node."""
     counts = state.counts
-    _move(state, v, counts[SIZE])
+    move(state, v, counts[SIZE])
     counts[SIZE] += 1
     counts[FREE] -= 1
     for k in range(indptr[v], indptr[v + 1]):
@@ -109,9 +112,9 @@ def _insert(indptr: np.ndarray, indices: np.ndarray, state: State, v: int) -> No
         state.owners[w] += v
         if state.tight[w] == 1:
             counts[FREE] -= 1
-            _move(state, w, counts[SIZE] + counts[FREE])
-    _touch(state, v)
-    _enqueue(state, v)
+            move(state, w, counts[SIZE] + counts[FREE])
+    touch(state, v)
+    enqueue(state, v)
 
 
 @jit
@@ -119,19 +122,19 @@ def _remove(indptr: np.ndarray, indices: np.ndarray, state: State, v: int) -> No
     """Drop a solution node, which becomes free."""
     counts = state.counts
     counts[SIZE] -= 1
-    _move(state, v, counts[SIZE])
+    move(state, v, counts[SIZE])
     counts[FREE] += 1
     for k in range(indptr[v], indptr[v + 1]):
         w = indices[k]
         state.tight[w] -= 1
         state.owners[w] -= v
         if state.tight[w] == 0:
-            _move(state, w, counts[SIZE] + counts[FREE])
+            move(state, w, counts[SIZE] + counts[FREE])
             counts[FREE] += 1
         elif state.tight[w] == 1:
             # Its owner may have a swap now.
-            _enqueue(state, state.owners[w])
-    _touch(state, v)
+            enqueue(state, state.owners[w])
+    touch(state, v)
     state.left_at[v] = counts[ITERATION]
 
 

@@ -21,10 +21,14 @@ from typing import NamedTuple
 import numpy as np
 
 from cosolve.core.jit import jit, jit_allocating
-from cosolve.search.mis import below
+from cosolve.search.mis import BEST, CANDIDATES, HEAD, ITERATION, SIZE, TOUCHED, below, enqueue, move, touch
 
-# Entries of State.counts.
-WEIGHT, BEST, ACCEPTED, ITERATION, SIZE, QUEUED, HEAD, TOUCHED = range(8)
+# Entries of State.counts beside those of cosolve.search.mis: weights of the solution and of the last accepted one; BEST
+# is a weight here, too.
+WEIGHT, ACCEPTED = 8, 9
+
+#: Most pairs of nodes of a common neighbour that are looked at for an exchange; in cliques of thousands none fits.
+_MOST_PAIRS = 10_000
 
 #: Of so many random nodes the one that has been out longest is forced in.
 _DRAWN = 2
@@ -48,7 +52,7 @@ class State(NamedTuple):
         (n,) weight, number, and sum of the ids of a node's neighbours in the solution.
     left_at
         (n,) iteration in which a node was dropped last.
-    queue, is_queued
+    queue, queued
         (n,) ring of the nodes whose moves are to be looked at, and which are in it.
     touched, is_touched
         (n,) nodes that came or went since the last accepted solution, and which do.
@@ -66,7 +70,7 @@ class State(NamedTuple):
     owners: np.ndarray
     left_at: np.ndarray
     queue: np.ndarray
-    is_queued: np.ndarray
+    queued: np.ndarray
     touched: np.ndarray
     is_touched: np.ndarray
     accepted: np.ndarray
@@ -76,8 +80,8 @@ class State(NamedTuple):
 
 def make_state(n: int, seed: int) -> State:
     """State with an empty solution, and every node to be looked at, in random order."""
-    counts = np.zeros(8, np.int64)
-    counts[QUEUED] = n
+    counts = np.zeros(10, np.int64)
+    counts[CANDIDATES] = n
     return State(
         counts=counts,
         order=np.arange(n, dtype=np.int32),
@@ -87,7 +91,7 @@ def make_state(n: int, seed: int) -> State:
         owners=np.zeros(n, np.int64),
         left_at=np.zeros(n, np.int64),
         queue=np.random.default_rng(seed).permutation(n).astype(np.int32),
-        is_queued=np.ones(n, np.bool_),
+        queued=np.ones(n, np.bool_),
         touched=np.zeros(n, np.int32),
         is_touched=np.zeros(n, np.bool_),
         accepted=np.zeros(n, np.bool_),
@@ -97,38 +101,9 @@ def make_state(n: int, seed: int) -> State:
 
 
 @jit
-def _move(state: State, v: int, target: int) -> None:
-    order, place = state.order, state.place
-    source = place[v]
-    other = order[target]
-    order[source] = other
-    place[other] = source
-    order[target] = v
-    place[v] = target
-
-
-@jit
-def _touch(state: State, v: int) -> None:
-    if not state.is_touched[v]:
-        state.is_touched[v] = True
-        state.touched[state.counts[TOUCHED]] = v
-        state.counts[TOUCHED] += 1
-
-
-@jit
-def _enqueue(state: State, v: int) -> None:
-    counts, queue = state.counts, state.queue
-    if not state.is_queued[v]:
-        state.is_queued[v] = True
-        tail = counts[HEAD] + counts[QUEUED]
-        queue[tail if tail < len(queue) else tail - len(queue)] = v
-        counts[QUEUED] += 1
-
-
-@jit
 def _enter(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, v: int) -> None:
     counts = state.counts
-    _move(state, v, counts[SIZE])
+    move(state, v, counts[SIZE])
     counts[SIZE] += 1
     counts[WEIGHT] += weight[v]
     for k in range(indptr[v], indptr[v + 1]):
@@ -142,7 +117,7 @@ def _enter(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: S
 def _leave(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, v: int) -> None:
     counts = state.counts
     counts[SIZE] -= 1
-    _move(state, v, counts[SIZE])
+    move(state, v, counts[SIZE])
     counts[WEIGHT] -= weight[v]
     for k in range(indptr[v], indptr[v + 1]):
         w = indices[k]
@@ -155,8 +130,8 @@ def _leave(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: S
 def _take(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, v: int) -> None:
     """Take a node that has no neighbour in the solution."""
     _enter(indptr, indices, weight, state, v)
-    _touch(state, v)
-    _enqueue(state, v)
+    touch(state, v)
+    enqueue(state, v)
 
 
 @jit
@@ -166,12 +141,13 @@ def _drop(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: St
     for k in range(indptr[v], indptr[v + 1]):
         w = indices[k]
         if state.load[w] < weight[w]:
-            _enqueue(state, w)
+            enqueue(state, w)
         if state.tight[w] == 1:
             # Its owner may have a swap now.
-            _enqueue(state, state.owners[w])
+            enqueue(state, state.owners[w])
+    enqueue(state, v)
     state.left_at[v] = state.counts[ITERATION]
-    _touch(state, v)
+    touch(state, v)
 
 
 @jit
@@ -202,18 +178,26 @@ def _find_swap(
     indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, x: int, loose: np.ndarray
 ) -> tuple[int, int]:
     """The heaviest two non-adjacent nodes whose only solution neighbour is x and that outweigh it, or -1."""
-    count = 0
+    count, heaviest = 0, 0
     for k in range(indptr[x], indptr[x + 1]):
-        if state.tight[indices[k]] == 1:
-            loose[count] = indices[k]
+        v = indices[k]
+        if state.tight[v] == 1:
+            loose[count] = v
             count += 1
+            heaviest = max(heaviest, weight[v])
     most, first, second = weight[x], -1, -1
+    pairs = 0
     for i in range(1, count):
         v = loose[i]
+        if weight[v] + heaviest <= most:
+            continue
         for j in range(i):
             w = loose[j]
             if weight[v] + weight[w] > most and not _are_adjacent(indptr, indices, v, w):
                 most, first, second = weight[v] + weight[w], v, w
+        pairs += i
+        if pairs > _MOST_PAIRS:
+            break
     return first, second
 
 
@@ -221,11 +205,11 @@ def _find_swap(
 def _descend(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, loose: np.ndarray) -> None:
     """Improve until no queued node has a move."""
     counts = state.counts
-    while counts[QUEUED] > 0:
+    while counts[CANDIDATES] > 0:
         v = state.queue[counts[HEAD]]
         counts[HEAD] = counts[HEAD] + 1 if counts[HEAD] + 1 < len(state.queue) else 0
-        counts[QUEUED] -= 1
-        state.is_queued[v] = False
+        counts[CANDIDATES] -= 1
+        state.queued[v] = False
         if state.place[v] >= counts[SIZE]:
             if weight[v] > state.load[v]:
                 _force(indptr, indices, weight, state, v)

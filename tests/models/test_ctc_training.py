@@ -82,11 +82,11 @@ def test_rows_are_tight_at_the_sides_that_solvers_see(config, tmp_path):
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.3, 0.5])
 def test_no_instance_changes_sides_as_labels_come(config, monkeypatch, share):
     """A slice that ends while labelling validated on what the next one trained on."""
-    monkeypatch.setattr("cosolve.models.ctc.data.targets_of", lambda label, config: label)
+    monkeypatch.setattr("cosolve.models.ctc.data.targets_of", lambda label, config, quick: label)
     config = replace(config, data=replace(config.data, validation=share))
     validating: list[int] = []
     for count in range(2, 60):
-        data = dataset(list(range(count)), config)
+        data = dataset(list(range(count)), config, {})
         assert sorted([*data.training, *data.validation]) == list(range(count))
         assert [label for label in data.validation if label < count - 1] == validating[: len(data.validation)]
         assert data.training
@@ -157,7 +157,7 @@ def test_an_unbounded_model_has_no_label(tmp_path):
     assert seen[0]["status"] == "unbounded"
     assert json.loads((tmp_path / labels.LABELS).read_text().splitlines()[1])["solutions"] == []
     with pytest.raises(ValueError, match=r"at least 2 instances with solutions, got 0: labels.jsonl .* status"):
-        dataset([], CtcConfig())
+        dataset([], CtcConfig(), {})
 
 
 def test_settings_that_make_no_label_do_not_bind_the_next_run(folder, config, tmp_path):
@@ -314,7 +314,7 @@ def test_one_batch_can_be_learned_by_heart(tmp_path):
     with cpu_threads(1):
         torch.manual_seed(0)
         net = Network(config.model)
-        batch = batch_of_step(dataset(labels_of(tmp_path, data), config).training, 0, 0, 2)
+        batch = batch_of_step(dataset(labels_of(tmp_path, data), config, {}).training, 0, 0, 2)
         optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
         losses = []
         for _ in range(120):

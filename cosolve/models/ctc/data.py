@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,6 @@ from torch_geometric.data import Batch, HeteroData
 from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.graph import graph_of
 from cosolve.models.ctc.labels import LABELS, Label
-from cosolve.models.ctc.quick import quick_solutions
 from cosolve.models.ctc.rows import is_binary, known_families, may_be_imposed
 from cosolve.search.row_types import RowType
 
@@ -26,14 +24,15 @@ class Dataset:
     validation: Sequence[HeteroData]
 
 
-def targets_of(label: Label, config: CtcConfig) -> HeteroData:
+def targets_of(label: Label, config: CtcConfig, quick: Mapping[str, np.ndarray | None]) -> HeteroData:
     """
     Graph of an instance; ``y`` of a row or column is the share of best solutions in which it is tight, or 1.
 
     ``mask`` says which count: candidates of the critical families, and binaries. The objective's row never does.
+    ``quick`` has its quick solutions by its digest, if it has any.
     """
-    quick = quick_solutions(label.instance) if config.model.quick else None
-    data = graph_of(label.instance, relaxation=config.model.relaxation, quick=quick)
+    found = quick.get(label.instance.digest)
+    data = graph_of(label.instance, relaxation=config.model.relaxation, quick=found)
     tight, share = label.tight().mean(axis=0), label.solutions.mean(axis=0)
     data["row"].y = torch.tensor(np.append(tight, 0.0), dtype=torch.float32)
     data["row"].mask = torch.tensor(np.append(may_be_imposed(label.instance, config.data.families), False))
@@ -59,22 +58,14 @@ def check_families(labels: Sequence[Label], families: str) -> None:
         raise ValueError(f"data.families: no labelled instance has rows of {unknown[0]!r}; there are {there}.")
 
 
-def dataset(
-    labels: Sequence[Label],
-    config: CtcConfig,
-    *,
-    threads: int = 1,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Dataset:
+def dataset(labels: Sequence[Label], config: CtcConfig, quick: Mapping[str, np.ndarray | None]) -> Dataset:
     """
     Graphs of labelled instances; a share of them validates, by their places, so that none changes sides as more come.
 
     Parameters
     ----------
-    threads
-        Graphs made at the same time.
-    on_progress
-        Called with the number of graphs that are made, and that of all.
+    quick
+        Quick solutions of instances by their digests, for networks that take them.
 
     Raises
     ------
@@ -86,14 +77,7 @@ def dataset(
             f"training needs at least 2 instances with solutions, got {len(labels)}: {LABELS} beside them has the "
             "status and message of each."
         )
-    graphs: list[HeteroData] = []
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="cosolve-graph")
-    try:
-        for graph in pool.map(lambda label: targets_of(label, config), labels):
-            graphs.append(graph)
-            on_progress(len(graphs), len(labels))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    graphs = [targets_of(label, config, quick) for label in labels]
     # The second is the first one that validates.
     share = config.data.validation
     steps = np.floor(np.arange(len(graphs) + 1) * share + max(0.0, 1 - 2 * share) + 1e-9)

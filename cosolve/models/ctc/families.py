@@ -28,6 +28,7 @@ from cosolve.core.errors import InvalidFileError
 from cosolve.core.result import Limit
 from cosolve.instances.milp import MILPInstance
 from cosolve.models.ctc.labels import Label
+from cosolve.models.ctc.lines import whole_lines
 from cosolve.models.ctc.rows import row_families, row_types
 from cosolve.search.row_types import RowType
 
@@ -208,17 +209,12 @@ def _seconds(instance: MILPInstance, solver: str, time_limit: float) -> float:
 def _read(path: Path) -> dict[tuple[str, str], float]:
     """Kept seconds by file and family; a last line that was cut off is dropped."""
     known: dict[tuple[str, str], float] = {}
-    text = path.read_bytes() if path.is_file() else b""
-    whole = text[: text.rfind(b"\n") + 1]
-    if whole != text:
-        path.write_bytes(whole)
-    for number, row in enumerate(whole.splitlines(), start=1):
+    for number, line in whole_lines(path):
         try:
-            line = json.loads(row)
             file, family, seconds = line["file"], line["family"], float(line["seconds"])
             if not (isinstance(file, str) and isinstance(family, str) and 0 <= seconds < math.inf):
                 raise ValueError("a measurement has file, family and seconds >= 0")
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise InvalidFileError(f"no measurement: {error!r}.", path, number) from None
         known[file, family] = seconds
     return known

@@ -12,11 +12,11 @@ from cosolve.instances.milp import MILPInstance
 from cosolve.models.ctc.rows import is_binary, row_types
 from cosolve.search.row_types import RowType
 
-#: Pairs of columns in a common row, each counted once for each, of the largest graph that is made: some 300 MB.
-_MOST_PAIRS = 20_000_000
+#: Pairs of columns in a common row, each counted once for each, of the largest graph that is made; some 500 MB.
+_MOST_PAIRS = 10_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NodeSetProblem:
     """
     The independent set problem behind a MILP.
@@ -77,6 +77,8 @@ def node_set_problem(instance: MILPInstance) -> NodeSetProblem:
     has_say = (lengths > 0) | (instance.row_lower > 0) | (instance.row_upper < 0)
     has_say[single[is_free]] = False
     kinds = set(row_types(instance).kind[has_say].tolist())
+    if np.isposinf(instance.row_lower).any() or np.isneginf(instance.row_upper).any():
+        raise ValueError(f"{instance.name}: no node set problem: a row allows nothing.")
     is_cover = RowType.SET_COVERING in kinds
     if not is_binary(instance).all():
         raise ValueError(f"{instance.name}: no node set problem: all columns must be binaries.")

@@ -19,7 +19,7 @@ from cosolve.models.ctc.network import Network
 from cosolve.models.ctc.quick import quick_solutions
 from cosolve.models.ctc.rows import is_binary, may_be_imposed
 from cosolve.models.devices import device_of
-from cosolve.models.watch import Watch
+from cosolve.models.watch import TimeUpError, Watch
 
 
 @checkpoints.kept_while_unchanged
@@ -52,9 +52,9 @@ def predict(
     device
         "cpu", "cuda" or "cuda:N".
     time_limit
-        Seconds for the linear relaxation, where the network takes it, and for quick solutions.
+        Seconds for quick solutions and the linear relaxation together, where the network takes them.
     should_stop
-        Asked before each operation of the network.
+        Asked by the search for quick solutions, and before each operation of the network.
     on_better
         Called with the column values of each quick solution that is better than all before, where it takes these.
 
@@ -77,7 +77,10 @@ def predict(
         quick = quick_solutions(
             instance, should_stop=lambda: perf_counter() > until or should_stop(), on_better=on_better
         )
-    graph = graph_of(instance, relaxation=config.model.relaxation, time_limit=time_limit, quick=quick)
+    if should_stop():
+        raise TimeUpError
+    left = max(0.0, until - perf_counter())
+    graph = graph_of(instance, relaxation=config.model.relaxation, time_limit=left, quick=quick)
     with Watch(should_stop):
         rows, columns = network.probabilities(Batch.from_data_list([graph]).to(device_of(device)))
     return (

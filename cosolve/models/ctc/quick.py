@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
+from cosolve.core.errors import InvalidFileError
 from cosolve.instances.milp import MILPInstance
+from cosolve.models.ctc.lines import whole_lines
 from cosolve.models.ctc.node_sets import node_set_problem
 from cosolve.search import weighted_mis
+from cosolve.search.mis import BEST
 
-#: Runs from different beginnings, and perturbations of each, for each node.
-_RUNS, _ITERATIONS = 8, 10
+#: File in the folder of a run that keeps those of its instances.
+QUICK = "quick.jsonl"
+
+#: Runs from different beginnings; perturbations of each, for each node, and at most.
+_RUNS, _ITERATIONS, _MOST_ITERATIONS = 8, 10, 100_000
 
 #: Of the weights of solutions: those half a per cent worse count a third.
 _SHARPNESS = 200.0
 
-#: Perturbations between two looks at the clock.
-_SLICE = 100
+#: Perturbations between two looks at the clock, fewer on graphs where one may visit many nodes and edges.
+_SLICE, _VISITS = 100, 10_000_000
 
-#: Weights become whole numbers up to this: their sum over a million nodes is far below what 64 bits hold.
-_LARGEST = 2.0**30
+#: Weights become whole numbers whose sum is this.
+_TOTAL = 2.0**61
 
 
 def quick_solutions(
@@ -32,8 +42,8 @@ def quick_solutions(
     """
     Solutions of a set packing or vertex cover by local search on the graph of its conflicts.
 
-    Eight runs that know nothing of each other, some milliseconds for each hundred columns: they end within a per cent
-    of the optimum, in different places. So what all of them have is likely in a best solution, too.
+    Eight runs that know nothing of each other, a millisecond for each column in all: they end within a per cent of the
+    optimum, in different places. So what all of them have is likely in a best solution, too.
 
     Parameters
     ----------
@@ -53,26 +63,96 @@ def quick_solutions(
         problem = node_set_problem(instance)
     except ValueError:
         return None
-    most = problem.weights.max(initial=0.0)
-    if not most > 0:
+    if not problem.weights.any():
         return None
-    weight = np.rint(problem.weights * (_LARGEST / most)).astype(np.int64)
+    share = problem.weights / problem.weights.max()
+    weight = np.rint(share * (_TOTAL / share.sum())).astype(np.int64)
+    graph, n = problem.graph, instance.size
+    step = max(1, min(_SLICE, _VISITS // (n + len(graph.indices))))
     found: list[np.ndarray] = []
-    best = -1
+    best = 0
     for run in range(_RUNS):
-        state = weighted_mis.make_state(problem.graph.num_nodes, run)
-        left = _ITERATIONS * problem.graph.num_nodes
+        state = weighted_mis.make_state(n, run)
+        left = min(_ITERATIONS * n, _MOST_ITERATIONS)
         while left > 0 and not should_stop():
-            weighted_mis.run(problem.graph.indptr, problem.graph.indices, weight, state, min(left, _SLICE))
-            left -= _SLICE
-            if state.counts[weighted_mis.BEST] > best:
-                best = int(state.counts[weighted_mis.BEST])
+            weighted_mis.run(graph.indptr, graph.indices, weight, state, min(left, step))
+            left -= step
+            if state.counts[BEST] > best:
+                best = int(state.counts[BEST])
                 if on_better is not None:
-                    on_better(problem.values(state.best))
+                    on_better(problem.values(state.best & (weight > 0)))
         if left > 0:
             break
-        found.append(problem.values(state.best))
+        found.append(problem.values(state.best & (weight > 0)))  # what is worth nothing may cost something
     return np.array(found) if found else None
+
+
+def kept_quick_solutions(
+    instances: Sequence[MILPInstance],
+    keep: Path,
+    *,
+    threads: int = 1,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, np.ndarray | None]:
+    """
+    Quick solutions of many instances, by their digests; those not yet in a file are made and appended.
+
+    Parameters
+    ----------
+    keep
+        The file, made if need be: a line of digest and solutions for each instance, these by the columns that are 1.
+    threads
+        Instances searched at the same time.
+    should_stop
+        Asked all along; instances that are not finished by then are missing.
+    on_progress
+        Called with the number of instances that are done, and that of all.
+
+    Raises
+    ------
+    InvalidFileError
+        If the file holds something else.
+    """
+    known = _read(keep, {instance.digest: instance.size for instance in instances})
+    missing = [instance for instance in instances if instance.digest not in known]
+    is_over = threading.Event()
+
+    def search(instance: MILPInstance) -> tuple[np.ndarray | None, bool]:
+        found = quick_solutions(instance, should_stop=lambda: is_over.is_set() or should_stop())
+        return found, should_stop()
+
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="cosolve-quick")
+    try:
+        with keep.open("a", encoding="utf-8") as stream:
+            for instance, (found, is_late) in zip(missing, pool.map(search, missing), strict=True):
+                if is_late:
+                    break
+                ones = [] if found is None else [np.flatnonzero(values).tolist() for values in found]
+                stream.write(json.dumps({"digest": instance.digest, "ones": ones}) + "\n")
+                stream.flush()
+                known[instance.digest] = found
+                on_progress(len(known), len(instances))
+    finally:
+        is_over.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+    return known
+
+
+def _read(path: Path, sizes: Mapping[str, int]) -> dict[str, np.ndarray | None]:
+    """Kept solutions of instances of these sizes by digest; a last line that was cut off is dropped."""
+    known: dict[str, np.ndarray | None] = {}
+    for number, line in whole_lines(path):
+        try:
+            digest, ones = line["digest"], line["ones"]
+            if digest in sizes:
+                values = np.zeros((len(ones), sizes[digest]))
+                for row, columns in zip(values, ones, strict=True):
+                    row[np.array(columns, dtype=np.int64)] = 1.0
+                known[digest] = values if len(values) else None
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+            raise InvalidFileError(f"no quick solutions: {error!r}; delete the line.", path, number) from None
+    return known
 
 
 def agreement(instance: MILPInstance, solutions: np.ndarray, is_met: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch_geometric.data import Batch
 
@@ -25,6 +26,7 @@ from cosolve.models.ctc.graph import facts
 from cosolve.models.ctc.labels import Label, instance_files, label
 from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
 from cosolve.models.ctc.network import Network
+from cosolve.models.ctc.quick import QUICK, kept_quick_solutions
 from cosolve.models.devices import cpu_threads, device_of
 from cosolve.models.run import Run
 
@@ -48,8 +50,9 @@ def train(
     Train, or train on; the weights of the best validation so far lie in ``out`` at any time.
 
     Labels come first, those that the folder of instances lacks; they stay there for other runs. Then the critical
-    families are chosen, by all labels. If time is up before that is done, ``out`` holds a run without a measurement:
-    its config in ``run.toml`` and what was measured of families in ``oracle.jsonl``; it goes on with ``resume``.
+    families are chosen, by all labels, and quick solutions made. If time is up before that is done, ``out`` holds a run
+    without a measurement: its config in ``run.toml``, what was measured of families in ``oracle.jsonl`` and solutions
+    in ``quick.jsonl``; it goes on with ``resume``.
 
     Parameters
     ----------
@@ -119,15 +122,13 @@ def train(
             on_progress=on_progress,
         )
         with run.opened(resume=resume):
-            left, labels = _prepare(run, folder, threads)
+            left, labels, quick = _prepare(run, folder, threads)
             if left:
                 run.leave()
                 line = {"kind": "unfinished", "left": left}
                 run.tell(line)
                 return line
-            data = dataset(
-                labels, run.config, threads=threads, on_progress=lambda done, total: run.show("graphs", done, total)
-            )
+            data = dataset(labels, run.config, quick)
             check_families(labels, run.config.data.families)
             check_targets(data)
             seen = _seen(run, data, labels)
@@ -148,8 +149,8 @@ def train(
             )
 
 
-def _prepare(run: Run, folder: Path, threads: int) -> tuple[str, list[Label]]:
-    """What is left to do before the training proper once time is up, empty if nothing is; and the labels."""
+def _prepare(run: Run, folder: Path, threads: int) -> tuple[str, list[Label], dict[str, np.ndarray | None]]:
+    """What is left before the training proper once time is up, empty if nothing is; labels, and quick solutions."""
     data: DataConfig = run.config.data
     labels, missing = label(
         folder,
@@ -160,16 +161,27 @@ def _prepare(run: Run, folder: Path, threads: int) -> tuple[str, list[Label]]:
         on_progress=lambda done, total: run.show("labels", done, total),
     )
     if missing:
-        return f"labels of {len(missing)} instances", labels
+        return f"labels of {len(missing)} instances", labels, {}
     if not data.families and len(labels) > 1:  # with fewer there will be no run
         run.keep_config()  # which what is measured belongs to
         run.show("choice of families", 0, 0)
         try:
             families = _families(labels, data, run.tell, run.time_left, run.folder / MEASUREMENTS)
         except TimeoutError:
-            return "choice of families", labels
+            return "choice of families", labels, {}
         run.config = replace(run.config, data=replace(data, families=families))
-    return "", labels
+    if not run.config.model.quick:
+        return "", labels, {}
+    run.keep_config()
+    quick = kept_quick_solutions(
+        [label.instance for label in labels],
+        run.folder / QUICK,
+        threads=threads,
+        should_stop=lambda: run.time_left() < 0,
+        on_progress=lambda done, total: run.show("quick solutions", done, total),
+    )
+    count = sum(label.instance.digest not in quick for label in labels)
+    return f"quick solutions of {count} instances" if count else "", labels, quick
 
 
 def _seen(run: Run, data: Dataset, labels: Sequence[Label]) -> dict[str, Any]:

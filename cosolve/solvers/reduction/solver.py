@@ -35,7 +35,7 @@ _BACKENDS = ("scip", "highs")
 #: Share of the rows and exceptions where no checkpoint says.
 _ROWS, _ROW_BUDGET = 0.05, 0
 
-#: Parts of the time that quick solutions and the linear relaxation may take each, and all of the prediction.
+#: Parts of the time that quick solutions and the linear relaxation may take, and all of the prediction.
 _RELAXATION, _PREDICTION = 0.2, 0.5
 
 #: Nonzeros of the largest model that a network is asked about: it takes some 2 kB for each.
@@ -336,7 +336,8 @@ class Ctc(ReductionSolver):
                 )
         except TimeUpError:
             message = "the network would have taken more than its share of the time: nothing is imposed."
-            return _nothing(formulation), _limits(options), Outcome(message=message)
+            about = Outcome() if monitor.should_stop() else Outcome(message=message)  # a run that ends says why itself
+            return _nothing(formulation), _limits(options), about
         limits = asdict(checkpoint.config(CtcConfig).reduction)
         limits |= {name: getattr(options, name) for name in limits if getattr(options, name) is not None}
         message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
