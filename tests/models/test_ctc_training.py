@@ -23,7 +23,7 @@ from cosolve.instances.generators import generate
 from cosolve.models import checkpoints
 from cosolve.models.ctc import families, labels
 from cosolve.models.ctc.config import CtcConfig, DataConfig, ModelConfig, TrainingConfig
-from cosolve.models.ctc.data import batch_of_step, check_families, dataset
+from cosolve.models.ctc.data import batch_of_step, check_labels, dataset
 from cosolve.models.ctc.families import families_text, survey
 from cosolve.models.ctc.graph import facts
 from cosolve.models.ctc.losses import fit_calibration, focal_loss, precision_at
@@ -157,7 +157,7 @@ def test_an_unbounded_model_has_no_label(tmp_path):
     assert seen[0]["status"] == "unbounded"
     assert json.loads((tmp_path / labels.LABELS).read_text().splitlines()[1])["solutions"] == []
     with pytest.raises(ValueError, match=r"at least 2 instances with solutions, got 0: labels.jsonl .* status"):
-        dataset([], CtcConfig(), {})
+        check_labels([], "")
 
 
 def test_settings_that_make_no_label_do_not_bind_the_next_run(folder, config, tmp_path):
@@ -403,7 +403,7 @@ def test_families_that_no_instance_has_are_refused(config, known, tmp_path):
     for i, named in enumerate(("egde", "edge,egde")):
         with pytest.raises(ValueError, match="no labelled instance has rows of 'egde'; there are edge"):
             train(replace(config, data=replace(config.data, families=named)), tmp_path / str(i))
-    check_families(known, "bidder,set_covering")  # of networks whose names other files lack
+    check_labels(known, "bidder,set_covering")  # of networks whose names other files lack
 
 
 def test_a_resumed_run_keeps_the_families_that_it_chose(config, known, tmp_path, monkeypatch):

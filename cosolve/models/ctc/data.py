@@ -41,42 +41,43 @@ def targets_of(label: Label, config: CtcConfig, quick: Mapping[str, np.ndarray |
     return data
 
 
-def check_families(labels: Sequence[Label], families: str) -> None:
+def check_labels(labels: Sequence[Label], families: str) -> None:
     """
-    Check that the families that are named are there.
+    Check that there is something to learn from labelled instances.
 
     Raises
     ------
     ValueError
-        If no instance has rows of one, unless a structural type is named that stands in for names.
-    """
-    known = set().union(*(known_families(label.instance) for label in labels))
-    named = families.split(",") if families else []
-    unknown = [name for name in named if name not in known]
-    if unknown and not any(kind.name.lower() in named and kind.name.lower() in known for kind in RowType):
-        there = ", ".join(sorted(known))
-        raise ValueError(f"data.families: no labelled instance has rows of {unknown[0]!r}; there are {there}.")
-
-
-def dataset(labels: Sequence[Label], config: CtcConfig, quick: Mapping[str, np.ndarray | None]) -> Dataset:
-    """
-    Graphs of labelled instances; a share of them validates, by their places, so that none changes sides as more come.
-
-    Parameters
-    ----------
-    quick
-        Quick solutions of instances by their digests, for networks that take them.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two.
+        If there are fewer than two, none has rows of a family that is named (unless a structural type is named that
+        stands in for names), or none has binaries or rows that could be made equalities.
     """
     if len(labels) < 2:
         raise ValueError(
             f"training needs at least 2 instances with solutions, got {len(labels)}: {LABELS} beside them has the "
             "status and message of each."
         )
+    known = set().union(*(known_families(label.instance) for label in labels))
+    named = families.split(",") if families else []
+    unknown = [name for name in named if name not in known]
+    if unknown and not any(kind.name.lower() in named and kind.name.lower() in known for kind in RowType):
+        there = ", ".join(sorted(known))
+        raise ValueError(f"data.families: no labelled instance has rows of {unknown[0]!r}; there are {there}.")
+    instances = [label.instance for label in labels]
+    if not any(is_binary(one).any() or may_be_imposed(one, families).any() for one in instances):
+        raise ValueError("nothing to learn: no instance has binaries, or rows that could be made equalities.")
+
+
+def dataset(labels: Sequence[Label], config: CtcConfig, quick: Mapping[str, np.ndarray | None]) -> Dataset:
+    """
+    Graphs of labelled instances, two at least; a share of them validates.
+
+    Which ones depends on their places, so that none changes sides as more come.
+
+    Parameters
+    ----------
+    quick
+        Quick solutions of instances by their digests, for networks that take them.
+    """
     graphs = [targets_of(label, config, quick) for label in labels]
     # The second is the first one that validates.
     share = config.data.validation
@@ -85,20 +86,6 @@ def dataset(labels: Sequence[Label], config: CtcConfig, quick: Mapping[str, np.n
     validates[:2] = False, True
     sides = {side: [graph for graph, it in zip(graphs, validates, strict=True) if it == side] for side in (False, True)}
     return Dataset(sides[False], sides[True])
-
-
-def check_targets(data: Dataset) -> None:
-    """
-    Check that there is something to learn.
-
-    Raises
-    ------
-    ValueError
-        If neither rows nor columns count.
-    """
-    graphs = [*data.training, *data.validation]
-    if not any(bool(graph[side].mask.any()) for graph in graphs for side in ("row", "column")):
-        raise ValueError("nothing to learn: no instance has binaries, or rows that could be made equalities.")
 
 
 def batch_of_step(graphs: Sequence[HeteroData], seed: int, step: int, size: int) -> Batch:

@@ -148,7 +148,7 @@ def _read(path: Path, sizes: Mapping[str, int]) -> dict[str, np.ndarray | None]:
             if digest in sizes:
                 values = np.zeros((len(ones), sizes[digest]))
                 for row, columns in zip(values, ones, strict=True):
-                    row[np.array(columns, dtype=np.int64)] = 1.0
+                    row[np.array(columns, dtype=np.uint64)] = 1.0
                 known[digest] = values if len(values) else None
         except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
             raise InvalidFileError(f"no quick solutions: {error!r}; delete the line.", path, number) from None

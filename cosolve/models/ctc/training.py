@@ -20,7 +20,7 @@ from torch_geometric.data import Batch
 from cosolve.models import Trainer, checkpoints
 from cosolve.models.ctc.card import card
 from cosolve.models.ctc.config import CtcConfig, DataConfig
-from cosolve.models.ctc.data import Dataset, batch_of_step, check_families, check_targets, dataset
+from cosolve.models.ctc.data import Dataset, batch_of_step, check_labels, dataset
 from cosolve.models.ctc.families import MEASUREMENTS, Family, choose, families_text, survey
 from cosolve.models.ctc.graph import facts
 from cosolve.models.ctc.labels import Label, instance_files, label
@@ -122,15 +122,18 @@ def train(
             on_progress=on_progress,
         )
         with run.opened(resume=resume):
-            left, labels, quick = _prepare(run, folder, threads)
+            left, labels = _prepare(run, folder, threads)
+            quick: dict[str, np.ndarray | None] = {}
+            if not left:
+                check_labels(labels, run.config.data.families)
+            if not left and run.config.model.quick:
+                left, quick = _quick_solutions(run, labels, threads)
             if left:
                 run.leave()
                 line = {"kind": "unfinished", "left": left}
                 run.tell(line)
                 return line
             data = dataset(labels, run.config, quick)
-            check_families(labels, run.config.data.families)
-            check_targets(data)
             seen = _seen(run, data, labels)
 
             def loss_of_step(step: int) -> tuple[torch.Tensor, dict[str, Any]]:
@@ -149,8 +152,8 @@ def train(
             )
 
 
-def _prepare(run: Run, folder: Path, threads: int) -> tuple[str, list[Label], dict[str, np.ndarray | None]]:
-    """What is left before the training proper once time is up, empty if nothing is; labels, and quick solutions."""
+def _prepare(run: Run, folder: Path, threads: int) -> tuple[str, list[Label]]:
+    """What is left of labels and families once time is up, empty if nothing is; and the labels."""
     data: DataConfig = run.config.data
     labels, missing = label(
         folder,
@@ -161,18 +164,20 @@ def _prepare(run: Run, folder: Path, threads: int) -> tuple[str, list[Label], di
         on_progress=lambda done, total: run.show("labels", done, total),
     )
     if missing:
-        return f"labels of {len(missing)} instances", labels, {}
+        return f"labels of {len(missing)} instances", labels
     if not data.families and len(labels) > 1:  # with fewer there will be no run
         run.keep_config()  # which what is measured belongs to
         run.show("choice of families", 0, 0)
         try:
             families = _families(labels, data, run.tell, run.time_left, run.folder / MEASUREMENTS)
         except TimeoutError:
-            return "choice of families", labels, {}
+            return "choice of families", labels
         run.config = replace(run.config, data=replace(data, families=families))
-    if not run.config.model.quick:
-        return "", labels, {}
-    run.keep_config()
+    return "", labels
+
+
+def _quick_solutions(run: Run, labels: Sequence[Label], threads: int) -> tuple[str, dict[str, np.ndarray | None]]:
+    """How many are left once time is up, in words, empty if none is; and quick solutions by digest."""
     quick = kept_quick_solutions(
         [label.instance for label in labels],
         run.folder / QUICK,
@@ -181,7 +186,7 @@ def _prepare(run: Run, folder: Path, threads: int) -> tuple[str, list[Label], di
         on_progress=lambda done, total: run.show("quick solutions", done, total),
     )
     count = sum(label.instance.digest not in quick for label in labels)
-    return f"quick solutions of {count} instances" if count else "", labels, quick
+    return f"quick solutions of {count} instances" if count else "", quick
 
 
 def _seen(run: Run, data: Dataset, labels: Sequence[Label]) -> dict[str, Any]:
