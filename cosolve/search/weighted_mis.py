@@ -262,7 +262,7 @@ def run(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: Stat
     indptr, indices
         Neighbours of each node, in order.
     weight
-        (n,) int64 > 0.
+        (n,) int64 >= 0.
     """
     n = len(weight)
     counts = state.counts

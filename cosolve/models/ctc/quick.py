@@ -67,6 +67,7 @@ def quick_solutions(
         return None
     share = problem.weights / problem.weights.max()
     weight = np.rint(share * (_TOTAL / share.sum())).astype(np.int64)
+    is_worth = weight > 0  # what is worth nothing may be in a set all the same, and cost something
     graph, n = problem.graph, instance.size
     step = max(1, min(_SLICE, _VISITS // (n + len(graph.indices))))
     found: list[np.ndarray] = []
@@ -80,10 +81,10 @@ def quick_solutions(
             if state.counts[BEST] > best:
                 best = int(state.counts[BEST])
                 if on_better is not None:
-                    on_better(problem.values(state.best & (weight > 0)))
+                    on_better(problem.values(state.best & is_worth))
         if left > 0:
             break
-        found.append(problem.values(state.best & (weight > 0)))  # what is worth nothing may cost something
+        found.append(problem.values(state.best & is_worth))
     return np.array(found) if found else None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cosolve.core.instance import Solution
 from cosolve.instances.milp import TOLERANCE, MILPInstance
-from cosolve.models.ctc.rows import row_types
+from cosolve.models.ctc.rows import row_types, tight
 from cosolve.solvers.formulations import Formulation
 from cosolve.solvers.reduction.reduce import Reduction, activity_bounds
 
@@ -118,12 +118,8 @@ def _in_order(formulation: Formulation, order: np.ndarray) -> Prediction:
 
 
 def tight_rows(formulation: Formulation, solution: Solution) -> np.ndarray:
-    """(num_rows,) which rows of one finite side a solution meets with equality."""
+    """(num_rows,) which rows a solution meets with equality at either side."""
     if formulation.encode is None:
         raise ValueError("this formulation takes no solution, so that nothing can be learned from one.")
-    model = formulation.model
-    activity = model.matrix @ np.asarray(formulation.encode(solution), dtype=np.float64)
-    side = np.where(np.isfinite(model.row_upper), model.row_upper, model.row_lower)
-    side = np.where(np.isfinite(side), side, np.inf)
-    scale = np.maximum(1.0, np.where(np.isfinite(side), np.abs(side), 1.0))
-    return np.asarray(np.abs(activity - side) <= TOLERANCE * scale)
+    values = np.asarray(formulation.encode(solution), dtype=np.float64)
+    return tight(formulation.model, values[None])[0]
