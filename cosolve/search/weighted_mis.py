@@ -2,9 +2,10 @@
 Iterated local search for independent sets of greatest weight, after HILS.
 
 A descent takes any node that weighs more than its neighbours in the solution together, and exchanges one node of the
-solution for two; only nodes whose neighbourhood has changed are looked at again. A perturbation forces a node in [1]_,
-one that has been out for long, and what is worse is accepted seldom, by its distances to the last solution and
-to the best, as in the search for sets of greatest number (:mod:`cosolve.search.mis`).
+solution for two; only nodes whose neighbourhood has changed are looked at again. A perturbation forces a node in [1]_:
+of two random ones that which costs less, unless it went out just now. What is worse is accepted seldom, by its
+distances to the last solution and to the best, as in the search for sets of greatest number
+(:mod:`cosolve.search.mis`), measured by the mean weight of a node of the solution.
 
 Weights are whole numbers, so that sums are exact and no move gains by rounding.
 
@@ -30,12 +31,13 @@ WEIGHT, ACCEPTED = 8, 9
 #: Most pairs of nodes of a common neighbour that are looked at for an exchange; in cliques of thousands none fits.
 _MOST_PAIRS = 10_000
 
-#: Of so many random nodes the one that has been out longest is forced in.
-_DRAWN = 2
+#: Iterations for which a node that was dropped is forced in only against another such.
+_REST = 10
 
-#: What is d worse than the last and d* worse than the best is accepted with probability 1 / (1 + d d*); d = 1 is half a
-#: per cent.
-_SHARPNESS = 200.0
+#: What is d worse than the last and d* worse than the best is accepted with probability 1 / (1 + d d*); d = 1 is so
+#: large a part of the mean weight of a node of the solution. Measured by the whole solution's weight, larger graphs
+#: would be searched more loosely.
+_UNIT = 0.2
 
 
 class State(NamedTuple):
@@ -252,6 +254,21 @@ def _undo(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: St
     counts[TOUCHED] = 0
 
 
+@jit
+def _draw(weight: np.ndarray, state: State) -> int:
+    """Of two random nodes outside that which is rested, or costs less."""
+    counts = state.counts
+    n = len(weight)
+    v = state.order[counts[SIZE] + below(state.random, n - counts[SIZE])]
+    w = state.order[counts[SIZE] + below(state.random, n - counts[SIZE])]
+    since = counts[ITERATION] - _REST
+    if (state.left_at[v] > since) != (state.left_at[w] > since):
+        chosen = w if state.left_at[v] > since else v
+    else:
+        chosen = w if state.load[w] - weight[w] < state.load[v] - weight[v] else v
+    return chosen
+
+
 @jit_allocating
 def run(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, iterations: int) -> None:
     """
@@ -271,17 +288,12 @@ def run(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: Stat
         if counts[ITERATION] > 0:
             if counts[SIZE] == n:
                 return
-            v = -1
-            for _ in range(_DRAWN):
-                u = state.order[counts[SIZE] + below(state.random, n - counts[SIZE])]
-                if v < 0 or state.left_at[u] < state.left_at[v]:
-                    v = u
-            _force(indptr, indices, weight, state, v)
+            _force(indptr, indices, weight, state, _draw(weight, state))
         counts[ITERATION] += 1
         _descend(indptr, indices, weight, state, loose)
         worse = counts[ACCEPTED] - counts[WEIGHT]
         if worse > 0:
-            scale = _SHARPNESS / counts[BEST]
+            scale = counts[SIZE] / (_UNIT * counts[BEST])
             odds = 1.0 + worse * scale * (counts[BEST] - counts[WEIGHT]) * scale
             if below(state.random, 1 << 30) * odds >= 1 << 30:
                 _undo(indptr, indices, weight, state)

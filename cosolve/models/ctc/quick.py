@@ -21,7 +21,7 @@ from cosolve.search.mis import BEST
 QUICK = "quick.jsonl"
 
 #: Runs from different beginnings; perturbations of each, for each node, and at most.
-_RUNS, _ITERATIONS, _MOST_ITERATIONS = 8, 10, 100_000
+_RUNS, _ITERATIONS, _MOST_ITERATIONS = 8, 15, 100_000
 
 #: Of the weights of solutions: those half a per cent worse count a third.
 _SHARPNESS = 200.0
