@@ -277,6 +277,15 @@ def test_quick_solutions_are_feasible_and_good(instance):
     assert objectives[-1] == pytest.approx(best.fun) == (sign * found @ instance.cost).min()
 
 
+def test_quick_solutions_of_a_large_auction_are_near_its_best():
+    """Where losses were measured by the weight of the whole solution, runs drifted and ended 2 % from it."""
+    instance = generate("milp", "auction", seed=90_000, items=200, bids=1000)
+    objectives = quick_solutions(instance) @ instance.cost
+    optimum = 16_046.961796  # proven by SCIP
+    assert 0.992 * optimum < objectives.max() <= optimum + 1e-6
+    assert objectives.mean() > 0.984 * optimum
+
+
 @pytest.mark.parametrize(("instance", "same"), [(far_apart(), slice(-1)), (tiny(), slice(None))], ids=["far", "tiny"])
 def test_quick_solutions_do_not_lose_what_is_small(instance, same):
     """Weights become whole numbers: next to a price of 1e12 all others were worth nothing, and 1e-305 too much."""
