@@ -256,17 +256,16 @@ def _undo(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: St
 
 @jit
 def _draw(weight: np.ndarray, state: State) -> int:
-    """Of two random nodes outside that which is rested, or costs less."""
+    """Of two random nodes outside the rested one, or, if both or none are, that which costs less."""
     counts = state.counts
-    n = len(weight)
-    v = state.order[counts[SIZE] + below(state.random, n - counts[SIZE])]
-    w = state.order[counts[SIZE] + below(state.random, n - counts[SIZE])]
-    since = counts[ITERATION] - _REST
-    if (state.left_at[v] > since) != (state.left_at[w] > since):
-        chosen = w if state.left_at[v] > since else v
-    else:
-        chosen = w if state.load[w] - weight[w] < state.load[v] - weight[v] else v
-    return chosen
+    outside = len(weight) - counts[SIZE]
+    v = state.order[counts[SIZE] + below(state.random, outside)]
+    w = state.order[counts[SIZE] + below(state.random, outside)]
+    latest = counts[ITERATION] - _REST
+    is_v_rested, is_w_rested = state.left_at[v] <= latest, state.left_at[w] <= latest
+    if is_v_rested != is_w_rested:
+        return v if is_v_rested else w
+    return v if state.load[v] - weight[v] <= state.load[w] - weight[w] else w
 
 
 @jit_allocating

@@ -42,8 +42,8 @@ def quick_solutions(
     """
     Solutions of a set packing or vertex cover by local search on the graph of its conflicts.
 
-    Eight runs that know nothing of each other, a millisecond for each column in all: they end within a per cent of the
-    optimum, in different places. So what all of them have is likely in a best solution, too.
+    Eight runs that know nothing of each other, a millisecond for each column in all: they end a per cent or so from
+    the optimum, in different places. So what all of them have is likely in a best solution, too.
 
     Parameters
     ----------
