@@ -317,7 +317,7 @@ def test_one_batch_can_be_learned_by_heart(tmp_path):
         batch = batch_of_step(dataset(labels_of(tmp_path, data), config, {}).training, 0, 0, 2)
         optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
         losses = []
-        for _ in range(120):
+        for _ in range(200):
             loss = loss_of(net, batch, config)
             optimiser.zero_grad()
             loss.backward()

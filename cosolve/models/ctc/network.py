@@ -16,7 +16,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch
-from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter, softmax, to_dense_batch
 
 from cosolve.models.ctc.config import ModelConfig
@@ -29,28 +28,23 @@ from cosolve.models.ctc.graph import (
     ROW_RELAXATION,
     TYPE_FEATURES,
 )
+from cosolve.models.ctc.messages import Edges, edges_to, heard
 
 
-class HalfConvolution(MessagePassing):
+class HalfConvolution(nn.Module):
     """Nodes of one side hear from the other: sum of ``W relu(LN(A h_i + B h_j + e_ij c))``, then a hidden layer."""
 
     def __init__(self, width: int) -> None:
-        super().__init__(aggr="sum")
+        super().__init__()
         self.own, self.other = nn.Linear(width, width), nn.Linear(width, width, bias=False)
         self.edge, self.norm = nn.Linear(1, width, bias=False), nn.LayerNorm(width)
         self.message_out, self.sum_norm = nn.Linear(width, width), nn.LayerNorm(width)
         self.update_mlp = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, width))
 
-    def forward(self, own: Tensor, other: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
+    def forward(self, own: Tensor, other: Tensor, edges: Edges) -> Tensor:
         """New embeddings of ``own``; edges go from ``other`` to it."""
-        heard = self.propagate(
-            edge_index, x=(self.other(other), self.own(own)), edge_attr=edge_attr, size=(len(other), len(own))
-        )
-        return self.update_mlp(torch.cat([self.sum_norm(self.message_out(heard)), own], dim=1))
-
-    def message(self, x_i: Tensor, x_j: Tensor, edge_attr: Tensor) -> Tensor:
-        """What one edge carries."""
-        return self.norm(x_i + x_j + self.edge(edge_attr)).relu()
+        sums = heard(self.own(own), self.other(other), self.edge.weight[:, 0], self.norm, edges)
+        return self.update_mlp(torch.cat([self.sum_norm(self.message_out(sums)), own], dim=1))
 
 
 class Gate(nn.Module):
@@ -139,16 +133,16 @@ class Network(nn.Module):
             columns = self.gate_columns(columns, batch["column"].batch, batch.num_graphs)
             rows = self.gate_rows(rows, batch["row"].batch, batch.num_graphs)
         columns, rows = self.dropout(columns), self.dropout(rows)
-        edges = batch["column", "in", "row"]
-        forward, backward = edges.edge_index, edges.edge_index.flip(0)
+        (tails, heads), coefs = batch["column", "in", "row"].edge_index, batch["column", "in", "row"].edge_attr[:, 0]
+        down, up = edges_to(heads, tails, coefs, len(rows)), edges_to(tails, heads, coefs, len(columns))
         for i in range(self.config.rounds):
-            columns = self.to_columns[i](columns, rows, backward, edges.edge_attr)
-            rows = self.to_rows[i](rows, columns, forward, edges.edge_attr)
+            columns = self.to_columns[i](columns, rows, up)
+            rows = self.to_rows[i](rows, columns, down)
             if i == 0 and self.config.types:
                 types = self._types(batch)
                 columns = self.fuse_columns(columns, types, batch["column", "is", "type"].edge_index[1])
                 rows = self.fuse_rows(rows, types, batch["row", "is", "type"].edge_index[1])
-        columns = self.to_columns[-1](columns, rows, backward, edges.edge_attr)
+        columns = self.to_columns[-1](columns, rows, up)
         return self.row_head(rows).squeeze(1), self.column_head(columns).squeeze(1)
 
     def probabilities(self, batch: Batch) -> tuple[Tensor, Tensor]:
