@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6
 
 #: What an index looks like at the end of a name: "flow_12_3", "c#7"; from a bracket on: "x[4,paris]", "place(a)".
-_INDEX = re.compile(r"[\d_.,:;#$@~\[\](){}]+$")
+_INDEX = "0123456789_.,:;#$@~[](){}"
 _BRACKET = re.compile(r"(?!^)[\[({].*", re.DOTALL)
 
 
@@ -225,7 +225,13 @@ def families(names: Iterable[str]) -> tuple[str, ...]:
 
     Commas become semicolons: lists of families are written with commas.
     """
-    return tuple(_INDEX.sub("", _BRACKET.sub("", name)).replace(",", ";") for name in names)
+    return tuple(_family(name) for name in names)
+
+
+def _family(name: str) -> str:
+    if "[" in name or "(" in name or "{" in name:
+        name = _BRACKET.sub("", name)
+    return name.rstrip(_INDEX).replace(",", ";")
 
 
 def _checked_names(names: Iterable[str], count: int, what: str) -> tuple[str, ...]:

@@ -144,7 +144,8 @@ def test_a_reduced_model_holds_exactly_the_points_within_its_budgets(row_budget,
         slack = (np.abs(everything @ instance.matrix.toarray().T - side)[:, rows] > 1e-9).sum(axis=1)
         differ = np.abs(everything[:, columns] - values).sum(axis=1)
         expected = {tuple(x) for x in everything[(slack <= row_budget) & (differ <= column_budget)].tolist()}
-        assert {tuple(x) for x in points(reduced.model)[:, :7].tolist()} == expected, seed
+        assert {tuple(reduced.decode(x).values.tolist()) for x in points(reduced.model)} == expected, seed
+        assert reduced.model.size == 7 + bool(row_budget) * len(rows) - (3 if column_budget == 0 else 0)
         for x in sorted(expected)[:3]:
             values_of = reduced.encode(Values(values=np.array(x, float)))
             activity = reduced.model.matrix @ values_of

@@ -171,10 +171,8 @@ def _with_quick(
 def _add_types(data: HeteroData, instance: MILPInstance, types: RowTypes) -> None:
     """Type nodes: one for each family of rows, each family of columns of one kind, and the objective."""
     kinds = np.where(is_binary(instance), 0, np.where(instance.is_integer, 1, 2))
-    column_keys = [f"{name}:{kind}" for name, kind in zip(instance.col_families, kinds.tolist(), strict=True)]
-    row_keys = [f"{name}:{kind}" for name, kind in zip(instance.row_families, types.kind.tolist(), strict=True)]
-    column_type, column_first = _numbered(column_keys)
-    row_type, row_first = _numbered(row_keys)
+    column_type, column_first = _numbered(instance.col_families, kinds)
+    row_type, row_first = _numbered(instance.row_families, types.kind)
     num_column_types, num_row_types = len(column_first), len(row_first)
     features = np.zeros((num_column_types + num_row_types + 1, TYPE_FEATURES))
     one_of = np.concatenate([len(RowType) + kinds[column_first], types.kind[row_first], [len(RowType) + 3]])
@@ -196,12 +194,14 @@ def _add_types(data: HeteroData, instance: MILPInstance, types: RowTypes) -> Non
         data[node, "is", "type"].edge_index = torch.from_numpy(index)
 
 
-def _numbered(keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Number of each key in the order of the alphabet, and where each number first occurs."""
-    if not keys:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    _, first, number = np.unique(np.array(keys), return_index=True, return_inverse=True)
-    return number, first
+def _numbered(names: Sequence[str], kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of each pair of a name and a kind in the order of the alphabet, and where each number first occurs."""
+    found: dict[tuple[str, int], int] = {}
+    seen = [found.setdefault(key, len(found)) for key in zip(names, kinds.tolist(), strict=True)]
+    rank = np.empty(len(found), np.int64)
+    rank[[found[key] for key in sorted(found)]] = np.arange(len(found))
+    number = rank[np.array(seen, np.int64)]
+    return number, np.unique(number, return_index=True)[1]
 
 
 def _relative(values: np.ndarray) -> np.ndarray:

@@ -79,7 +79,9 @@ def reduce(formulation: Formulation, reduction: Reduction) -> Formulation:
     by the trust region ``sum |x - value| <= budget`` [1]_, which is linear for binaries. A budget of 0 makes an
     equality, and fixes columns.
 
-    Rows whose M is infinite or beyond 1e5 can't be excepted and are left alone if there is a budget.
+    Rows whose M is infinite or beyond 1e5 can't be excepted and are left alone if there is a budget. Columns that are
+    fixed, and rows that hold for all values of the others, are left out: a backend drops them as well, but
+    only once it has them, and to hand over a model takes longer than to solve one of which little is left.
 
     References
     ----------
@@ -126,11 +128,51 @@ def reduce(formulation: Formulation, reduction: Reduction) -> Formulation:
         return np.append(x, np.abs(activity - side[: len(soft)]) > 1e-6 * np.maximum(1.0, np.abs(side[: len(soft)])))
 
     separate = formulation.separate
+    return _without_fixed(
+        Formulation(
+            with_rows(wider, pool),
+            lambda x: formulation.decode(x[:n]),
+            None if formulation.encode is None else encode,
+            None if separate is None else lambda x: separate(x[:n]),
+        )
+    )
+
+
+def _without_fixed(formulation: Formulation) -> Formulation:
+    """Without columns whose bounds are equal and rows that they, or all bounds, satisfy."""
+    model, encode = formulation.model, formulation.encode
+    free = np.flatnonzero(model.col_lower != model.col_upper)
+    # Rows separated later would be rows of all columns, and a model has one column at least.
+    if len(free) in (0, model.size) or formulation.separate is not None:
+        return formulation
+    values = np.where(model.col_lower == model.col_upper, model.col_lower, 0.0)
+    least, greatest = activity_bounds(model)
+    needed = np.flatnonzero(~((least >= model.row_lower) & (greatest <= model.row_upper)))
+    matrix, taken = model.matrix[needed], model.matrix @ values
+    part = matrix[:, free].tocsr()
+    rest = replace(
+        model,
+        cost=model.cost[free],
+        offset=model.offset + float(model.cost @ values),
+        col_lower=model.col_lower[free],
+        col_upper=model.col_upper[free],
+        is_integer=model.is_integer[free],
+        data=part.data,
+        indices=part.indices,
+        indptr=part.indptr,
+        row_lower=model.row_lower[needed] - taken[needed],
+        row_upper=model.row_upper[needed] - taken[needed],
+    )
+
+    def widened(x: np.ndarray) -> np.ndarray:
+        full = values.copy()
+        full[free] = x
+        return full
+
     return Formulation(
-        with_rows(wider, pool),
-        lambda x: formulation.decode(x[:n]),
-        None if formulation.encode is None else encode,
-        None if separate is None else lambda x: separate(x[:n]),
+        rest,
+        lambda x: formulation.decode(widened(x)),
+        None if encode is None else lambda solution: encode(solution)[free],
     )
 
 
