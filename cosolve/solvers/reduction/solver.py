@@ -27,6 +27,7 @@ from cosolve.solvers.formulations import Formulation
 from cosolve.solvers.mip import FormulationSolver, prepare, start_values
 from cosolve.solvers.neural import check_network
 from cosolve.solvers.packages import availability
+from cosolve.solvers.reduction.first import first_solutions
 from cosolve.solvers.reduction.ladder import Backend, Ladder, climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
 
@@ -38,7 +39,8 @@ _ROWS, _ROW_BUDGET = 0.05, 0
 #: Parts of the time that quick solutions and the linear relaxation may take, and all of the prediction.
 _RELAXATION, _PREDICTION = 0.2, 0.5
 
-#: Nonzeros of the largest model that a network is asked about: it takes some 2 kB for each.
+#: Nonzeros of the largest model that a network is asked about, as it takes some 2 kB for each, or a first solution is
+#: sought for.
 _MOST_ENTRIES = 2_000_000
 
 
@@ -160,9 +162,9 @@ class ReductionSolver(Solver):
         return found
 
     def warm_up(self, instance: Instance) -> None:
-        """Compile what formulations and the typing of rows need."""
+        """Compile what formulations, the typing of rows and first solutions need."""
         solvers.get("scip")().warm_up(instance)
-        _warm_up_typing()
+        _warm_up_kernels()
 
     @abstractmethod
     def predict(
@@ -197,6 +199,7 @@ class ReductionSolver(Solver):
             return outcome
 
         def reduced(stage: Monitor) -> tuple[Ladder, Outcome]:
+            _report_first(formulation, stage, seed)
             began = stage.elapsed()
             prediction, limits, about = self.predict(formulation, stage, backend, seed, options)
             stats = {**about.stats, "prediction_time": round(stage.elapsed() - began, 3)}
@@ -219,6 +222,16 @@ class ReductionSolver(Solver):
         }
         message = " ".join(part for part in (about.message, _about_threads(options, threads), outcome.message) if part)
         return replace(outcome, build_time=build_time + outcome.build_time, stats=stats, message=message)
+
+
+def _report_first(formulation: Formulation, monitor: Monitor, seed: int) -> None:
+    """Hand over what a greedy search finds, so that there is a solution while a network is asked."""
+    # Without its rows still to be separated, a model has solutions that mean nothing.
+    if formulation.separate is None and len(formulation.model.data) <= _MOST_ENTRIES:
+        for values in first_solutions(formulation.model, seed):
+            monitor.report(formulation.decode(values))
+            if monitor.should_stop():
+                break
 
 
 class _Until(StageMonitor):
@@ -440,8 +453,11 @@ def _limits(options: ReductionOptions) -> Limits:
 
 
 @lru_cache(maxsize=1)
-def _warm_up_typing() -> None:
-    row_types(steiner_triple_cover(n=9))
+def _warm_up_kernels() -> None:
+    cover = steiner_triple_cover(n=9)
+    row_types(cover)
+    for _ in first_solutions(cover, 0):
+        pass
 
 
 @lru_cache(maxsize=1)
