@@ -1,4 +1,4 @@
-"""Messages of half-convolutions: one pass over the edges must be what the operations say, and so must its derivatives."""
+"""Messages of half-convolutions: one pass over the edges is what the operations say, and so are its derivatives."""
 
 from __future__ import annotations
 

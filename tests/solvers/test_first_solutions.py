@@ -1,4 +1,4 @@
-"""First solutions of models whose binaries are safe on one side: feasible, soon, and none where there is no such side."""
+"""First solutions of models whose binaries are safe on one side: feasible, soon, and none of other models."""
 
 from __future__ import annotations
 
