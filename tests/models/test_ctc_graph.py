@@ -22,7 +22,7 @@ from cosolve.models.ctc.graph import COLUMN_FEATURES, COLUMN_QUICK, ROW_QUICK, f
 from cosolve.models.ctc.network import Network
 from cosolve.models.ctc.node_sets import node_set_problem
 from cosolve.models.ctc.quick import agreement, kept_quick_solutions, quick_solutions
-from cosolve.models.ctc.relaxation import solve_relaxation
+from cosolve.models.ctc.relaxation import rounded, solve_relaxation
 from cosolve.models.ctc.rows import may_be_imposed, tight
 
 INF = np.inf
@@ -39,9 +39,13 @@ def network(**settings):
     return Network(ModelConfig(width=16, heads=2, **settings)).eval()
 
 
+def with_relaxation(instance):
+    return graph_of(instance, relaxation=solve_relaxation(instance))
+
+
 def predict(net, *instances):
     with torch.no_grad():
-        return net(Batch.from_data_list([graph_of(instance) for instance in instances]))
+        return net(Batch.from_data_list([with_relaxation(instance) for instance in instances]))
 
 
 def permuted(instance, rng):
@@ -95,7 +99,7 @@ def test_units_do_not_matter():
     scale = np.repeat(np.arange(1, 21) * 3.0, np.diff(instance.indptr))
     sides = instance.row_lower * scale[instance.indptr[:-1]]
     other = replace(instance, cost=instance.cost * 100, data=instance.data * scale, row_lower=sides)
-    first, second = graph_of(instance, relaxation=False), graph_of(other, relaxation=False)
+    first, second = graph_of(instance), graph_of(other)
     torch.testing.assert_close(first["column"].x, second["column"].x)
     torch.testing.assert_close(first["row"].x[:, :7], second["row"].x[:, :7])
 
@@ -103,7 +107,7 @@ def test_units_do_not_matter():
 def test_coefficients_reach_the_messages():
     """The released network lost them in a normalisation over one number."""
     instance = auction()
-    graph = graph_of(instance)
+    graph = with_relaxation(instance)
     other = graph.clone()
     other["column", "in", "row"].edge_attr = graph["column", "in", "row"].edge_attr * 0.5
     net = network()
@@ -116,7 +120,7 @@ def test_without_the_relaxation_its_features_are_not_seen():
     """An ablation that still sees the duals ablates nothing."""
     instance = auction()
     net = network(relaxation=False)
-    with_it, without = graph_of(instance), graph_of(instance, relaxation=False)
+    with_it, without = with_relaxation(instance), graph_of(instance)
     assert with_it["column"].x[:, COLUMN_FEATURES:].any()
     assert not without["column"].x[:, COLUMN_FEATURES:].any()
     with torch.no_grad():
@@ -140,15 +144,31 @@ def test_duals_and_reduced_costs_satisfy_the_optimality_conditions(maximise):
 
 def test_an_infeasible_relaxation_is_no_relaxation():
     """The network then does without it; that the MILP is infeasible too is for the solver to say."""
-    instance = auction()
-    assert solve_relaxation(replace(instance, row_upper=np.full(len(instance.row_upper), -1.0))) is None
-    assert not graph_of(replace(instance, row_upper=np.full(len(instance.row_upper), -1.0)))["row"].x[:, -3:].any()
+    instance = replace(auction(), row_upper=np.full(len(auction().row_upper), -1.0))
+    assert solve_relaxation(instance) is None
+    assert not with_relaxation(instance)["row"].x[:, -3:].any()
+
+
+def test_a_relaxation_is_rounded_to_the_sides_that_no_row_minds():
+    """Of a load balancing, workers used in part are used; items that must be placed have no such side."""
+    instance = generate("milp", "load-balancing", seed=1, workers=60, workloads=6, allowed=30.0, heavy_min=2.0, heavy_max=4.0)
+    relaxation = solve_relaxation(instance)
+    values = rounded(instance, relaxation.values)
+    assert judge(instance, Values(values=values)).feasible
+    assert values @ instance.cost < instance.is_integer.sum()
+    assert (values[instance.is_integer] >= relaxation.values[instance.is_integer] - 1e-6).all()
+    packing = auction()
+    values = rounded(packing, solve_relaxation(packing).values)
+    assert judge(packing, Values(values=values)).feasible
+    assert rounded(packing, np.full(packing.size, 1e-9)).tolist() == [0] * packing.size
+    placement = generate("milp", "item-placement", seed=1)
+    assert rounded(placement, solve_relaxation(placement).values) is None
 
 
 def test_the_objective_is_the_last_row_and_types_are_families():
     """Auctions have one type of columns, two of rows, and the objective."""
     instance = auction()
-    graph = graph_of(instance, relaxation=False)
+    graph = graph_of(instance)
     assert graph["row"].num_nodes == len(instance.row_lower) + 1
     assert graph["type"].num_nodes == 4
     assert graph["row", "is", "type"].edge_index[1, -1] == 3

@@ -12,6 +12,7 @@ from torch_geometric.data import Batch, HeteroData
 from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.graph import graph_of
 from cosolve.models.ctc.labels import LABELS, Label
+from cosolve.models.ctc.relaxation import solve_relaxation
 from cosolve.models.ctc.rows import is_binary, known_families, may_be_imposed
 from cosolve.search.row_types import RowType
 
@@ -32,7 +33,8 @@ def targets_of(label: Label, config: CtcConfig, quick: Mapping[str, np.ndarray |
     ``quick`` has its quick solutions by its digest, if it has any.
     """
     found = quick.get(label.instance.digest)
-    data = graph_of(label.instance, relaxation=config.model.relaxation, quick=found)
+    solved = solve_relaxation(label.instance) if config.model.relaxation else None
+    data = graph_of(label.instance, relaxation=solved, quick=found)
     tight, share = label.tight().mean(axis=0), label.solutions.mean(axis=0)
     data["row"].y = torch.tensor(np.append(tight, 0.0), dtype=torch.float32)
     data["row"].mask = torch.tensor(np.append(may_be_imposed(label.instance, config.data.families), False))

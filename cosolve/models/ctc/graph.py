@@ -15,7 +15,7 @@ from torch_geometric.data import HeteroData
 
 from cosolve.instances.milp import MILPInstance
 from cosolve.models.ctc.quick import agreement
-from cosolve.models.ctc.relaxation import Relaxation, solve_relaxation
+from cosolve.models.ctc.relaxation import Relaxation
 from cosolve.models.ctc.rows import is_binary, row_types, tight
 from cosolve.search.row_types import RowType, RowTypes
 
@@ -47,8 +47,7 @@ def facts(instance: MILPInstance) -> dict[str, float]:
 def graph_of(
     instance: MILPInstance,
     *,
-    relaxation: bool = True,
-    time_limit: float = np.inf,
+    relaxation: Relaxation | None = None,
     quick: np.ndarray | None = None,
 ) -> HeteroData:
     """
@@ -58,14 +57,11 @@ def graph_of(
     Parameters
     ----------
     relaxation
-        Whether to solve the linear relaxation; its features are 0 otherwise, or if that failed.
-    time_limit
-        Seconds for that.
+        An optimum of the linear relaxation; its features are 0 without it.
     quick
         (K, num_cols) solutions by :func:`cosolve.models.ctc.quick.quick_solutions`; their features are 0 without any.
     """
     types = row_types(instance)
-    solved = solve_relaxation(instance, time_limit) if relaxation else None
     matrix = instance.matrix
     lengths = np.diff(matrix.indptr)
     row = np.repeat(np.arange(len(lengths)), lengths)
@@ -78,8 +74,8 @@ def graph_of(
     priced = np.flatnonzero(cost)
 
     data = HeteroData()
-    columns = _columns(instance, matrix.indices, coefs, cost, solved)
-    rows = _rows(instance, types, matrix, row, coefs, scale, cost, solved)
+    columns = _columns(instance, matrix.indices, coefs, cost, relaxation)
+    rows = _rows(instance, types, matrix, row, coefs, scale, cost, relaxation)
     data["column"].x, data["row"].x = (_tensor(part) for part in _with_quick(instance, quick, columns, rows))
     tails = np.concatenate([matrix.indices, priced])
     heads = np.concatenate([row, np.full(len(priced), len(lengths))])

@@ -17,6 +17,7 @@ from cosolve.models.ctc.config import CtcConfig
 from cosolve.models.ctc.graph import graph_of
 from cosolve.models.ctc.network import Network
 from cosolve.models.ctc.quick import quick_solutions
+from cosolve.models.ctc.relaxation import rounded, solve_relaxation
 from cosolve.models.ctc.rows import is_binary, may_be_imposed
 from cosolve.models.devices import device_of
 from cosolve.models.watch import TimeUpError, Watch
@@ -56,7 +57,8 @@ def predict(
     should_stop
         Asked by the search for quick solutions, and before each operation of the network.
     on_better
-        Called with the column values of each quick solution that is better than all before, where it takes these.
+        Called with the column values of each quick solution that is better than all before, where the network takes
+        these, and with those of the relaxation, rounded, where it takes that.
 
     Returns
     -------
@@ -79,8 +81,14 @@ def predict(
         )
     if should_stop():
         raise TimeUpError
-    left = max(0.0, until - perf_counter())
-    graph = graph_of(instance, relaxation=config.model.relaxation, time_limit=left, quick=quick)
+    relaxation = None
+    if config.model.relaxation:
+        relaxation = solve_relaxation(instance, max(0.0, until - perf_counter()))
+        if relaxation is not None and on_better is not None:
+            values = rounded(instance, relaxation.values)
+            if values is not None:
+                on_better(values)
+    graph = graph_of(instance, relaxation=relaxation, quick=quick)
     with Watch(should_stop):
         rows, columns = network.probabilities(Batch.from_data_list([graph]).to(device_of(device)))
     return (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.instances.milp import MILPInstance
+from cosolve.instances.milp import TOLERANCE, MILPInstance
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,25 @@ def solve_relaxation(instance: MILPInstance, time_limit: float = np.inf) -> Rela
     duals[has_lower] -= found.ineqlin.marginals[split:]
     duals[is_equal] = found.eqlin.marginals
     return Relaxation(found.x, found.lower.marginals + found.upper.marginals, matrix @ found.x, duals)
+
+
+def rounded(instance: MILPInstance, values: np.ndarray) -> np.ndarray | None:
+    """
+    Values with integer columns rounded to the side that no row minds [1]_; ``None`` if one has none.
+
+    References
+    ----------
+    .. [1] Achterberg, T. (2007). *Constraint Integer Programming*. PhD thesis, TU Berlin, section 9.1 ("simple
+           rounding").
+    """
+    fractional = instance.is_integer & (np.abs(values - np.rint(values)) > TOLERANCE)
+    matrix = instance.matrix
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    has_upper, has_lower = np.isfinite(instance.row_upper)[row], np.isfinite(instance.row_lower)[row]
+    minds_more = np.where(matrix.data > 0, has_upper, has_lower)
+    minds_less = np.where(matrix.data > 0, has_lower, has_upper)
+    up, down = (np.bincount(matrix.indices[minds], minlength=len(values)) == 0 for minds in (minds_more, minds_less))
+    if (fractional & ~up & ~down).any():
+        return None
+    nearest = np.where(instance.is_integer, np.rint(values), values)
+    return np.where(fractional, np.where(up, np.ceil(values), np.floor(values)), nearest)

@@ -224,12 +224,17 @@ class ReductionSolver(Solver):
         return replace(outcome, build_time=build_time + outcome.build_time, stats=stats, message=message)
 
 
+def _handing_over(formulation: Formulation, monitor: Monitor) -> Callable[[np.ndarray], object] | None:
+    """Takes column values; ``None`` where those that satisfy the model alone may violate rows not yet separated."""
+    return None if formulation.separate else lambda values: monitor.report(formulation.decode(values))
+
+
 def _report_first(formulation: Formulation, monitor: Monitor, seed: int) -> None:
     """Hand over what a greedy search finds, so that there is a solution while a network is asked."""
-    # Without its rows still to be separated, a model has solutions that mean nothing.
-    if formulation.separate is None and len(formulation.model.data) <= _MOST_ENTRIES:
+    hand_over = _handing_over(formulation, monitor)
+    if hand_over is not None and len(formulation.model.data) <= _MOST_ENTRIES:
         for values in first_solutions(formulation.model, seed):
-            monitor.report(formulation.decode(values))
+            hand_over(values)
             if monitor.should_stop():
                 break
 
@@ -345,7 +350,7 @@ class Ctc(ReductionSolver):
                     device=options.device,
                     time_limit=monitor.allowance(_RELAXATION),
                     should_stop=stage.should_stop,
-                    on_better=lambda values: monitor.report(formulation.decode(values)),
+                    on_better=_handing_over(formulation, monitor),
                 )
         except TimeUpError:
             message = "the network would have taken more than its share of the time: nothing is imposed."
