@@ -151,7 +151,9 @@ def test_an_infeasible_relaxation_is_no_relaxation():
 
 def test_a_relaxation_is_rounded_to_the_sides_that_no_row_minds():
     """Of a load balancing, workers used in part are used; items that must be placed have no such side."""
-    instance = generate("milp", "load-balancing", seed=1, workers=60, workloads=6, allowed=30.0, heavy_min=2.0, heavy_max=4.0)
+    instance = generate(
+        "milp", "load-balancing", seed=1, workers=60, workloads=6, allowed=30.0, heavy_min=2.0, heavy_max=4.0
+    )
     relaxation = solve_relaxation(instance)
     values = rounded(instance, relaxation.values)
     assert judge(instance, Values(values=values)).feasible

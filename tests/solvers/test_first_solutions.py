@@ -90,9 +90,10 @@ def test_they_are_near_the_best_of_published_families(distribution, sizes, gap):
         milp([[1, 1], [1, -1]], [1, 1], upper=1, row_lower=[1, 0]),
         milp([[1, 1]], [1, 1], upper=1, row_lower=[1], integer=False),
         milp([[1, 1]], [1, 1], upper=2, row_lower=[1]),
+        milp([[1, 1]], [1, 1], lower=0.5, upper=1.5, row_lower=[1]),
         milp([[1, 1]], [1, 1], upper=1, row_lower=[3]),
     ],
-    ids=["equality", "two sides", "continuous", "general integers", "infeasible"],
+    ids=["equality", "two sides", "continuous", "general integers", "fractional bounds", "infeasible"],
 )
 def test_others_have_none(instance):
     assert list(first_solutions(instance, 0)) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.sparse import csc_array
 
 from cosolve.instances.milp import MILPInstance
 from cosolve.search.covering import Covering, greedy, improve, make_covering
@@ -49,9 +48,11 @@ def first_solutions(model: MILPInstance, seed: int) -> Iterator[np.ndarray]:
 
 def _as_covering(model: MILPInstance, seed: int) -> tuple[Covering, np.ndarray, np.ndarray, np.ndarray] | None:
     """The program, its columns, the safe value of each, and all values where these are at the other."""
+    from scipy.sparse import csc_array
+
     low, high = model.col_lower, model.col_upper
     is_free = low < high
-    if not (model.is_integer & (high - low == 1))[is_free].all():
+    if not (model.is_integer & (high - low == 1) & (low == np.rint(low)))[is_free].all():
         return None
     least, greatest = activity_bounds(model)
     can_exceed, can_lack = greatest > model.row_upper, least < model.row_lower
