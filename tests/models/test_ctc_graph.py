@@ -282,8 +282,15 @@ def tiny():
     return replace(auction(), cost=1e-305 * auction().cost)
 
 
+def set_cover():
+    """Iterated greedy is for these."""
+    return generate("milp", "set-cover", seed=1, rows=40, columns=60, density=0.2)
+
+
 @pytest.mark.parametrize(
-    "instance", [auction(), weighted_cover(), rewarded(), fined()], ids=["auction", "cover", "rewarded", "fined"]
+    "instance",
+    [auction(), weighted_cover(), rewarded(), fined(), set_cover()],
+    ids=["auction", "cover", "rewarded", "fined", "set cover"],
 )
 def test_quick_solutions_are_feasible_and_good(instance):
     """They are offered as solutions before anything else is known."""
@@ -337,9 +344,8 @@ def test_what_looks_at_many_pairs_looks_at_the_clock():
 
 def test_kept_quick_solutions_are_not_made_again(tmp_path, monkeypatch):
     """A slice of a long training has what those before it found, and a line that was cut off is made again."""
-    instances = [auction(seed) for seed in range(3)] + [
-        generate("milp", "set-cover", seed=1, rows=20, columns=30, density=0.2)
-    ]
+    partition = replace(set_cover(), row_upper=np.ones(40))
+    instances = [*(auction(seed) for seed in range(3)), partition]
     keep, done = tmp_path / "quick.jsonl", []
     looks = iter([False] * 60 + [True] * 10_000)
     some = kept_quick_solutions(instances, keep, should_stop=lambda: next(looks))
@@ -368,13 +374,15 @@ def test_rows_that_nothing_meets_make_no_node_set():
         node_set_problem(replace(instance, row_lower=np.where(np.arange(len(instance.row_lower)) == 2, INF, -INF)))
 
 
-def test_no_quick_solutions_where_there_is_no_graph_or_no_time():
+def test_no_quick_solutions_of_other_problems_or_without_time():
     """What is finished when time is up is used all the same."""
-    assert quick_solutions(generate("milp", "set-cover", seed=1, rows=20, columns=30, density=0.2)) is None
+    assert quick_solutions(generate("milp", "item-placement", seed=1)) is None
+    assert quick_solutions(set_cover(), should_stop=lambda: True) is None
     assert quick_solutions(replace(auction(), cost=np.full(40, -1.0))) is None
     assert quick_solutions(auction(), should_stop=lambda: True) is None
-    looks = iter([False] * 10 + [True] * 100)
-    assert 1 <= len(quick_solutions(auction(), should_stop=lambda: next(looks))) < 8
+    for instance, many in ((auction(), 10), (set_cover(), 5_000)):
+        looks = iter([False] * many + [True] * 100)
+        assert 1 <= len(quick_solutions(instance, should_stop=lambda looks=looks: next(looks))) < 8
 
 
 def test_agreement_is_by_share_by_weight_and_of_the_best():

@@ -12,8 +12,8 @@ from cosolve.core.solver import solvers
 from cosolve.core.stop import Stop
 from cosolve.instances.generators import generate
 from cosolve.instances.milp import Values
+from cosolve.models.ctc.covering import first_solutions
 from cosolve.solvers.formulations import formulate
-from cosolve.solvers.reduction.first import first_solutions
 from cosolve.solvers.reduction.reduce import Reduction, reduce
 from tests.solvers.milps import INF, brute_force, milp
 

@@ -19,11 +19,12 @@ from cosolve.instances.milp import Values
 from cosolve.models import checkpoints
 from cosolve.models.ctc import predictor
 from cosolve.models.ctc.quick import quick_solutions
+from cosolve.models.ctc.rows import activity_bounds
 from cosolve.models.watch import TimeUpError
 from cosolve.solvers.formulations import formulate
 from cosolve.solvers.reduction.ladder import climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
-from cosolve.solvers.reduction.reduce import Reduction, activity_bounds, reduce
+from cosolve.solvers.reduction.reduce import Reduction, reduce
 from cosolve.solvers.reduction.solver import LearnedOptions, RandomRows, ReductionOptions, ReductionSolver
 from tests.solvers.milps import INF, brute_force, milp, random_milp
 

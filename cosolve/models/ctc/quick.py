@@ -12,16 +12,24 @@ import numpy as np
 
 from cosolve.core.errors import InvalidFileError
 from cosolve.instances.milp import MILPInstance
+from cosolve.models.ctc.covering import covering_program
 from cosolve.models.ctc.lines import whole_lines
 from cosolve.models.ctc.node_sets import node_set_problem
 from cosolve.search import weighted_mis
+from cosolve.search.covering import greedy, improve
 from cosolve.search.mis import BEST
 
 #: File in the folder of a run that keeps those of its instances.
 QUICK = "quick.jsonl"
 
-#: Runs from different beginnings; perturbations of each, for each node, and at most.
-_RUNS, _ITERATIONS, _MOST_ITERATIONS = 8, 15, 100_000
+#: Runs from different beginnings.
+_RUNS = 8
+
+#: On graphs: perturbations of each run, for each node, and at most.
+_ITERATIONS, _MOST_ITERATIONS = 15, 100_000
+
+#: Of covers: entries of the matrix that the rounds of a run look at, some 20 ms, and rounds at most.
+_COVER_VISITS, _MOST_ROUNDS = 2_000_000, 1_000
 
 #: Of the weights of solutions: those half a per cent worse count a third.
 _SHARPNESS = 200.0
@@ -40,10 +48,11 @@ def quick_solutions(
     on_better: Callable[[np.ndarray], None] | None = None,
 ) -> np.ndarray | None:
     """
-    Solutions of a set packing or vertex cover by local search on the graph of its conflicts.
+    Solutions of set packings and vertex covers by local search on the graph of conflicts, of covers by iterated greedy.
 
-    Eight runs that know nothing of each other, a millisecond for each column in all: they end a per cent or so from
-    the optimum, in different places. So what all of them have is likely in a best solution, too.
+    Eight runs that know nothing of each other, a millisecond for each column in all on a graph, 0.2 s for a cover:
+    they end a per cent or two from the optimum, in different places. So what all of them have is likely in a best
+    solution, too.
 
     Parameters
     ----------
@@ -62,7 +71,7 @@ def quick_solutions(
     try:
         problem = node_set_problem(instance)
     except ValueError:
-        return None
+        return _of_cover(instance, should_stop, on_better)
     if not problem.weights.any():
         return None
     share = problem.weights / problem.weights.max()
@@ -85,6 +94,31 @@ def quick_solutions(
         if left > 0:
             break
         found.append(problem.values(state.best & is_worth))
+    return np.array(found) if found else None
+
+
+def _of_cover(
+    instance: MILPInstance, should_stop: Callable[[], bool], on_better: Callable[[np.ndarray], None] | None
+) -> np.ndarray | None:
+    program = covering_program(instance)
+    if program is None or not len(program.columns):
+        return None
+    found: list[np.ndarray] = []
+    best = np.inf
+    for run in range(_RUNS):
+        search = program.search(run)
+        cost = np.inf
+        left = max(1, min(_MOST_ROUNDS, program.rounds(_COVER_VISITS)))
+        while left > 0 and not should_stop():
+            cost = greedy(search) if cost == np.inf else improve(search, cost, 1)
+            left -= 1
+            if cost < best:
+                best = cost
+                if on_better is not None:
+                    on_better(program.solution(search))
+        if left > 0:
+            break
+        found.append(program.solution(search))
     return np.array(found) if found else None
 
 

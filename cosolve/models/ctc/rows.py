@@ -68,3 +68,15 @@ def tight(instance: MILPInstance, solutions: np.ndarray) -> np.ndarray:
         at = np.where(np.isfinite(side), side, np.inf)
         out |= np.abs(activity - at) <= TOLERANCE * np.maximum(1.0, np.where(np.isfinite(at), np.abs(at), 1.0))
     return out
+
+
+def activity_bounds(model: MILPInstance) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest value of each row over the bounds of its columns, (num_rows,) each, infinite where open."""
+    num_rows = len(model.row_lower)
+    row = np.repeat(np.arange(num_rows), np.diff(model.indptr))
+    used = model.data != 0  # nothing times an infinite bound is no number
+    row, data, column = row[used], model.data[used], model.indices[used]
+    low, high = model.col_lower[column], model.col_upper[column]
+    least = np.bincount(row, data * np.where(data > 0, low, high), minlength=num_rows)
+    greatest = np.bincount(row, data * np.where(data > 0, high, low), minlength=num_rows)
+    return least, greatest

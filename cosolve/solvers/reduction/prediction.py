@@ -9,9 +9,9 @@ import numpy as np
 
 from cosolve.core.instance import Solution
 from cosolve.instances.milp import TOLERANCE, MILPInstance
-from cosolve.models.ctc.rows import row_types, tight
+from cosolve.models.ctc.rows import activity_bounds, row_types, tight
 from cosolve.solvers.formulations import Formulation
-from cosolve.solvers.reduction.reduce import Reduction, activity_bounds
+from cosolve.solvers.reduction.reduce import Reduction
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.instances.milp import MILPInstance
+from cosolve.models.ctc.rows import activity_bounds
 from cosolve.solvers.formulations import Formulation, Rows
 from cosolve.solvers.mip import with_rows
 
@@ -55,18 +55,6 @@ class Reduction:
         free = max(num_binaries - len(self.columns), num_binaries // 16, 1)
         rows, columns = len(self.rows) // 2, max(len(self.columns) // 2, num_binaries - 2 * free)
         return replace(self, rows=self.rows[:rows], columns=self.columns[:columns], values=self.values[:columns])
-
-
-def activity_bounds(model: MILPInstance) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest value of each row over the bounds of its columns, (num_rows,) each, infinite where open."""
-    num_rows = len(model.row_lower)
-    row = np.repeat(np.arange(num_rows), np.diff(model.indptr))
-    used = model.data != 0  # nothing times an infinite bound is no number
-    row, data, column = row[used], model.data[used], model.indices[used]
-    low, high = model.col_lower[column], model.col_upper[column]
-    least = np.bincount(row, data * np.where(data > 0, low, high), minlength=num_rows)
-    greatest = np.bincount(row, data * np.where(data > 0, high, low), minlength=num_rows)
-    return least, greatest
 
 
 def reduce(formulation: Formulation, reduction: Reduction) -> Formulation:

@@ -22,12 +22,12 @@ from cosolve.core.solver import Availability, Feature, Outcome, Solver, solvers
 from cosolve.instances.files import read_solution
 from cosolve.instances.generators.auction import auction
 from cosolve.instances.generators.milp import steiner_triple_cover
+from cosolve.models.ctc.covering import first_solutions
 from cosolve.models.ctc.rows import row_types
 from cosolve.solvers.formulations import Formulation
 from cosolve.solvers.mip import FormulationSolver, prepare, start_values
 from cosolve.solvers.neural import check_network
 from cosolve.solvers.packages import availability
-from cosolve.solvers.reduction.first import first_solutions
 from cosolve.solvers.reduction.ladder import Backend, Ladder, climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
 
