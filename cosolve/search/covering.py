@@ -84,8 +84,9 @@ def make_covering(
     slack: np.ndarray,
     seed: int,
 ) -> Covering:
-    """With an empty solution; all columns together must meet every row."""
+    """With an empty solution, and tastes that differ from seed to seed but for 0; all columns must meet every row."""
     n, m = len(cost), len(need)
+    taste = 1.0 + _TASTE * np.random.default_rng(seed).random(n) if seed else np.ones(n)
     return Covering(
         indptr=indptr.astype(np.int64),
         rows=rows.astype(np.int32),
@@ -101,7 +102,7 @@ def make_covering(
         key=np.zeros(n),
         heap=np.zeros(n, np.int64),
         where=np.full(n, -1, np.int64),
-        taste=np.ones(n),
+        taste=taste,
         random=stream(seed),
     )
 

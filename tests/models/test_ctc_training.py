@@ -317,7 +317,7 @@ def test_one_batch_can_be_learned_by_heart(tmp_path):
         batch = batch_of_step(dataset(labels_of(tmp_path, data), config, {}).training, 0, 0, 2)
         optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
         losses = []
-        for _ in range(200):
+        for _ in range(200):  # the last bits of sums decide where 120 steps end: 93 to 100 % of the columns
             loss = loss_of(net, batch, config)
             optimiser.zero_grad()
             loss.backward()

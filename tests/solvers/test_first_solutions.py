@@ -125,6 +125,8 @@ def test_a_reduced_model_leaves_out_what_is_decided():
     x = np.array([0.0, 1.0, 0.0])
     assert reduced.decode(x).values.tolist() == [0, 1, 1, 0]
     assert reduced.model.cost @ x + reduced.model.offset == instance.cost @ reduced.decode(x).values
+    decided = Reduction(np.empty(0, np.int64), 0, np.array([1, 3]), np.array([1.0, 1.0]), 0)
+    assert len(reduce(formulate(instance), decided).model.row_lower) == 3  # backends do not like models without rows
     impossible = Reduction(np.empty(0, np.int64), 0, np.array([0, 1]), np.array([0.0, 0.0]), 0)
     result = cosolve.solve(reduce(formulate(instance), impossible).model, "scip", time_limit=10)
     assert result.status is cosolve.Status.INFEASIBLE

@@ -70,7 +70,7 @@ class ModelConfig:
     relaxation
         Whether values, reduced costs, duals and slacks of the linear relaxation are inputs.
     quick
-        Whether solutions of a quick search are inputs, where there is one: of set packings and vertex covers.
+        Whether solutions of a quick search are inputs, where there is one: of set packings and covering programs.
     gates
         Whether embeddings are gated by their mean over the graph; without gates and types it is a plain network.
     dropout

@@ -11,8 +11,8 @@ from cosolve.instances.milp import MILPInstance
 from cosolve.models.ctc.rows import activity_bounds
 from cosolve.search.covering import Covering, greedy, improve, make_covering
 
-#: Entries of the matrix that all rounds look at, some 5 ms, and rounds at most.
-_VISITS, _MOST_ROUNDS = 500_000, 200
+#: Entries, rows and columns that all rounds look at, some 5 ms, and rounds at most.
+_VISITS, _MOST_ROUNDS = 750_000, 200
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class CoveringProgram:
     Parameters
     ----------
     indptr, rows, coefs
-        CSC of what each column adds to each row.
+        CSC of what each column adds to each row once it is bought, above 0.
     price
         (k,) above 0.
     need, slack
@@ -51,8 +51,8 @@ class CoveringProgram:
         return make_covering(self.indptr, self.rows, self.coefs, self.price, self.need, self.slack, seed)
 
     def rounds(self, visits: int) -> int:
-        """Rounds of iterated greedy that look at so many entries of the matrix."""
-        return visits // max(1, len(self.rows))
+        """Rounds of iterated greedy that look at so many entries, rows and columns."""
+        return visits // max(1, len(self.rows) + len(self.need) + len(self.price))
 
     def solution(self, search: Covering) -> np.ndarray:
         """(num_cols,) values of the MILP's columns."""
@@ -65,9 +65,9 @@ def covering_program(model: MILPInstance) -> CoveringProgram | None:
     """
     The covering program that a MILP is; ``None`` for others, and where a row can't hold.
 
-    Set covers and packings, knapsacks, vertex covers, independent sets, and whatever has binaries alone, each of which
-    all rows want on the same side: with all of them there, as many rows as can hold do. A binary that its cost wants
-    on the other side is one to buy.
+    Set covers and packings, knapsacks, vertex covers, independent sets, and whatever has binaries alone (or columns of
+    two neighbouring whole values, or fixed ones), each of which all rows want on the same side: with all of them
+    there, as many rows as can hold do. A binary that its cost wants on the other side is one to buy.
     """
     from scipy.sparse import csc_array
 
@@ -94,10 +94,14 @@ def covering_program(model: MILPInstance) -> CoveringProgram | None:
     values = safe.copy()
     values[columns] = other[columns]
     side = sign * np.where(sign > 0, model.row_lower[rows], model.row_upper[rows])
+    if not np.isfinite(side).all():
+        return None
     need = side - matrix @ values
-    slack = np.where(model.is_integer_row[rows], 0.0, 1e-9 * np.maximum(1.0, np.abs(side)))
     part = csc_array(abs(matrix[:, columns]))
-    if (need - part.sum(axis=1) > slack).any():
+    total = part.sum(axis=1)
+    noise = np.maximum(1e-9 * np.maximum(1.0, np.abs(side)), 1e-12 * total)
+    slack = np.where(model.is_integer_row[rows], 0.0, noise)
+    if (need - total > slack).any():
         return None
     return CoveringProgram(
         part.indptr, part.indices, part.data, price[columns], need, slack, columns, safe[columns], values

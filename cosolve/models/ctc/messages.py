@@ -61,7 +61,8 @@ def heard(own: Tensor, other: Tensor, weight: Tensor, norm: nn.LayerNorm, edges:
     norm
         LN.
     edges
-        From ``other`` to ``own``; no gradient reaches their coefficients.
+        From ``other`` to ``own``; no gradient reaches their coefficients. On a CPU all in one precision, single or
+        double.
 
     Returns
     -------
@@ -123,9 +124,11 @@ class _Heard(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         given = _given(ctx.saved_tensors, ctx.eps, ctx.edges)
-        grads = _Grads(*(np.zeros_like(array) for array in given[:5]))
+        # What is a sum over all edges is summed in double precision.
+        sides, common = (np.zeros_like(a) for a in given[:2]), (np.zeros(a.shape) for a in given[2:5])
+        grads = _Grads(*sides, *common)
         _hear_backward(given, _array(grad), grads)
-        return *(torch.from_numpy(array) for array in grads), None, None
+        return *(torch.from_numpy(array).to(own.dtype) for array, own in zip(grads, ctx.saved_tensors)), None, None
 
 
 def _given(tensors: Sequence[Tensor], eps: float, edges: Edges) -> _Given:

@@ -28,8 +28,8 @@ _RUNS = 8
 #: On graphs: perturbations of each run, for each node, and at most.
 _ITERATIONS, _MOST_ITERATIONS = 15, 100_000
 
-#: Of covers: entries of the matrix that the rounds of a run look at, some 20 ms, and rounds at most.
-_COVER_VISITS, _MOST_ROUNDS = 2_000_000, 1_000
+#: Of covers: entries, rows and columns that the rounds of a run look at, some 20 ms; rounds at least and at most.
+_COVER_VISITS, _LEAST_ROUNDS, _MOST_ROUNDS = 2_200_000, 20, 1_000
 
 #: Of the weights of solutions: those half a per cent worse count a third.
 _SHARPNESS = 200.0
@@ -100,6 +100,9 @@ def quick_solutions(
 def _of_cover(
     instance: MILPInstance, should_stop: Callable[[], bool], on_better: Callable[[np.ndarray], None] | None
 ) -> np.ndarray | None:
+    # They are kept as the columns that are 1.
+    if not (instance.is_integer & (instance.col_lower >= 0) & (instance.col_upper <= 1)).all() or should_stop():
+        return None
     program = covering_program(instance)
     if program is None or not len(program.columns):
         return None
@@ -108,7 +111,7 @@ def _of_cover(
     for run in range(_RUNS):
         search = program.search(run)
         cost = np.inf
-        left = max(1, min(_MOST_ROUNDS, program.rounds(_COVER_VISITS)))
+        left = min(_MOST_ROUNDS, max(_LEAST_ROUNDS, program.rounds(_COVER_VISITS)))
         while left > 0 and not should_stop():
             cost = greedy(search) if cost == np.inf else improve(search, cost, 1)
             left -= 1

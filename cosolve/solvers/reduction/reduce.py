@@ -67,9 +67,9 @@ def reduce(formulation: Formulation, reduction: Reduction) -> Formulation:
     by the trust region ``sum |x - value| <= budget`` [1]_, which is linear for binaries. A budget of 0 makes an
     equality, and fixes columns.
 
-    Rows whose M is infinite or beyond 1e5 can't be excepted and are left alone if there is a budget. Columns that are
-    fixed, and rows that hold for all values of the others, are left out: a backend drops them as well, but
-    only once it has them, and to hand over a model takes longer than to solve one of which little is left.
+    Rows whose M is infinite or beyond 1e5 can't be excepted and are left alone if there is a budget. Where
+    columns are fixed, they and rows that hold for all values of the others are left out: a backend drops them as well,
+    but only once it has them, and to hand over a model takes longer than to solve one of which little is left.
 
     References
     ----------
@@ -127,15 +127,17 @@ def reduce(formulation: Formulation, reduction: Reduction) -> Formulation:
 
 
 def _without_fixed(formulation: Formulation) -> Formulation:
-    """Without columns whose bounds are equal and rows that they, or all bounds, satisfy."""
+    """Without columns whose bounds are equal, and then without rows that hold for all values of the others."""
     model, encode = formulation.model, formulation.encode
     free = np.flatnonzero(model.col_lower != model.col_upper)
-    # Rows separated later would be rows of all columns, and a model has one column at least.
+    # Rows separated later would be rows of all columns.
     if len(free) in (0, model.size) or formulation.separate is not None:
         return formulation
     values = np.where(model.col_lower == model.col_upper, model.col_lower, 0.0)
     least, greatest = activity_bounds(model)
     needed = np.flatnonzero(~((least >= model.row_lower) & (greatest <= model.row_upper)))
+    if not len(needed):  # backends have words of their own for models without rows
+        return formulation
     matrix, taken = model.matrix[needed], model.matrix @ values
     part = matrix[:, free].tocsr()
     rest = replace(

@@ -226,13 +226,13 @@ class ReductionSolver(Solver):
 
 def _handing_over(formulation: Formulation, monitor: Monitor) -> Callable[[np.ndarray], object] | None:
     """Takes column values; ``None`` where those that satisfy the model alone may violate rows not yet separated."""
-    return None if formulation.separate else lambda values: monitor.report(formulation.decode(values))
+    return None if formulation.separate is not None else lambda values: monitor.report(formulation.decode(values))
 
 
 def _report_first(formulation: Formulation, monitor: Monitor, seed: int) -> None:
     """Hand over what a greedy search finds, so that there is a solution while a network is asked."""
     hand_over = _handing_over(formulation, monitor)
-    if hand_over is not None and len(formulation.model.data) <= _MOST_ENTRIES:
+    if hand_over is not None and len(formulation.model.data) <= _MOST_ENTRIES and not monitor.should_stop():
         for values in first_solutions(formulation.model, seed):
             hand_over(values)
             if monitor.should_stop():
