@@ -259,7 +259,7 @@ def test_the_network_looks_at_the_clock(monkeypatch):
         return len(asked) > 30
 
     with pytest.raises(TimeUpError):
-        predictor.predict(instance, checkpoints.find("ctc-set-cover"), should_stop=has_begun)
+        predictor.predict(instance, checkpoints.find("ctc-load-balancing"), should_stop=has_begun)
     assert len(asked) == 31
     monkeypatch.setattr("cosolve.solvers.reduction.solver._PREDICTION", 0.0)
     result = cosolve.solve(instance, "ctc", options={"checkpoint": "ctc-set-cover"})
