@@ -81,8 +81,8 @@ class TypeFusion(nn.Module):
         query, key, value = self.query(types).view(shape), self.key(sent).view(shape), self.value(sent).view(shape)
         score = (query[member] * key).sum(dim=2) / shape[2] ** 0.5
         weight = softmax(score, member, num_nodes=num)
-        heard = scatter((weight[:, :, None] * value).flatten(1), member, dim_size=num, reduce="sum")
-        mixed = self.receive(torch.cat([types, heard], dim=1))
+        sums = scatter((weight[:, :, None] * value).flatten(1), member, dim_size=num, reduce="sum")
+        mixed = self.receive(torch.cat([types, sums], dim=1))
         mean = scatter(sent, member, dim_size=num, reduce="mean")
         share = self.weigh(torch.cat([mean, mixed], dim=1)).sigmoid()
         return x * self.out_norm(share * mean + (1 - share) * mixed)[member]
@@ -155,8 +155,8 @@ class Network(nn.Module):
         """Types of each graph attend to each other."""
         types = self.embed_types(batch["type"].x)
         dense, is_there = to_dense_batch(types, batch["type"].batch, batch_size=batch.num_graphs)
-        heard, _ = self.attention(dense, dense, dense, key_padding_mask=~is_there, need_weights=False)
-        return self.type_norm(types + heard[is_there])
+        answers, _ = self.attention(dense, dense, dense, key_padding_mask=~is_there, need_weights=False)
+        return self.type_norm(types + answers[is_there])
 
 
 def _without(x: Tensor, first: int, count: int) -> Tensor:

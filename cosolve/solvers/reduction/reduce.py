@@ -138,8 +138,8 @@ def _without_fixed(formulation: Formulation) -> Formulation:
     needed = np.flatnonzero(~((least >= model.row_lower) & (greatest <= model.row_upper)))
     if not len(needed):  # backends have words of their own for models without rows
         return formulation
-    matrix, taken = model.matrix[needed], model.matrix @ values
-    part = matrix[:, free].tocsr()
+    matrix = model.matrix[needed]
+    part, taken = matrix[:, free], matrix @ values
     rest = replace(
         model,
         cost=model.cost[free],
@@ -150,8 +150,8 @@ def _without_fixed(formulation: Formulation) -> Formulation:
         data=part.data,
         indices=part.indices,
         indptr=part.indptr,
-        row_lower=model.row_lower[needed] - taken[needed],
-        row_upper=model.row_upper[needed] - taken[needed],
+        row_lower=model.row_lower[needed] - taken,
+        row_upper=model.row_upper[needed] - taken,
     )
 
     def widened(x: np.ndarray) -> np.ndarray:

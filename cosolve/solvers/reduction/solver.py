@@ -461,8 +461,7 @@ def _limits(options: ReductionOptions) -> Limits:
 def _warm_up_kernels() -> None:
     cover = steiner_triple_cover(n=9)
     row_types(cover)
-    for _ in first_solutions(cover, 0):
-        pass
+    list(first_solutions(cover, 0))
 
 
 @lru_cache(maxsize=1)
