@@ -268,6 +268,13 @@ def _draw(weight: np.ndarray, state: State) -> int:
     return v if state.load[v] - weight[v] <= state.load[w] - weight[w] else w
 
 
+@jit
+def begin(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, nodes: np.ndarray) -> None:
+    """Take these nodes before the first iteration; of neighbours the later ones stay."""
+    for v in nodes:
+        _force(indptr, indices, weight, state, v)
+
+
 @jit_allocating
 def run(indptr: np.ndarray, indices: np.ndarray, weight: np.ndarray, state: State, iterations: int) -> None:
     """

@@ -33,6 +33,10 @@ _FAMILIES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         ("hypercube", {"dimensions": 5, "perturbed": True}),
         ("random", {"num_nodes": 60, "num_edges": 90, "num_terminals": 15}),
     ),
+    "milp": (
+        ("auction", {"items": 10, "bids": 30}),
+        ("set-cover", {"rows": 10, "columns": 20, "density": 0.3}),
+    ),
     "regtree": (
         ("friedman1", {"n": 50, "p": 5, "max_depth": 3}),
         ("household", {"n": 50, "max_depth": 2, "alpha": 0.01, "min_samples_leaf": 2}),

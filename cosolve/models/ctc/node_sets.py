@@ -15,6 +15,9 @@ from cosolve.search.row_types import RowType
 #: Pairs of columns in a common row, each counted once for each, of the largest graph that is made; some 500 MB.
 _MOST_PAIRS = 10_000_000
 
+#: Sum of whole weights.
+_TOTAL = 2.0**61
+
 
 @dataclass(frozen=True, eq=False)
 class NodeSetProblem:
@@ -50,6 +53,12 @@ class NodeSetProblem:
         if len(set(self.weights.tolist())) != 1 or self.weights[0] <= 0:
             raise ValueError(f"{self.name}: no unweighted node set problem: all columns must be of one cost.")
         return MISInstance(name=self.name, graph=self.graph)
+
+    def whole_weights(self) -> np.ndarray:
+        """(n,) int64, the weights so close that their sum, some 2e18, has no more than rounding errors."""
+        share = self.weights / self.weights.max()
+        rounded: np.ndarray = np.rint(share * (_TOTAL / share.sum())).astype(np.int64)
+        return rounded
 
     def values(self, nodes: np.ndarray) -> np.ndarray:
         """Column values that an independent set stands for, given as ids or as a mask."""

@@ -37,9 +37,6 @@ _SHARPNESS = 200.0
 #: Perturbations between two looks at the clock, fewer on graphs where one may visit many nodes and edges.
 _SLICE, _VISITS = 100, 10_000_000
 
-#: Weights become whole numbers whose sum is this.
-_TOTAL = 2.0**61
-
 
 def quick_solutions(
     instance: MILPInstance,
@@ -74,8 +71,7 @@ def quick_solutions(
         return _of_cover(instance, should_stop, on_better)
     if not problem.weights.any():
         return None
-    share = problem.weights / problem.weights.max()
-    weight = np.rint(share * (_TOTAL / share.sum())).astype(np.int64)
+    weight = problem.whole_weights()
     is_worth = weight > 0  # what is worth nothing may be in a set all the same, and cost something
     graph, n = problem.graph, instance.size
     step = max(1, min(_SLICE, _VISITS // (n + len(graph.indices))))

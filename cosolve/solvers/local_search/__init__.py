@@ -15,6 +15,9 @@ from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.solvers.compiled import CompiledSolver
 from cosolve.solvers.greedy import none_found
 
+#: Problems without a construction of their own.
+_STARTS_ITSELF = frozenset({"milp"})
+
 
 class LocalSearch(CompiledSolver):
     """
@@ -26,7 +29,7 @@ class LocalSearch(CompiledSolver):
 
     name = "local-search"
     title = "cosolve's own iterated local search"
-    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "optw", "optwvp"})
+    problems = frozenset({"tsp", "atsp", "cvrp", "mis", "mds", "cflp", "cpmp", "fjsp", "stp", "milp", "optw", "optwvp"})
     features = Feature.BOUND | Feature.TRAJECTORY | Feature.WARM_START | Feature.SEED | Feature.DETERMINISTIC
     limits = frozenset({Limit.ITERATION})
     warm_up_iterations = 1000
@@ -48,7 +51,7 @@ class LocalSearch(CompiledSolver):
         """See :meth:`Solver.solve`."""
         rng = np.random.default_rng(seed)
         start = initial
-        if start is None:
+        if start is None and instance.problem not in _STARTS_ITSELF:
             greedy = importlib.import_module(f"cosolve.solvers.greedy.{instance.problem}")
             start = greedy.construct(instance, monitor, rng)
             if start is None:

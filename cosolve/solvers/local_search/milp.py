@@ -1,0 +1,193 @@
+"""Local search for MILPs: on the graph of conflicts if that says all, else column by column, with LPs in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+
+from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit
+from cosolve.core.solver import Outcome
+from cosolve.instances.milp import MILPInstance, Values
+from cosolve.models.ctc.covering import first_solutions
+from cosolve.models.ctc.node_sets import NodeSetProblem, node_set_problem
+from cosolve.search import local_mip, mis, weighted_mis
+from cosolve.search.local_mip import FOUND, ITERATION, Model
+from cosolve.solvers.formulations import Formulation
+from cosolve.solvers.mip import complete, prepare, start_values
+
+#: Moves before the first linear program, and how many times as many before each further one.
+_FIRST_LP, _NEXT_LP = 2_000, 1.5
+#: Part of the time left that a linear program may take.
+_LP_SHARE = 0.2
+#: Seconds between two looks at the clock.
+_SLICE = 0.05
+#: By how much a solution must be better, of its cost, where continuous columns cost something or costs are fractions.
+_CONTINUOUS_STEP, _FRACTIONAL_STEP = 1e-4, 1e-9
+#: What activities may be off by: half of what the judge takes.
+_SLACK = 5e-7
+
+
+def make_model(instance: MILPInstance) -> Model:
+    """A MILP as the search takes it."""
+    columns = instance.matrix.tocsc()
+    cost = -instance.cost if instance.maximize else instance.cost
+    is_priced = cost != 0
+    if not instance.is_integer[is_priced].all():
+        step = 0.0, _CONTINUOUS_STEP
+    elif (cost == np.rint(cost)).all() and np.abs(cost).max(initial=0) < 2**53:
+        step = float(np.gcd.reduce(np.abs(cost).astype(np.int64))), 0.0
+    else:
+        step = 0.0, _FRACTIONAL_STEP
+    lower, upper = instance.row_lower, instance.row_upper
+    return Model(
+        indptr=instance.indptr,
+        columns=instance.indices,
+        coefs=instance.data,
+        starts=columns.indptr.astype(np.int64),
+        rows=columns.indices.astype(np.int32),
+        entries=columns.data,
+        lower=instance.col_lower,
+        upper=instance.col_upper,
+        is_integer=instance.is_integer,
+        cost=cost,
+        row_lower=lower,
+        row_upper=upper,
+        least=lower - _slack(instance, lower),
+        most=upper + _slack(instance, upper),
+        priced=np.flatnonzero(is_priced & (instance.col_lower < instance.col_upper)),
+        step=np.array(step),
+        unit=np.array([1 / np.abs(cost[is_priced]).mean() if is_priced.any() else 1.0]),
+    )
+
+
+def _slack(instance: MILPInstance, side: np.ndarray) -> np.ndarray:
+    is_exact = instance.is_integer_row | ~np.isfinite(side)
+    return _SLACK * np.where(is_exact, 1.0, np.maximum(1.0, np.abs(side)))
+
+
+def search(instance: MILPInstance, start: Values | None, monitor: Monitor, rng: np.random.Generator) -> Outcome:
+    """Improve a solution until the limit; without one, begin with the first solutions of covers, else at 0."""
+    prepared = prepare(instance, monitor)
+    if isinstance(prepared, Outcome):
+        return prepared
+    formulation, monitor, build_time = prepared
+    seed = int(rng.integers(2**62))
+    value = start_values(formulation, start)
+    if value is None:
+        value = np.zeros(instance.size)
+        for value in first_solutions(formulation.model, seed):
+            monitor.report(formulation.decode(value))
+    problem = None if monitor.should_stop() else _node_set_problem(formulation.model)
+    if problem is not None:
+        outcome = _on_graph(problem, formulation, value, monitor, seed)
+    else:
+        outcome = by_columns(formulation, value, monitor, seed)
+    return replace(outcome, build_time=build_time)
+
+
+def _node_set_problem(model: MILPInstance) -> NodeSetProblem | None:
+    try:
+        problem = node_set_problem(model)
+    except ValueError:
+        return None
+    return problem if problem.weights.any() else None
+
+
+def _on_graph(
+    problem: NodeSetProblem, formulation: Formulation, value: np.ndarray, monitor: Monitor, seed: int
+) -> Outcome:
+    """After HILS: :mod:`cosolve.search.weighted_mis`."""
+    graph, weight = problem.graph, problem.whole_weights()
+    is_worth = weight > 0
+    state = weighted_mis.make_state(len(weight), seed)
+    is_in = (value < 0.5 if problem.is_cover else value > 0.5) & is_worth
+    weighted_mis.begin(graph.indptr, graph.indices, weight, state, np.flatnonzero(is_in))
+    reported = 0
+
+    def run(steps: int) -> int:
+        weighted_mis.run(graph.indptr, graph.indices, weight, state, steps)
+        return int(state.counts[mis.ITERATION])
+
+    def report() -> None:
+        nonlocal reported
+        if state.counts[mis.BEST] > reported:
+            reported = int(state.counts[mis.BEST])
+            monitor.report(formulation.decode(problem.values(state.best & is_worth)))
+
+    return _in_slices(run, report, monitor)
+
+
+def by_columns(formulation: Formulation, value: np.ndarray, monitor: Monitor, seed: int) -> Outcome:
+    """
+    After Local-MIP, :mod:`cosolve.search.local_mip`, with the best values of continuous columns now and then.
+
+    Parameters
+    ----------
+    formulation
+        Without ``separate``: its model says all.
+    value
+        (n,) where to begin, feasible or not.
+    monitor
+        Is told of solutions, and says when to stop.
+    seed
+        Of the random stream.
+    """
+    instance = formulation.model
+    model = make_model(instance)
+    state, choice = local_mip.make_state(model, value, seed), local_mip.make_choice()
+    is_mixed = not instance.is_integer.all()
+    reported, completed, next_lp = 0, 0, _FIRST_LP
+
+    def run(steps: int) -> int:
+        local_mip.run(model, state, choice, min(steps, next_lp - int(state.counts[ITERATION])))
+        return int(state.counts[ITERATION])
+
+    def report() -> None:
+        nonlocal reported, completed, next_lp
+        if state.counts[FOUND] > reported:
+            reported = int(state.counts[FOUND])
+            monitor.report(formulation.decode(state.best))
+        if state.counts[ITERATION] >= next_lp:
+            next_lp = int(_NEXT_LP * next_lp)
+            if is_mixed and reported > completed and monitor.time_left() > 0:
+                completed = reported
+                others = complete(instance, state.best, min(1e9, monitor.allowance(_LP_SHARE)))
+                if others is not None:
+                    monitor.report(formulation.decode(others))
+
+    outcome = _in_slices(run, report, monitor)
+    local_mip.record(model, state)  # where the end came between moves that only make it better
+    report()
+    return outcome
+
+
+def _in_slices(run: Callable[[int], int], report: Callable[[], None], monitor: Monitor) -> Outcome:
+    """
+    Search and report by turns until the limit, or until nothing moves.
+
+    Parameters
+    ----------
+    run
+        Makes so many moves, or fewer, and says how many there have been in all. Only these numbers follow the clock.
+    report
+        Hands over what is new.
+    """
+    limit = monitor.stop.iterations
+    length, done = 10, 0
+    while not monitor.should_stop() and (limit is None or done < limit):
+        begin, before = perf_counter(), done
+        done = run(length if limit is None else min(length, limit - done))
+        seconds = perf_counter() - begin
+        report()
+        if done == before:
+            break
+        if seconds > _SLICE:
+            length = max(length // 2, 1)
+        elif done - before == length and seconds < _SLICE / 2:
+            length *= 2
+    is_out = limit is not None and done >= limit
+    return Outcome(limit=Limit.ITERATION if is_out else None, stats={"iterations": done})
