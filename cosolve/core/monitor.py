@@ -40,6 +40,10 @@ def proves(instance: Instance, bound: float, objective: float) -> bool:
 UNLIMITED = 60.0
 
 
+#: Seconds that no patience ends before.
+_BREATH = 0.02
+
+
 class OutOfTime(Exception):
     """A model was not built to its end."""
 
@@ -302,6 +306,35 @@ class StageMonitor(Monitor):
         """See :meth:`Monitor.report_bound`."""
         if not self._closed:
             self._parent.report_bound(bound)
+
+
+class PatientMonitor(StageMonitor):
+    """
+    A stage that ends sooner where it finds nothing more.
+
+    Parameters
+    ----------
+    parent, time_limit
+        See :class:`StageMonitor`.
+    patience
+        How many times as long as it took to its last solution it goes on without a better one.
+    """
+
+    def __init__(self, parent: Monitor, time_limit: float, patience: float) -> None:
+        super().__init__(parent, time_limit)
+        self._patience = patience
+        self._end = math.inf
+
+    def should_stop(self) -> bool:
+        """Whether a limit is reached, or patience at an end."""
+        return self.elapsed() >= self._end or super().should_stop()
+
+    def report(self, solution: Solution, objective: float | None = None) -> bool:
+        """See :meth:`Monitor.report`."""
+        is_better = super().report(solution, objective)
+        if is_better and self._patience < math.inf:
+            self._end = max(_BREATH, (1 + self._patience) * self.elapsed())
+        return is_better
 
 
 class SolutionsOnly(StageMonitor):

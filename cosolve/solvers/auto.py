@@ -9,6 +9,7 @@ measurements behind it.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Any
 import cosolve
 from cosolve.core.driver import run_adapter
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.monitor import Monitor, PatientMonitor, StageMonitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver, make_options, solvers
 from cosolve.instances.stp import STPInstance
@@ -40,11 +41,14 @@ class Stage:
         Part of the time left at its start that it may use, in (0, 1]; see :meth:`Monitor.allowance`.
     options
         Its own options.
+    patience
+        How many times as long as it took to its last solution it goes on without a better one.
     """
 
     solver: str
     share: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    patience: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def plan(instance: Instance) -> Plan:
         case "regtree":
             return Plan((Stage("trees"),))
         case "milp":
-            return Plan((Stage("scip"),), beside=(Stage("highs", 0.2),))
+            return Plan((Stage("local-search", 0.02, patience=2.0), Stage("scip")), beside=(Stage("highs", 0.2),))
         case "optw" | "optwvp":
             return Plan((Stage("labelling", 0.7), Stage("local-search")))
         case _:
@@ -235,7 +239,7 @@ class _Run:
             return
         is_in_chain = monitor is None
         if monitor is None:
-            monitor = StageMonitor(self.monitor, self.monitor.allowance(stage.share))
+            monitor = PatientMonitor(self.monitor, self.monitor.allowance(stage.share), stage.patience)
         best = self.monitor.best
         initial = best.solution if best is not None and Feature.WARM_START in adapter.features else None
         start = perf_counter()

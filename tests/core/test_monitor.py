@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.monitor import Monitor, PatientMonitor, StageMonitor
 from cosolve.core.result import Limit
 from cosolve.core.stop import Stop
 from cosolve.instances.distances import Distances
@@ -249,6 +249,28 @@ def test_stage_reports_to_the_whole_run_and_ends_with_it(square):
     assert longer.should_stop()
     stage.close()
     assert not stage.report(tour(GOOD))
+
+
+def test_patience_is_measured_by_the_time_to_the_last_solution(square):
+    whole, now = Monitor(square, Stop(60)), [0.0]
+
+    def stage(patience):
+        made = PatientMonitor(whole, 1e9, patience)
+        made.elapsed = lambda: now[0]
+        return made
+
+    patient, endless = stage(1.0), stage(math.inf)
+    now[0] = 5.0
+    assert not patient.should_stop()  # without a solution there is nothing to go by
+    assert patient.report(tour(BAD))
+    now[0] = 9.9
+    assert not patient.should_stop()
+    assert not patient.report(tour(BAD))  # no better one
+    now[0] = 10.0
+    assert patient.should_stop()
+    assert endless.report(tour(GOOD))
+    assert not endless.should_stop()
+    assert patient.should_stop()
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-7, 1e-12])

@@ -74,3 +74,13 @@ def test_exact_routes_are_for_narrow_windows():
     wide = replace(narrow, opens=np.zeros(91), closes=np.full(91, narrow.closes[0]))
     assert [stage.solver for stage in plan(narrow).beside] == ["cpsat"]
     assert plan(wide).beside == ()
+
+
+def test_local_search_of_a_milp_ends_by_patience():
+    """A small cover would else wait a fiftieth of the time, 20 s here, for what takes milliseconds."""
+    result = cosolve.solve(generate("milp", "set-cover", rows=30, columns=60, density=0.1), time_limit=1000)
+    assert result.status is Status.OPTIMAL
+    first, *others = result.stats["stages"]
+    assert first["solver"] == "local-search"
+    assert first["runtime"] < 10
+    assert others
