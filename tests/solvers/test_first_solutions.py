@@ -99,9 +99,17 @@ def test_others_have_none(instance):
     assert list(first_solutions(instance, 0)) == []
 
 
-def test_a_solution_is_there_before_a_network_is_asked():
+@pytest.mark.parametrize(
+    "instance",
+    [
+        generate("milp", "set-cover", seed=1, rows=100, columns=200),
+        generate("milp", "facility", seed=1, facilities=10, customers=20),
+        generate("cpmp", "osman", seed=1, n=20, p=3),
+    ],
+    ids=["cover", "continuous", "cpmp"],
+)
+def test_a_solution_is_there_before_a_network_is_asked(instance):
     """A network and its relaxation take as long as many instances need in all."""
-    instance = generate("milp", "set-cover", seed=1, rows=100, columns=200)
     monitor = Monitor(instance, Stop(time_limit=60))
     solver = solvers.get("ctc")()
 

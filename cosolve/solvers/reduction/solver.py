@@ -16,15 +16,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution
-from cosolve.core.monitor import Monitor, StageMonitor
+from cosolve.core.monitor import Monitor, PatientMonitor, StageMonitor
 from cosolve.core.result import Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver, solvers
+from cosolve.core.stop import Stop
 from cosolve.instances.files import read_solution
 from cosolve.instances.generators.auction import auction
 from cosolve.instances.generators.milp import steiner_triple_cover
 from cosolve.models.ctc.covering import first_solutions
 from cosolve.models.ctc.rows import row_types
-from cosolve.solvers.formulations import Formulation
+from cosolve.solvers.compiled import WARM_UP_TIME
+from cosolve.solvers.formulations import Formulation, formulate
+from cosolve.solvers.local_search.milp import by_columns
 from cosolve.solvers.mip import FormulationSolver, prepare, start_values
 from cosolve.solvers.neural import check_network
 from cosolve.solvers.packages import availability
@@ -36,8 +39,9 @@ _BACKENDS = ("scip", "highs")
 #: Share of the rows and exceptions where no checkpoint says.
 _ROWS, _ROW_BUDGET = 0.05, 0
 
-#: Parts of the time that quick solutions and the linear relaxation may take, and all of the prediction.
-_RELAXATION, _PREDICTION = 0.2, 0.5
+#: Parts of the time for a local search for first solutions, for the relaxation and quick solutions, and for all of the
+#: prediction, at most.
+_FIRST, _RELAXATION, _PREDICTION = 0.002, 0.2, 0.5
 
 #: Nonzeros of the largest model that a network is asked about, as it takes some 2 kB for each, or a first solution is
 #: sought for.
@@ -230,13 +234,20 @@ def _handing_over(formulation: Formulation, monitor: Monitor) -> Callable[[np.nd
 
 
 def _report_first(formulation: Formulation, monitor: Monitor, seed: int) -> None:
-    """Hand over what a greedy search finds, so that there is a solution while a network is asked."""
-    hand_over = _handing_over(formulation, monitor)
-    if hand_over is not None and len(formulation.model.data) <= _MOST_ENTRIES and not monitor.should_stop():
-        for values in first_solutions(formulation.model, seed):
-            hand_over(values)
-            if monitor.should_stop():
-                break
+    """Hand over what quick searches find, so that there is a solution while a network is asked."""
+    hand_over, model = _handing_over(formulation, monitor), formulation.model
+    if hand_over is None or len(model.data) > _MOST_ENTRIES or monitor.should_stop():
+        return
+    is_cover = False
+    for values in first_solutions(model, seed):
+        is_cover = True
+        hand_over(values)
+        if monitor.should_stop():
+            return
+    if not is_cover:
+        stage = PatientMonitor(monitor, monitor.allowance(_FIRST), patience=1.0)
+        by_columns(formulation, np.zeros(model.size), stage, seed)
+        stage.close()
 
 
 class _Until(StageMonitor):
@@ -462,6 +473,8 @@ def _warm_up_kernels() -> None:
     cover = steiner_triple_cover(n=9)
     row_types(cover)
     list(first_solutions(cover, 0))
+    monitor = Monitor(cover, Stop(time_limit=WARM_UP_TIME, iterations=100))
+    by_columns(formulate(cover), np.zeros(cover.size), monitor, 0)
 
 
 @lru_cache(maxsize=1)
