@@ -65,8 +65,8 @@ def test_rounded_lengths_leave_a_proof_and_a_bound_below_the_optimum(problem, no
         instance = problem(distances=Distances.from_matrix(matrix))
         monitor = Monitor(instance, Stop(20))
         adapter = solvers.get("cpsat")()
-        outcome = adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())
-        assert outcome.status is cosolve.Status.OPTIMAL
+        adapter.solve(instance, monitor, seed=0, threads=1, initial=None, options=adapter.options_type())
+        assert monitor.is_proven  # whether CP-SAT came to its end, or was stopped as bound and solution had met
         assert monitor.best.objective == pytest.approx(optimum(instance), rel=1e-8)
         assert optimum(instance) * (1 - 1e-7) <= monitor.bound <= optimum(instance)
 
