@@ -40,8 +40,8 @@ def proves(instance: Instance, bound: float, objective: float) -> bool:
 UNLIMITED = 60.0
 
 
-#: Seconds that no patience ends before.
-_BREATH = 0.02
+#: Seconds that no patience ends before, and that it has to better a solution of others.
+_BREATH, _SECOND_LOOK = 0.02, 1.0
 
 
 class OutOfTime(Exception):
@@ -317,17 +317,20 @@ class PatientMonitor(StageMonitor):
     parent, time_limit
         See :class:`StageMonitor`.
     patience
-        How many times as long as it took to its last solution it goes on without a better one.
+        How many times as long as it took to its last solution it goes on without a better one, 0.02 s at least. Until
+        its first it has all of its time, or one second where there was a solution before.
     """
 
     def __init__(self, parent: Monitor, time_limit: float, patience: float) -> None:
         super().__init__(parent, time_limit)
         self._patience = patience
-        self._end = math.inf
+        self._end = math.inf if patience == math.inf or parent.best is None else _SECOND_LOOK
 
     def should_stop(self) -> bool:
         """Whether a limit is reached, or patience at an end."""
-        return self.elapsed() >= self._end or super().should_stop()
+        if self.elapsed() >= self._end:
+            self.interrupt(Limit.TIME)
+        return super().should_stop()
 
     def report(self, solution: Solution, objective: float | None = None) -> bool:
         """See :meth:`Monitor.report`."""

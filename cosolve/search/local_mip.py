@@ -50,8 +50,10 @@ _MOST_EXCESS, _KEPT = 10.0, 0.9
 _REFRESH = 50_000
 #: No column moves further from 0 than that.
 _FAR = 1e9
-#: Numbers are whole within that.
+#: The shortest lift of a continuous column.
 _EPSILON = 1e-9
+#: Moves after which a point that lifts go on to make better is kept as it is.
+_LAST = 1_000
 
 
 class Model(NamedTuple):
@@ -175,6 +177,8 @@ def run(model: Model, state: State, choice: Choice, steps: int) -> None:
         choice.column[0] = -1
         choice.move[0] = -np.inf
         if counts[VIOLATED] == 0:
+            if numbers[BEST] == np.inf or counts[ITERATION] % _LAST == 0:
+                record(model, state)  # there may be lifts for long
             _compare_lifts(model, state, choice)
             if choice.column[0] >= 0:
                 _move(model, state, choice)
@@ -216,9 +220,12 @@ def _is_better(model: Model, state: State) -> bool:
 
 @jit
 def goal(model: Model, state: State) -> float:
-    """What the next solution may cost."""
+    """What the next solution may cost: less than the best, however large that is."""
     best = state.numbers[BEST]
-    return best - max(model.step[0], model.step[1] * abs(best)) if best < np.inf else best
+    if best == np.inf:
+        return best
+    most: float = min(best - max(model.step[0], model.step[1] * abs(best)), np.nextafter(best, -np.inf))
+    return most
 
 
 @jit
@@ -240,7 +247,7 @@ def _refresh(model: Model, state: State) -> None:
 @jit
 def _set_activity(model: Model, state: State, i: int, activity: float) -> None:
     state.activity[i] = activity
-    is_violated = activity < model.least[i] or activity > model.most[i]
+    is_violated = not model.least[i] <= activity <= model.most[i]  # sums that overflow may be NaN
     place = state.place[i]
     if is_violated and place < 0:
         count = state.counts[VIOLATED]
@@ -257,9 +264,10 @@ def _set_activity(model: Model, state: State, i: int, activity: float) -> None:
 
 @jit
 def _move(model: Model, state: State, choice: Choice) -> None:
-    j, delta = choice.column[0], choice.move[1]
-    value = state.value[j] + delta
+    j, before = choice.column[0], state.value[choice.column[0]]
+    value = before + choice.move[1]
     state.value[j] = np.rint(value) if model.is_integer[j] else min(max(value, model.lower[j]), model.upper[j])
+    delta = state.value[j] - before
     now = state.counts[ITERATION]
     rest = now + _REST + below(state.random, _MORE_REST)
     if delta > 0:
@@ -319,7 +327,7 @@ def _consider(model: Model, state: State, choice: Choice, j: int, delta: float) 
 @jit
 def _compare(state: State, choice: Choice, j: int, delta: float, score: float) -> None:
     best = choice.column[0]
-    if score > choice.move[0] or (score == choice.move[0] and state.moved[j] < state.moved[best]):
+    if score > choice.move[0] or (best >= 0 and score == choice.move[0] and state.moved[j] < state.moved[best]):
         choice.column[0] = j
         choice.move[0] = score
         choice.move[1] = delta
@@ -329,14 +337,14 @@ def _compare(state: State, choice: Choice, j: int, delta: float, score: float) -
 def _within(model: Model, state: State, j: int, delta: float) -> float:
     """The part of a move that bounds allow."""
     value = state.value[j]
-    return min(max(value + delta, model.lower[j], -_FAR), model.upper[j], _FAR) - value
+    return min(max(min(max(value + delta, -_FAR), _FAR), model.lower[j]), model.upper[j]) - value
 
 
 @jit
 def _at_least(model: Model, state: State, j: int, delta: float) -> float:
     """A move of so much or, of whole numbers, the next further one."""
     if model.is_integer[j]:
-        delta = np.floor(delta + _EPSILON) if delta < 0 else np.ceil(delta - _EPSILON)
+        delta = np.floor(delta) if delta < 0 else np.ceil(delta)
     return _within(model, state, j, delta)
 
 
@@ -344,15 +352,24 @@ def _at_least(model: Model, state: State, j: int, delta: float) -> float:
 def _at_most(model: Model, state: State, j: int, delta: float) -> float:
     """A move of so much or, of whole numbers, the next shorter one."""
     if model.is_integer[j]:
-        delta = np.ceil(delta - _EPSILON) if delta < 0 else np.floor(delta + _EPSILON)
+        delta = np.ceil(delta) if delta < 0 else np.floor(delta)
     return _within(model, state, j, delta)
+
+
+@jit
+def _side(model: Model, i: int, j: int, is_upper: bool) -> float:
+    """Where a column is to bring a row: to its side, or with the tolerance of that where only whole steps are left."""
+    if model.is_integer[j]:
+        return model.most[i] if is_upper else model.least[i]
+    return model.row_upper[i] if is_upper else model.row_lower[i]
 
 
 @jit
 def _tight(model: Model, state: State, i: int, k: int) -> float:
     """The least move of the column of an entry that makes a violated row hold."""
-    side = model.row_upper[i] if state.activity[i] > model.most[i] else model.row_lower[i]
-    return _at_least(model, state, model.columns[k], (side - state.activity[i]) / model.coefs[k])
+    j = model.columns[k]
+    side = _side(model, i, j, state.activity[i] > model.most[i])
+    return _at_least(model, state, j, (side - state.activity[i]) / model.coefs[k])
 
 
 @jit
@@ -380,7 +397,8 @@ def _compare_tightening(model: Model, state: State, choice: Choice) -> None:
         for _ in range(min(size, _TIGHT_ENTRIES)):
             k = first + place
             j = model.columns[k]
-            for side in (model.row_lower[i], model.row_upper[i]):
+            for is_upper in (False, True):
+                side = _side(model, i, j, is_upper)
                 if abs(side) < np.inf:
                     delta = (side - state.activity[i]) / model.coefs[k]
                     _consider(model, state, choice, j, _at_most(model, state, j, delta))
@@ -436,7 +454,7 @@ def _compare_lifts(model: Model, state: State, choice: Choice) -> None:
         delta = _lift(model, state, j)
         if delta != 0 and (is_best or not _is_resting(state, j, delta)):
             gain = abs(model.cost[j] * delta)
-            if gain > max(choice.move[0], _EPSILON):
+            if gain > max(choice.move[0], 0.0):
                 choice.column[0] = j
                 choice.move[0] = gain
                 choice.move[1] = delta
@@ -447,17 +465,16 @@ def _lift(model: Model, state: State, j: int) -> float:
     """How far a column can move in the direction that pays while all rows hold."""
     sign = 1.0 if model.cost[j] < 0 else -1.0
     room = abs(_within(model, state, j, sign * 2 * _FAR))
-    least = 1.0 - _EPSILON if model.is_integer[j] else _EPSILON
+    least = 1.0 if model.is_integer[j] else _EPSILON
     for k in range(model.starts[j], model.starts[j + 1]):
         if room < least:
             return 0.0
         i = model.rows[k]
         coef = model.entries[k] * sign
-        side = model.row_upper[i] if coef > 0 else model.row_lower[i]
-        room = min(room, (side - state.activity[i]) / coef)
+        room = min(room, (_side(model, i, j, coef > 0) - state.activity[i]) / coef)
     if room < least:
         return 0.0
-    return sign * (np.floor(room + _EPSILON) if model.is_integer[j] else room)
+    return sign * (np.floor(room) if model.is_integer[j] else room)
 
 
 @jit

@@ -42,7 +42,8 @@ class Stage:
     options
         Its own options.
     patience
-        How many times as long as it took to its last solution it goes on without a better one.
+        How many times as long as it took to its last solution it goes on without a better one; see
+        :class:`cosolve.core.monitor.PatientMonitor`.
     """
 
     solver: str

@@ -271,6 +271,11 @@ def test_patience_is_measured_by_the_time_to_the_last_solution(square):
     assert endless.report(tour(GOOD))
     assert not endless.should_stop()
     assert patient.should_stop()
+    now[0] = 0.5
+    second = stage(1.0)
+    assert not second.should_stop()
+    now[0] = 1.0
+    assert second.should_stop()  # there was a solution before, and it has none that is better
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-7, 1e-12])

@@ -100,3 +100,37 @@ def test_models_of_miplib(data, name, best, within):
     instance = cosolve.read(data / "milp" / name)
     result = cosolve.solve(instance, "local-search", iterations=400_000, time_limit=120)
     assert best * (1 - 1e-7) <= result.objective <= best * (1 + within) + 1e-6 * best
+
+
+@pytest.mark.parametrize(
+    ("instance", "best"),
+    [
+        (milp([[1.0, -1.0]], [-0.3, 0.1], upper=1, row_upper=[0.0]), -0.2),
+        (milp([[1.0, -1.0]], [0.3, -0.1], upper=1, row_upper=[0.0], maximize=True), 0.2),
+        (milp([[2e9, -1.0]], [0.0, 1.0], lower=[0, 1], upper=[1, 1], row_lower=[0.0]), 1.0),
+        (milp([[1000000.5, -1.0]], [-1.0, 0.0], lower=[0, 1000000.4996], upper=[1, 1000000.4996],
+              integer=[True, False], row_upper=[0.0]), 0.0),
+        (milp([[1.0, 1.0]], [1.0, 1.0], lower=[2e9, 0], upper=[3e9, 5], row_lower=[2e9 + 3]), 2e9 + 3),
+        (milp([[1.0, 1.0]], [1.0, 1.0], lower=[-5e9, 0], upper=[-4e9, 5], integer=False, row_upper=[-4e9 + 3]), -5e9),
+        (milp([[0.0, 1.0], [1.0, 1.0]], [1.0, 1.0], upper=9, row_lower=[-INF, 3]), 3.0),
+    ],
+    ids=["zero is no end", "maximised", "large coefficients", "next to whole", "far", "far below", "empty row"],
+)  # fmt: skip
+def test_numbers_that_are_easily_got_wrong(instance, best):
+    result = cosolve.solve(instance, "local-search", iterations=5_000, time_limit=60)
+    assert result.objective == pytest.approx(best, rel=1e-9, abs=1e-9)
+
+
+def test_without_an_objective_the_first_solution_is_optimal():
+    instance = milp([[3.0, -5.0, 7.0]], [0.0, 0.0, 0.0], upper=20, row_lower=[1], row_upper=[1])
+    result = cosolve.solve(instance, "local-search", time_limit=60)
+    assert result.status is Status.OPTIMAL
+    assert result.bound == result.objective == 0
+
+
+def test_there_is_a_solution_though_lifts_go_on():
+    """Two columns that may be no further apart than one climb by turns, a thousand million times."""
+    instance = milp([[1.0, -1.0]], [-1.0, -1.0], upper=1e9, row_lower=[-1.0], row_upper=[1.0])
+    result = cosolve.solve(instance, "local-search", iterations=20_000, solutions=3, time_limit=60)
+    assert result.objective < 0
+    assert result.limit is Limit.SOLUTION

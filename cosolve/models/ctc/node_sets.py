@@ -67,7 +67,7 @@ class NodeSetProblem:
         return 1 - x if self.is_cover else x
 
 
-def node_set_problem(instance: MILPInstance) -> NodeSetProblem:
+def node_set_problem(instance: MILPInstance, *, most_pairs: int = _MOST_PAIRS) -> NodeSetProblem:
     """
     Recognise an independent set problem, weighted or not, as auctions and all set packings are, or a vertex cover.
 
@@ -100,8 +100,8 @@ def node_set_problem(instance: MILPInstance) -> NodeSetProblem:
     entry = np.repeat(has_say, lengths)
     if (instance.data[entry] != 1).any():
         raise ValueError(f"{instance.name}: no node set problem: all coefficients must be 1.")
-    if (pairs := int((lengths[has_say] ** 2).sum())) > _MOST_PAIRS:
-        raise ValueError(f"{instance.name}: {pairs:,} pairs of columns in a common row, at most {_MOST_PAIRS:,}.")
+    if (pairs := int((lengths[has_say] ** 2).sum())) > most_pairs:
+        raise ValueError(f"{instance.name}: {pairs:,} pairs of columns in a common row, at most {most_pairs:,}.")
     rows = csr_array(
         (np.ones(int(entry.sum()), np.int32), instance.indices[entry], np.append(0, np.cumsum(lengths[has_say]))),
         shape=(int(has_say.sum()), instance.size),

@@ -21,7 +21,7 @@ _STARTS_ITSELF = frozenset({"milp"})
 
 class LocalSearch(CompiledSolver):
     """
-    Start (given, or from "greedy"), then local search with perturbation until the limit.
+    Start (given, from "greedy", or the search's own), then local search with perturbation until the limit.
 
     Each module here has ``search(instance, start, monitor, rng) -> Outcome`` and reports improvements itself;
     its path depends on the random stream and ``monitor.stop.iterations`` alone, never on the clock.

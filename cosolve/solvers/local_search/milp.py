@@ -21,11 +21,14 @@ from cosolve.solvers.mip import complete, prepare, start_values
 
 #: Moves before the first linear program, and how many times as many before each further one.
 _FIRST_LP, _NEXT_LP = 2_000, 1.5
-#: Part of the time left that a linear program may take.
-_LP_SHARE = 0.2
-#: Seconds between two looks at the clock.
-_SLICE = 0.05
-#: By how much a solution must be better, of its cost, where continuous columns cost something or costs are fractions.
+#: Part of the time left that a linear program may take, and seconds at most: it hears of nothing else.
+_LP_SHARE, _LP_SECONDS = 0.2, 5.0
+#: Seconds between two looks at the clock, and entries, rows and columns that may be looked at between them.
+_SLICE, _VISITS = 0.05, 100_000_000
+#: Pairs of columns in a common row, counted once for each of the two, of the largest graph; half a second's work.
+_MOST_PAIRS = 2_000_000
+#: By how much a solution must be better, of its cost or of the mean cost of a column: where continuous columns cost
+#: something, and where costs are fractions.
 _CONTINUOUS_STEP, _FRACTIONAL_STEP = 1e-4, 1e-9
 #: What activities may be off by: half of what the judge takes.
 _SLACK = 5e-7
@@ -34,14 +37,15 @@ _SLACK = 5e-7
 def make_model(instance: MILPInstance) -> Model:
     """A MILP as the search takes it."""
     columns = instance.matrix.tocsc()
-    cost = -instance.cost if instance.maximize else instance.cost
+    cost = np.array(-instance.cost if instance.maximize else instance.cost)  # both writable: one type for the compiler
     is_priced = cost != 0
+    mean = float(np.abs(cost[is_priced]).mean()) if is_priced.any() else 1.0
     if not instance.is_integer[is_priced].all():
-        step = 0.0, _CONTINUOUS_STEP
+        step = _CONTINUOUS_STEP * mean, _CONTINUOUS_STEP
     elif (cost == np.rint(cost)).all() and np.abs(cost).max(initial=0) < 2**53:
         step = float(np.gcd.reduce(np.abs(cost).astype(np.int64))), 0.0
     else:
-        step = 0.0, _FRACTIONAL_STEP
+        step = _FRACTIONAL_STEP * mean, _FRACTIONAL_STEP
     lower, upper = instance.row_lower, instance.row_upper
     return Model(
         indptr=instance.indptr,
@@ -60,7 +64,7 @@ def make_model(instance: MILPInstance) -> Model:
         most=upper + _slack(instance, upper),
         priced=np.flatnonzero(is_priced & (instance.col_lower < instance.col_upper)),
         step=np.array(step),
-        unit=np.array([1 / np.abs(cost[is_priced]).mean() if is_priced.any() else 1.0]),
+        unit=np.array([1 / mean]),
     )
 
 
@@ -81,7 +85,11 @@ def search(instance: MILPInstance, start: Values | None, monitor: Monitor, rng: 
         value = np.zeros(instance.size)
         for value in first_solutions(formulation.model, seed):
             monitor.report(formulation.decode(value))
-    problem = None if monitor.should_stop() else _node_set_problem(formulation.model)
+            if monitor.should_stop():
+                break
+    if monitor.should_stop():
+        return Outcome(build_time=build_time)
+    problem = _node_set_problem(formulation.model)
     if problem is not None:
         outcome = _on_graph(problem, formulation, value, monitor, seed)
     else:
@@ -91,7 +99,7 @@ def search(instance: MILPInstance, start: Values | None, monitor: Monitor, rng: 
 
 def _node_set_problem(model: MILPInstance) -> NodeSetProblem | None:
     try:
-        problem = node_set_problem(model)
+        problem = node_set_problem(model, most_pairs=_MOST_PAIRS)
     except ValueError:
         return None
     return problem if problem.weights.any() else None
@@ -118,7 +126,7 @@ def _on_graph(
             reported = int(state.counts[mis.BEST])
             monitor.report(formulation.decode(problem.values(state.best & is_worth)))
 
-    return _in_slices(run, report, monitor)
+    return _in_slices(run, report, monitor, len(weight) + len(graph.indices))
 
 
 def by_columns(formulation: Formulation, value: np.ndarray, monitor: Monitor, seed: int) -> Outcome:
@@ -139,6 +147,8 @@ def by_columns(formulation: Formulation, value: np.ndarray, monitor: Monitor, se
     instance = formulation.model
     model = make_model(instance)
     state, choice = local_mip.make_state(model, value, seed), local_mip.make_choice()
+    if not len(model.priced):  # all solutions are equal
+        monitor.report_bound(float(instance.cost @ state.value) + instance.offset)
     is_mixed = not instance.is_integer.all()
     reported, completed, next_lp = 0, 0, _FIRST_LP
 
@@ -146,26 +156,31 @@ def by_columns(formulation: Formulation, value: np.ndarray, monitor: Monitor, se
         local_mip.run(model, state, choice, min(steps, next_lp - int(state.counts[ITERATION])))
         return int(state.counts[ITERATION])
 
+    def finish() -> None:
+        nonlocal completed
+        if is_mixed and reported > completed and not monitor.should_stop():
+            completed = reported
+            others = complete(instance, state.best, min(_LP_SECONDS, monitor.allowance(_LP_SHARE)))
+            if others is not None:
+                monitor.report(formulation.decode(others))
+
     def report() -> None:
-        nonlocal reported, completed, next_lp
+        nonlocal reported, next_lp
         if state.counts[FOUND] > reported:
             reported = int(state.counts[FOUND])
             monitor.report(formulation.decode(state.best))
         if state.counts[ITERATION] >= next_lp:
             next_lp = int(_NEXT_LP * next_lp)
-            if is_mixed and reported > completed and monitor.time_left() > 0:
-                completed = reported
-                others = complete(instance, state.best, min(1e9, monitor.allowance(_LP_SHARE)))
-                if others is not None:
-                    monitor.report(formulation.decode(others))
+            finish()
 
-    outcome = _in_slices(run, report, monitor)
+    outcome = _in_slices(run, report, monitor, len(instance.data) + len(instance.row_lower) + instance.size)
     local_mip.record(model, state)  # where the end came between moves that only make it better
     report()
+    finish()
     return outcome
 
 
-def _in_slices(run: Callable[[int], int], report: Callable[[], None], monitor: Monitor) -> Outcome:
+def _in_slices(run: Callable[[int], int], report: Callable[[], None], monitor: Monitor, size: int) -> Outcome:
     """
     Search and report by turns until the limit, or until nothing moves.
 
@@ -175,9 +190,11 @@ def _in_slices(run: Callable[[int], int], report: Callable[[], None], monitor: M
         Makes so many moves, or fewer, and says how many there have been in all. Only these numbers follow the clock.
     report
         Hands over what is new.
+    size
+        Entries, rows and columns that a move may have to look at.
     """
     limit = monitor.stop.iterations
-    length, done = 10, 0
+    length, done, most = 1, 0, max(1, _VISITS // size)
     while not monitor.should_stop() and (limit is None or done < limit):
         begin, before = perf_counter(), done
         done = run(length if limit is None else min(length, limit - done))
@@ -188,6 +205,6 @@ def _in_slices(run: Callable[[int], int], report: Callable[[], None], monitor: M
         if seconds > _SLICE:
             length = max(length // 2, 1)
         elif done - before == length and seconds < _SLICE / 2:
-            length *= 2
+            length = min(2 * length, most)
     is_out = limit is not None and done >= limit
     return Outcome(limit=Limit.ITERATION if is_out else None, stats={"iterations": done})
