@@ -134,3 +134,10 @@ def test_there_is_a_solution_though_lifts_go_on():
     result = cosolve.solve(instance, "local-search", iterations=20_000, solutions=3, time_limit=60)
     assert result.objective < 0
     assert result.limit is Limit.SOLUTION
+
+
+def test_tolerances_are_left_to_others():
+    """A row of 900 that lacks 4e-4 passes the judge, but no exact solver takes it: what they prove would look wrong."""
+    instance = milp([[0.0002, 300]], [0.2, 0], row_lower=[900.0006], upper=3)
+    result = cosolve.solve(instance, "local-search", iterations=5_000, time_limit=60)
+    assert result.objective == pytest.approx(0.6)

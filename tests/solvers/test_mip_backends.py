@@ -431,7 +431,7 @@ def test_our_primal_dual_integral_is_scips_own(instance):
 def test_the_default_runs_both_backends_and_says_why_it_stopped(threads):
     """HiGHS and SCIP fail on different models; a run that the clock ended must not look finished."""
     result = cosolve.solve(hard_cover(), time_limit=3, threads=threads)
-    assert {stage["solver"] for stage in result.stats["stages"]} == {"highs", "scip"}
+    assert {stage["solver"] for stage in result.stats["stages"]} == {"local-search", "highs", "scip"}
     assert result.status == cosolve.Status.FEASIBLE
     assert result.limit == cosolve.Limit.TIME
     assert result.bound <= result.objective
@@ -447,7 +447,7 @@ def test_without_a_time_limit_all_stages_but_the_last_have_an_end(monkeypatch):
 
     monkeypatch.setattr("cosolve.solvers.auto.run_adapter", record)
     cosolve.solve(hard_cover(), time_limit=INF)
-    assert given == {"highs": pytest.approx(12), "scip": INF}
+    assert given == {"local-search": pytest.approx(1.2), "highs": pytest.approx(12), "scip": INF}
     given.clear()
     cosolve.solve(cosolve.generate("cpmp", "osman", n=20, p=2), time_limit=INF)
     assert given == {"greedy": INF, "local-search": pytest.approx(6), "highs": INF}  # greedy ends by itself

@@ -30,8 +30,9 @@ _MOST_PAIRS = 2_000_000
 #: By how much a solution must be better, of its cost or of the mean cost of a column: where continuous columns cost
 #: something, and where costs are fractions.
 _CONTINUOUS_STEP, _FRACTIONAL_STEP = 1e-4, 1e-9
-#: What activities may be off by: half of what the judge takes.
-_SLACK = 5e-7
+#: What activities may be off by, next to nothing of what the judge takes: what needs more than that, exact solvers call
+#: infeasible.
+_SLACK = 1e-9
 
 
 def make_model(instance: MILPInstance) -> Model:
