@@ -147,6 +147,15 @@ def test_ctrl_c_keeps_the_steps_before_it(tmp_path, unmeasured, after):
     assert all(torch.equal(tensor, expected[name]) for name, tensor in state(tmp_path).items())
 
 
+@pytest.fixture
+def heard_ctrl_c():
+    """A shell that starts the tests in the background may have set SIGINT to "ignore"."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_ctrl_c")
 def test_ctrl_c_leaves_no_step_half_made(tmp_path, unmeasured, monkeypatch):
     """Weights of the next step were kept under the number of the last."""
     config, expected = unmeasured
