@@ -286,15 +286,15 @@ def evaluate(instance: MILPInstance, solution: Values, mode: JudgeMode = "strict
     activity = _activities(instance.data, instance.indices, instance.indptr, point)
     is_whole = instance.is_integer_row
     violations = []
-    for what, label, amount, scale in (
-        ("value is not integer", instance.col_label, np.abs(x - point), np.ones(len(x))),
-        ("value below its bound", instance.col_label, instance.col_lower - point, _scale(instance.col_lower, integer)),
-        ("value above its bound", instance.col_label, point - instance.col_upper, _scale(instance.col_upper, integer)),
-        ("row below its side", instance.row_label, instance.row_lower - activity, _scale(instance.row_lower, is_whole)),
-        ("row above its side", instance.row_label, activity - instance.row_upper, _scale(instance.row_upper, is_whole)),
+    for what, label, amount, side, is_exact in (
+        ("value is not integer", instance.col_label, np.abs(x - point), point, np.ones(len(x), np.bool_)),
+        ("value below its bound", instance.col_label, instance.col_lower - point, instance.col_lower, integer),
+        ("value above its bound", instance.col_label, point - instance.col_upper, instance.col_upper, integer),
+        ("row below its side", instance.row_label, instance.row_lower - activity, instance.row_lower, is_whole),
+        ("row above its side", instance.row_label, activity - instance.row_upper, instance.row_upper, is_whole),
     ):
         if len(amount):
-            relative = amount / scale
+            relative = amount / tolerance_scale(side, is_exact)
             worst = int(np.argmax(relative))
             if not relative[worst] <= TOLERANCE:  # also where sums overflowed to NaN
                 violations.append(Violation(what, label(worst), float(amount[worst])))
@@ -302,7 +302,8 @@ def evaluate(instance: MILPInstance, solution: Values, mode: JudgeMode = "strict
         return Verdict(float(instance.cost @ point) + instance.offset, tuple(violations))
 
 
-def _scale(side: np.ndarray, is_exact: np.ndarray) -> np.ndarray:
+def tolerance_scale(side: np.ndarray, is_exact: np.ndarray) -> np.ndarray:
+    """What :data:`TOLERANCE` is relative to: each side or bound itself, 1 where that is smaller, infinite or exact."""
     return np.where(np.isfinite(side) & ~is_exact, np.maximum(1.0, np.abs(side)), 1.0)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
-from cosolve.instances.milp import MILPInstance, Values
+from cosolve.instances.milp import MILPInstance, Values, tolerance_scale
 from cosolve.models.ctc.covering import first_solutions
 from cosolve.models.ctc.node_sets import NodeSetProblem, node_set_problem
 from cosolve.search import local_mip, mis, weighted_mis
@@ -61,17 +61,12 @@ def make_model(instance: MILPInstance) -> Model:
         cost=cost,
         row_lower=lower,
         row_upper=upper,
-        least=lower - _slack(instance, lower),
-        most=upper + _slack(instance, upper),
+        least=lower - _SLACK * tolerance_scale(lower, instance.is_integer_row),
+        most=upper + _SLACK * tolerance_scale(upper, instance.is_integer_row),
         priced=np.flatnonzero(is_priced & (instance.col_lower < instance.col_upper)),
         step=np.array(step),
         unit=np.array([1 / mean]),
     )
-
-
-def _slack(instance: MILPInstance, side: np.ndarray) -> np.ndarray:
-    is_exact = instance.is_integer_row | ~np.isfinite(side)
-    return _SLACK * np.where(is_exact, 1.0, np.maximum(1.0, np.abs(side)))
 
 
 def search(instance: MILPInstance, start: Values | None, monitor: Monitor, rng: np.random.Generator) -> Outcome:
