@@ -99,6 +99,7 @@ def test_others_have_none(instance):
     assert list(first_solutions(instance, 0)) == []
 
 
+@pytest.mark.parametrize("is_wanted", [True, False])
 @pytest.mark.parametrize(
     "instance",
     [
@@ -108,18 +109,19 @@ def test_others_have_none(instance):
     ],
     ids=["cover", "continuous", "cpmp"],
 )
-def test_a_solution_is_there_before_a_network_is_asked(instance):
-    """A network and its relaxation take as long as many instances need in all."""
+def test_a_solution_is_there_before_a_network_is_asked(instance, is_wanted):
+    """A network and its relaxation take as long as many instances need in all; nothing without first solutions."""
     monitor = Monitor(instance, Stop(time_limit=60))
     solver = solvers.get("ctc")()
 
     def predict(*given):
-        assert monitor.best is not None
+        assert (monitor.best is not None) == is_wanted
         raise KeyError("asked")
 
     solver.predict = predict
+    options = solver.options_type(first_solutions=is_wanted)
     with pytest.raises(KeyError, match="asked"):
-        solver.solve(instance, monitor, seed=0, threads=1, initial=None, options=solver.options_type())
+        solver.solve(instance, monitor, seed=0, threads=1, initial=None, options=options)
 
 
 def test_a_reduced_model_leaves_out_what_is_decided():

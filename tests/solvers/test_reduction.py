@@ -271,7 +271,10 @@ def test_quick_solutions_are_there_before_a_reduced_model_is():
     """A run that ends in its first reduced model has them to show; they are judged as all others."""
     instance = generate("milp", "auction", seed=3, items=100, bids=500)
     formulation, monitor = formulate(instance), Monitor(instance, Stop(time_limit=60))
-    _, _, about = solvers.get("ctc")().predict(formulation, monitor, None, 0, LearnedOptions())
+    solver = solvers.get("ctc")()
+    solver.predict(formulation, monitor, None, 0, LearnedOptions(first_solutions=False))
+    assert not monitor.trajectory  # predict-and-search as published, to compare with
+    _, _, about = solver.predict(formulation, monitor, None, 0, LearnedOptions())
     assert about.stats["checkpoint"] == "ctc-auction"
     assert len(monitor.trajectory) > 1
     assert monitor.best.objective == pytest.approx((quick_solutions(instance) @ instance.cost).max(), rel=1e-12)

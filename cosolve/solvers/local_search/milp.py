@@ -75,22 +75,38 @@ def search(instance: MILPInstance, start: Values | None, monitor: Monitor, rng: 
     if isinstance(prepared, Outcome):
         return prepared
     formulation, monitor, build_time = prepared
-    seed = int(rng.integers(2**62))
-    value = start_values(formulation, start)
+    outcome = improve(formulation, start_values(formulation, start), monitor, int(rng.integers(2**62)))
+    return replace(outcome, build_time=build_time)
+
+
+def improve(formulation: Formulation, value: np.ndarray | None, monitor: Monitor, seed: int) -> Outcome:
+    """
+    Search on the graph of conflicts if that says all, else column by column.
+
+    Parameters
+    ----------
+    formulation
+        Without ``separate``: its model says all.
+    value
+        (n,) where to begin, feasible or not; ``None`` for the first solutions of covers, else 0.
+    monitor
+        Is told of solutions, and says when to stop.
+    seed
+        Of the random stream.
+    """
+    instance = formulation.model
     if value is None:
         value = np.zeros(instance.size)
-        for value in first_solutions(formulation.model, seed):
+        for value in first_solutions(instance, seed):
             monitor.report(formulation.decode(value))
             if monitor.should_stop():
                 break
     if monitor.should_stop():
-        return Outcome(build_time=build_time)
-    problem = _node_set_problem(formulation.model)
+        return Outcome()
+    problem = _node_set_problem(instance)
     if problem is not None:
-        outcome = _on_graph(problem, formulation, value, monitor, seed)
-    else:
-        outcome = by_columns(formulation, value, monitor, seed)
-    return replace(outcome, build_time=build_time)
+        return _on_graph(problem, formulation, value, monitor, seed)
+    return _by_columns(formulation, value, monitor, seed)
 
 
 def _node_set_problem(model: MILPInstance) -> NodeSetProblem | None:
@@ -125,21 +141,8 @@ def _on_graph(
     return _in_slices(run, report, monitor, len(weight) + len(graph.indices))
 
 
-def by_columns(formulation: Formulation, value: np.ndarray, monitor: Monitor, seed: int) -> Outcome:
-    """
-    After Local-MIP, :mod:`cosolve.search.local_mip`, with the best values of continuous columns now and then.
-
-    Parameters
-    ----------
-    formulation
-        Without ``separate``: its model says all.
-    value
-        (n,) where to begin, feasible or not.
-    monitor
-        Is told of solutions, and says when to stop.
-    seed
-        Of the random stream.
-    """
+def _by_columns(formulation: Formulation, value: np.ndarray, monitor: Monitor, seed: int) -> Outcome:
+    """After Local-MIP, :mod:`cosolve.search.local_mip`, with the best values of continuous columns now and then."""
     instance = formulation.model
     model = make_model(instance)
     state, choice = local_mip.make_state(model, value, seed), local_mip.make_choice()

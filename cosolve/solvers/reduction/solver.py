@@ -23,11 +23,10 @@ from cosolve.core.stop import Stop
 from cosolve.instances.files import read_solution
 from cosolve.instances.generators.auction import auction
 from cosolve.instances.generators.milp import steiner_triple_cover
-from cosolve.models.ctc.covering import first_solutions
 from cosolve.models.ctc.rows import row_types
 from cosolve.solvers.compiled import WARM_UP_TIME
 from cosolve.solvers.formulations import Formulation, formulate
-from cosolve.solvers.local_search.milp import by_columns
+from cosolve.solvers.local_search.milp import improve
 from cosolve.solvers.mip import FormulationSolver, prepare, start_values
 from cosolve.solvers.neural import check_network
 from cosolve.solvers.packages import availability
@@ -76,6 +75,9 @@ class ReductionOptions:
         Part of the time left that each of them may take, in (0, 1).
     portfolio
         With two threads, whether the original is solved beside the reduced models from the start instead of after them.
+    first_solutions
+        Whether a local search begins, and what else is found on the way to a prediction counts; without them "ps" is
+        predict-and-search as published.
     """
 
     backend: str = "scip"
@@ -84,6 +86,7 @@ class ReductionOptions:
     rungs: int = 4
     share: float = 0.5
     portfolio: bool = False
+    first_solutions: bool = True
 
     def __post_init__(self) -> None:
         if self.backend not in _BACKENDS:
@@ -203,7 +206,8 @@ class ReductionSolver(Solver):
             return outcome
 
         def reduced(stage: Monitor) -> tuple[Ladder, Outcome]:
-            _report_first(formulation, stage, seed)
+            if options.first_solutions:
+                _report_first(formulation, stage, seed)
             began = stage.elapsed()
             prediction, limits, about = self.predict(formulation, stage, backend, seed, options)
             stats = {**about.stats, "prediction_time": round(stage.elapsed() - began, 3)}
@@ -235,19 +239,11 @@ def _handing_over(formulation: Formulation, monitor: Monitor) -> Callable[[np.nd
 
 def _report_first(formulation: Formulation, monitor: Monitor, seed: int) -> None:
     """Hand over what quick searches find, so that there is a solution while a network is asked."""
-    hand_over, model = _handing_over(formulation, monitor), formulation.model
-    if hand_over is None or len(model.data) > _MOST_ENTRIES or monitor.should_stop():
+    if formulation.separate is not None or len(formulation.model.data) > _MOST_ENTRIES or monitor.should_stop():
         return
-    is_cover = False
-    for values in first_solutions(model, seed):
-        is_cover = True
-        hand_over(values)
-        if monitor.should_stop():
-            return
-    if not is_cover:
-        stage = PatientMonitor(monitor, monitor.allowance(_FIRST), patience=1.0)
-        by_columns(formulation, np.zeros(model.size), stage, seed)
-        stage.close()
+    stage = PatientMonitor(monitor, monitor.allowance(_FIRST), patience=1.0)
+    improve(formulation, None, stage, seed)
+    stage.close()
 
 
 class _Until(StageMonitor):
@@ -361,7 +357,7 @@ class Ctc(ReductionSolver):
                     device=options.device,
                     time_limit=monitor.allowance(_RELAXATION),
                     should_stop=stage.should_stop,
-                    on_better=_handing_over(formulation, monitor),
+                    on_better=_handing_over(formulation, monitor) if options.first_solutions else None,
                 )
         except TimeUpError:
             message = "the network would have taken more than its share of the time: nothing is imposed."
@@ -472,9 +468,8 @@ def _limits(options: ReductionOptions) -> Limits:
 def _warm_up_kernels() -> None:
     cover = steiner_triple_cover(n=9)
     row_types(cover)
-    list(first_solutions(cover, 0))
-    monitor = Monitor(cover, Stop(time_limit=WARM_UP_TIME, iterations=100))
-    by_columns(formulate(cover), np.zeros(cover.size), monitor, 0)
+    for instance in (cover, auction(items=5, bids=10)):
+        improve(formulate(instance), None, Monitor(instance, Stop(time_limit=WARM_UP_TIME, iterations=100)), 0)
 
 
 @lru_cache(maxsize=1)
