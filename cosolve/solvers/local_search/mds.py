@@ -8,12 +8,12 @@ from time import perf_counter
 import numpy as np
 
 from cosolve.core.monitor import Monitor, stop_of
-from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.graphs import Graph, MDSInstance, NodeSet
 from cosolve.search import mds as kernel
 from cosolve.search import mds_reduce
 from cosolve.search.mds_bound import Lagrangian
+from cosolve.solvers.local_search.slices import Slices
 
 #: Chosen columns that are compared for the one to leave; all of them in covers up to this size.
 _SAMPLES = 600
@@ -85,12 +85,16 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
     args = (cover.row_ptr, cover.row_columns, cover.column_ptr, cover.column_rows, state)
     limit = monitor.stop.iterations
     started, on_bound = perf_counter(), 0.0
-    slice_length, reported, last = 200, int(state.counts[kernel.BEST]), perf_counter()
+    slices = Slices(limit, first=200, longest=_MAX_SLICE)
+    reported, last = int(state.counts[kernel.BEST]), perf_counter()
+
+    def run(iterations: int) -> int:
+        kernel.run(*args, iterations, bound, _SAMPLES)
+        return int(state.counts[kernel.ITERATION])
+
     while True:
-        done = int(state.counts[kernel.ITERATION])
-        left = None if limit is None else limit - done
         best = int(state.counts[kernel.BEST])
-        is_over = monitor.should_stop() or best <= bound or (left is not None and left <= 0)
+        is_over = monitor.should_stop() or best <= bound or slices.limit is not None
         if best < reported and (is_over or perf_counter() - last > _PATIENCE or cover.num_columns < 100_000):
             monitor.report(cover.lift(state.best))
             reported, last = best, perf_counter()
@@ -107,16 +111,9 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
         if prices.proven > bound:
             bound = prices.proven
             monitor.report_bound(forced + bound)
-        begin = perf_counter()
-        kernel.run(*args, slice_length if left is None else min(slice_length, left), bound, _SAMPLES)
-        # Only the length of slices follows the clock; the path of the search does not depend on it.
-        if perf_counter() - begin < 0.03:
-            slice_length = min(2 * slice_length, _MAX_SLICE)
-        elif perf_counter() - begin > 0.08:
-            slice_length = max(slice_length // 2, 1)
-    stats["iterations"] = int(state.counts[kernel.ITERATION])
-    is_out = limit is not None and stats["iterations"] >= limit
-    return Outcome(limit=Limit.ITERATION if is_out else None, stats=stats)
+        slices.run(run)
+    stats["iterations"] = slices.done
+    return Outcome(limit=slices.limit, stats=stats)
 
 
 def _best_start(cover: Cover, start: NodeSet, rng: np.random.Generator) -> np.ndarray:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from time import perf_counter
 
 import numpy as np
 
 from cosolve.core.monitor import Monitor
-from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.milp import MILPInstance, Values, tolerance_scale
 from cosolve.models.ctc.covering import first_solutions
@@ -17,14 +15,15 @@ from cosolve.models.ctc.node_sets import NodeSetProblem, node_set_problem
 from cosolve.search import local_mip, mis, weighted_mis
 from cosolve.search.local_mip import FOUND, ITERATION, Model
 from cosolve.solvers.formulations import Formulation
+from cosolve.solvers.local_search.slices import Slices
 from cosolve.solvers.mip import complete, prepare, start_values
 
 #: Moves before the first linear program, and how many times as many before each further one.
 _FIRST_LP, _NEXT_LP = 2_000, 1.5
 #: Part of the time left that a linear program may take, and seconds at most: it hears of nothing else.
 _LP_SHARE, _LP_SECONDS = 0.2, 5.0
-#: Seconds between two looks at the clock, and entries, rows and columns that may be looked at between them.
-_SLICE, _VISITS = 0.05, 100_000_000
+#: Entries, rows and columns that may be looked at between two looks at the clock.
+_VISITS = 100_000_000
 #: Pairs of columns in a common row, counted once for each of the two, of the largest graph; half a second's work.
 _MOST_PAIRS = 2_000_000
 #: By how much a solution must be better, of its cost or of the mean cost of a column: where continuous columns cost
@@ -186,24 +185,16 @@ def _in_slices(run: Callable[[int], int], report: Callable[[], None], monitor: M
     Parameters
     ----------
     run
-        Makes so many moves, or fewer, and says how many there have been in all. Only these numbers follow the clock.
+        Makes so many moves, or fewer, and says how many there have been in all.
     report
         Hands over what is new.
     size
         Entries, rows and columns that a move may have to look at.
     """
-    limit = monitor.stop.iterations
-    length, done, most = 1, 0, max(1, _VISITS // size)
-    while not monitor.should_stop() and (limit is None or done < limit):
-        begin, before = perf_counter(), done
-        done = run(length if limit is None else min(length, limit - done))
-        seconds = perf_counter() - begin
+    slices = Slices(monitor.stop.iterations, longest=max(1, _VISITS // size))
+    while not monitor.should_stop() and slices.limit is None:
+        is_moving = slices.run(run)
         report()
-        if done == before:
+        if not is_moving:
             break
-        if seconds > _SLICE:
-            length = max(length // 2, 1)
-        elif done - before == length and seconds < _SLICE / 2:
-            length = min(2 * length, most)
-    is_out = limit is not None and done >= limit
-    return Outcome(limit=Limit.ITERATION if is_out else None, stats={"iterations": done})
+    return Outcome(limit=slices.limit, stats={"iterations": slices.done})

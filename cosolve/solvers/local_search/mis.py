@@ -10,11 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from cosolve.core.monitor import Monitor, OutOfTime, stop_of
-from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.graphs import Graph, MISInstance, NodeSet
 from cosolve.search import mis as arw
 from cosolve.search import mis_penalties, mis_reduce, numvc
+from cosolve.solvers.local_search.slices import Slices
 
 #: Kernels up to this many nodes go to NuMVC: it compares all cover nodes in each step.
 _MAX_NUMVC = 10_000
@@ -168,27 +168,23 @@ def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.rand
         method = _NuMVCAndPenalties if len(kernel.indices) >= _DENSE * n * n else _NuMVC
     work: _Search = method(kernel, begin, seed)
     stats["method"] = {_NuMVC: "numvc", _NuMVCAndPenalties: "numvc, dls-mc", _ARW: "arw"}[method]
-    limit = monitor.stop.iterations
-    slice_length, reported, last = 100, len(begin), perf_counter()
+    slices, reported, last = Slices(monitor.stop.iterations, first=100), len(begin), perf_counter()
+
+    def run(iterations: int) -> int:
+        work.run(iterations, bound)
+        return work.iterations()
+
     while True:
-        left = None if limit is None else limit - work.iterations()
         size = work.size()
-        is_over = monitor.should_stop() or size >= bound or (left is not None and left <= 0)
+        is_over = monitor.should_stop() or size >= bound or slices.limit is not None
         if size > reported and (is_over or n < 100_000 or perf_counter() - last > _PATIENCE):
             monitor.report(kernel.lift(work.nodes()))
             reported, last = size, perf_counter()
         if is_over:
             break
-        clock = perf_counter()
-        work.run(slice_length if left is None else min(slice_length, left), bound)
-        # Only the length of slices follows the clock; the path of the search does not depend on it.
-        if perf_counter() - clock < 0.03:
-            slice_length *= 2
-        elif perf_counter() - clock > 0.08:
-            slice_length = max(slice_length // 2, 1)
-    stats["iterations"] = work.iterations()
-    is_out = limit is not None and work.iterations() >= limit
-    return Outcome(limit=Limit.ITERATION if is_out else None, stats=stats)
+        slices.run(run)
+    stats["iterations"] = slices.done
+    return Outcome(limit=slices.limit, stats=stats)
 
 
 def cover_bound(
