@@ -157,8 +157,16 @@ def run_isolated(
     if killed or monitor.limit is not None:
         return Outcome(limit=monitor.limit or Limit.TIME, stats={"killed": True})
     code = child.returncode
-    reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    reason = signal_name(-code) if code < 0 else f"exit code {code}"
     return Outcome(status=Status.ERROR, message=f"the solver's process died ({reason}).")
+
+
+def signal_name(number: int) -> str:
+    """What ended a process, in words."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # real-time signals have no names
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

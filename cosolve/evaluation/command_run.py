@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cosolve.core.instance import Instance
+from cosolve.core.isolation import signal_name
 from cosolve.core.problem import JudgeMode, judge
 from cosolve.core.result import Limit, Status
 from cosolve.evaluation.child import Clock
@@ -136,7 +137,7 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
 def _how_it_ended(code: int, best: _Best, *, asked: bool, exit_codes: Sequence[int]) -> tuple[Failure | None, str]:
     """What went wrong with the program, ``None`` if nothing did, and a line about its end."""
     if code < 0 and not (asked and -code == signal.SIGTERM):
-        return Failure.CRASH, f"ended by {signal.Signals(-code).name}."
+        return Failure.CRASH, f"ended by {signal_name(-code)}."
     if not asked and code not in exit_codes:
         return Failure.EXIT, f"ended with exit code {code}."
     hint = "the option margin tells the program to end earlier"

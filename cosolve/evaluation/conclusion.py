@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from cosolve.core.isolation import signal_name
 from cosolve.core.monitor import is_close, proves
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status, TracePoint
@@ -188,7 +188,7 @@ def _what_went_wrong(ready: Ready, evidence: Evidence) -> tuple[Failure | None, 
         words = " ".join(account.output.split())
         last_words = f" Last words: ...{words[-300:]}" if words else ""
         if account.status is not None and account.status < 0:
-            name = _signal_name(-account.status)
+            name = signal_name(-account.status)
             out_of_memory = "bad_alloc" in words or "MemoryError" in words
             return Failure.MEMORY if out_of_memory else Failure.CRASH, f"ended by {name}.{last_words}"
         return Failure.EXIT, f"ended with exit code {account.status} and without an answer.{last_words}"
@@ -199,13 +199,6 @@ def _what_went_wrong(ready: Ready, evidence: Evidence) -> tuple[Failure | None, 
     if answer["is_running"]:
         return Failure.HANG, answer["message"]
     return None, answer["message"]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"  # real-time signals have no names
 
 
 def _judge(ready: Ready, handed: Handed) -> tuple[float | None, tuple[str, ...], str]:
@@ -244,6 +237,8 @@ def _told_bound(evidence: Evidence) -> float | None:
 def _bound(ready: Ready, evidence: Evidence, objective: float | None) -> tuple[float | None, bool]:
     """Best bound that stands, and whether what the solver told is refuted by a verified solution."""
     told, answer = _told_bound(evidence), evidence.answer
+    if answer is not None and answer.get("status") == Status.INFEASIBLE:
+        return None, False  # there is nothing to be bounded
     if told is not None and answer is not None and "bound" in answer and answer["bound"] is None:
         return None, True  # the driver refuses a bound for no other reason
     if told is not None and objective is not None:

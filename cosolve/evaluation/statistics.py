@@ -164,21 +164,41 @@ def wilcoxon_p(a: ArrayLike, b: ArrayLike, *, tolerance: ArrayLike = 0.0) -> flo
     .. [2] Pratt, J. W. (1959). Remarks on zeros and ties in the Wilcoxon signed rank procedures.
            *Journal of the American Statistical Association* 54(287): 655-667.
     """
-    first, second, tolerance = _paired(a, b, tolerance)
-    if not len(first):
+    differences = _differences(a, b, tolerance)
+    if not len(differences):
         return math.nan
-    with np.errstate(invalid="ignore"):
-        differences = np.where(first == second, 0.0, first - second)
-    differences[np.abs(differences) <= tolerance] = 0.0
     if not differences.any():
         return 1.0
-    # Only ranks matter: a finite number beyond all others stands for infinity, which SciPy refuses.
-    is_finite = np.isfinite(differences)
-    beyond = 2.0 * np.abs(differences[is_finite]).max(initial=0.0) + 1.0
-    differences = np.where(is_finite, differences, np.sign(differences) * beyond)
     from scipy.stats import wilcoxon
 
     return float(wilcoxon(differences, zero_method="pratt").pvalue)
+
+
+def rank_sum(a: ArrayLike, b: ArrayLike, *, tolerance: ArrayLike = 0.0) -> float:
+    """
+    Sum of the signed ranks that :func:`wilcoxon_p` tests: below 0 if ``a`` is lower, however often it is.
+
+    Parameters
+    ----------
+    a, b, tolerance
+        As there.
+    """
+    from scipy.stats import rankdata
+
+    differences = _differences(a, b, tolerance)
+    return float(np.sign(differences) @ rankdata(np.abs(differences)))
+
+
+def _differences(a: ArrayLike, b: ArrayLike, tolerance: ArrayLike) -> np.ndarray:
+    """Of what both know, 0 within the tolerance."""
+    first, second, tolerance = _paired(a, b, tolerance)
+    with np.errstate(invalid="ignore"):
+        differences = np.where(first == second, 0.0, first - second)
+    differences[np.abs(differences) <= tolerance] = 0.0
+    # Only ranks matter: a finite number beyond all others stands for infinity, which SciPy refuses.
+    is_finite = np.isfinite(differences)
+    beyond = 2.0 * np.abs(differences[is_finite]).max(initial=0.0) + 1.0
+    return np.where(is_finite, differences, np.sign(differences) * beyond)
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
@@ -225,6 +245,8 @@ class PairedComparison:
         infinite.
     p_value, p_adjusted
         Wilcoxon's, and adjusted by Holm over all pairs of solvers; NaN without pairs.
+    rank_sum
+        The sum of signed ranks that is tested, negative if ``a`` is better: it may be with fewer wins than losses.
     """
 
     a: str
@@ -233,6 +255,7 @@ class PairedComparison:
     mean_difference: float | None
     p_value: float
     p_adjusted: float
+    rank_sum: float
 
 
 def compare_all(
@@ -258,7 +281,8 @@ def compare_all(
         is_finite = bool(len(first)) and bool(np.isfinite(first).all() and np.isfinite(second).all())
         mean = float((first - second).mean()) if is_finite else None
         counts = win_tie_loss(values[:, i], values[:, j], tolerance=tolerance)
-        comparisons.append(PairedComparison(solvers[i], solvers[j], counts, mean, p, adjusted))
+        ranks = rank_sum(values[:, i], values[:, j], tolerance=tolerance)
+        comparisons.append(PairedComparison(solvers[i], solvers[j], counts, mean, p, adjusted, ranks))
     return comparisons
 
 

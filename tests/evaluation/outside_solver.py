@@ -48,6 +48,8 @@ def main(instance, solution, time_limit, mode):
         sys.exit(7)
     elif mode == "signal":
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif mode == "real-time signal":
+        os.kill(os.getpid(), 35)
     elif mode == "garbage":
         with open(solution, "w") as file:
             file.write("TOUR_SECTION\none\ntwo\n")

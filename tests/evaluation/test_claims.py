@@ -15,6 +15,7 @@ SOLVERS = (
     "ProvesTooLate",
     "ProvesAndLingers",
     "Infeasible",
+    "InfeasibleAfterABound",
     "InfeasibleTooLate",
     "CutsOffItsSolution",
     "CutsOffAndHangs",
@@ -38,8 +39,10 @@ def test_a_proof_in_time_counts(records):
     proof = records["Proves"]
     assert (proof.status, proof.limit, proof.failure, proof.bound) == (Status.OPTIMAL, None, None, proof.objective)
     assert is_solved(proof)
-    assert is_solved(records["Infeasible"])
-    assert records["Infeasible"].status is Status.INFEASIBLE
+    for name in ("Infeasible", "InfeasibleAfterABound"):
+        record = records[name]
+        assert (record.status, record.limit, record.failure, record.bound) == (Status.INFEASIBLE, None, None, None)
+        assert is_solved(record)
 
 
 def test_a_proof_in_the_grace_period_does_not_count(records):

@@ -155,6 +155,7 @@ def test_a_deaf_program_is_killed_with_all_that_it_started(run, tmp_path, monkey
     [
         ("code", Failure.EXIT, "exit code 7. Last words: ...out of luck", 20),
         ("signal", Failure.CRASH, "SIGSEGV", None),
+        ("real-time signal", Failure.CRASH, "ended by signal 35.", None),
         ("nothing", Failure.EXIT, "without a solution file", None),
         ("garbage", Failure.INVALID, "solution.tour:2", None),
         ("infeasible", Failure.INVALID, "can't be used", None),

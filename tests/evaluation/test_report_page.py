@@ -253,6 +253,7 @@ def test_solvers_below_the_reference_are_told_apart():
     [scope] = scopes(collection.records)
     found = statistics_of(scope, {"a": 0, "b": 1})
     assert found["pairs"]["cells"][0][1]["wins"] == 3
+    assert found["pairs"]["cells"][0][1]["ranks"] == -found["pairs"]["cells"][1][0]["ranks"] == -6.0
     assert [row["rank"] for row in found["ranking"]["ranks"]] == [1.0, 2.0]
     assert found["curves"]["rows"][0]["gaps"][-1] == 0.0
 

@@ -176,6 +176,20 @@ def test_all_pairs_are_compared_on_what_both_ran():
     assert ab.mean_difference == pytest.approx(-0.2 / 3)
     assert ac.counts.pairs == bc.counts.pairs == 2
     np.testing.assert_allclose([p.p_adjusted for p in (ab, ac, bc)], holm([ab.p_value, ac.p_value, bc.p_value]))
+    assert ab.rank_sum == -5.0
+
+
+def test_who_is_better_is_said_by_what_is_tested_and_not_by_wins():
+    """a is better by much on 18 instances, and worse by little on 22."""
+    values = np.column_stack([np.zeros(40), np.append(np.full(18, 0.3), np.full(22, -0.001)) + 1e-6 * np.arange(40)])
+    values[18:, 1] = -values[18:, 1]
+    values[18:] = values[18:, ::-1]
+    [pair] = compare_all(values, ("a", "b"))
+    assert (pair.counts.wins, pair.counts.losses) == (18, 22)
+    assert pair.rank_sum < 0
+    assert pair.p_value < 0.05
+    [other] = compare_all(values[:, ::-1], ("b", "a"))
+    assert other.rank_sum == -pair.rank_sum
 
 
 # -- ranking ----------------------------------------------------------------------------------------------

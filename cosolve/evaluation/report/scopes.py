@@ -165,6 +165,6 @@ def _pairs(gaps: ScoreTable, solvers: Mapping[str, int]) -> dict[str, Any]:
         p = None if math.isnan(pair.p_adjusted) else pair.p_adjusted
         i, j = position[pair.a], position[pair.b]
         shared = {"ties": counts.ties, "pairs": counts.pairs, "p": p}
-        cells[i][j] = {"wins": counts.wins, "losses": counts.losses, **shared}
-        cells[j][i] = {"wins": counts.losses, "losses": counts.wins, **shared}
+        cells[i][j] = {"wins": counts.wins, "losses": counts.losses, "ranks": pair.rank_sum, **shared}
+        cells[j][i] = {"wins": counts.losses, "losses": counts.wins, "ranks": -pair.rank_sum, **shared}
     return {"solvers": [solvers[name] for name in gaps.solvers], "cells": cells}

@@ -328,6 +328,13 @@ class Infeasible(Stub):
         return Outcome(status=Status.INFEASIBLE)
 
 
+class InfeasibleAfterABound(Infeasible):
+    """As branch and bound does."""
+
+    def report(self, instance, monitor):
+        monitor.report_bound(1.0)
+
+
 class InfeasibleTooLate(Infeasible):
     def then(self, instance, monitor):
         into_the_grace_period(monitor)

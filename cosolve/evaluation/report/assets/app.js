@@ -221,7 +221,7 @@ function pairCell(cell) {
   if (cell === null) return html("td", { class: "none" }, NONE);
   if (cell.pairs === 0) return html("td", { class: "none", title: "no instance in common" }, "none in common");
   const significant = cell.p !== null && cell.p < data.alpha;
-  const verdict = !significant ? null : cell.wins > cell.losses ? "better" : "worse";
+  const verdict = !significant ? null : cell.ranks < 0 ? "better" : "worse"; // by what is tested: not always by wins
   const title = `${cell.wins} wins, ${cell.ties} ties, ${cell.losses} losses on ${cell.pairs} instances`;
   return html(
     "td",
