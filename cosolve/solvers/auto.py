@@ -25,7 +25,8 @@ from cosolve.core.solver import Availability, Feature, Outcome, Solver, make_opt
 from cosolve.instances.stp import STPInstance
 from cosolve.instances.vrptw import VRPTWInstance
 
-_PROOFS = (Status.INFEASIBLE, Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED)
+#: Nothing is left to do after these.
+_PROOFS = (Status.INFEASIBLE, Status.UNBOUNDED)
 
 
 @dataclass(frozen=True)
@@ -233,14 +234,14 @@ class _Run:
             self.stage(stage, 1, _SideMonitor(self), self.seed + 1)
 
     def stage(self, stage: Stage, threads: int, monitor: Monitor | None = None, seed: int | None = None) -> None:
-        if self.is_over or self.monitor.should_stop() or any(o.status in _PROOFS for _, _, o in self._outcomes):
+        if self.is_over or self.monitor.should_stop():
             return
         adapter = solvers.get(stage.solver)()
         if self.instance.problem not in adapter.problems:
             return
         is_in_chain = monitor is None
         if monitor is None:
-            monitor = PatientMonitor(self.monitor, self.monitor.allowance(stage.share), stage.patience)
+            monitor = _ChainMonitor(self, stage)
         best = self.monitor.best
         initial = best.solution if best is not None and Feature.WARM_START in adapter.features else None
         start = perf_counter()
@@ -258,12 +259,14 @@ class _Run:
             outcome = Outcome(status=Status.ERROR, message=f"{stage.solver}: {type(error).__name__}: {error}")
         monitor.close()
         self._outcomes.append((stage.solver, perf_counter() - start, outcome))
+        self.is_over |= outcome.status in _PROOFS
         if is_in_chain:
             self._limit = outcome.limit  # of the last: what ended the run, where the clock has not yet struck
 
     def outcome(self) -> Outcome:
         outcomes = [outcome for _, _, outcome in self._outcomes]
-        proofs = [outcome.status for outcome in outcomes if outcome.status in _PROOFS]
+        known = (*_PROOFS, Status.INFEASIBLE_OR_UNBOUNDED)  # which of the two does not matter where it stays open
+        proofs = sorted((o.status for o in outcomes if o.status in known), key=known.index)
         failed = [outcome for outcome in outcomes if outcome.status is Status.ERROR]
         if proofs:
             status = proofs[0]
@@ -277,12 +280,23 @@ class _Run:
         ]
         # Why one part could prove nothing is no news where another did.
         is_proven = bool(proofs) or self.monitor.is_proven
-        telling = [o for o in outcomes if not is_proven or o.status in (*_PROOFS, Status.OPTIMAL, Status.ERROR)]
+        telling = [o for o in outcomes if not is_proven or o.status in (*known, Status.OPTIMAL, Status.ERROR)]
         messages = [outcome.message for outcome in telling if outcome.message]
         build_time = sum(outcome.build_time for outcome in outcomes)
         return Outcome(
             status, limit=self._limit, build_time=build_time, stats={"stages": stages}, message=" ".join(messages)
         )
+
+
+class _ChainMonitor(PatientMonitor):
+    """Stops once there is a proof, from beside it, too."""
+
+    def __init__(self, run: _Run, stage: Stage) -> None:
+        super().__init__(run.monitor, run.monitor.allowance(stage.share), stage.patience)
+        self._run = run
+
+    def should_stop(self) -> bool:
+        return self._run.is_over or super().should_stop()
 
 
 class _SideMonitor(StageMonitor):

@@ -279,7 +279,8 @@ def _set_parameters(scip: Any, monitor: Monitor, seed: int, options: ScipOptions
     emphasis = {"optimality": "OPTIMALITY", "feasibility": "FEASIBILITY", "easycip": "EASYCIP"}
     if options.emphasis != "default":
         scip.setEmphasis(getattr(SCIP_PARAMEMPHASIS, emphasis[options.emphasis]))
-    scip.setHeuristics(getattr(SCIP_PARAMSETTING, options.heuristics.upper()))
+    if options.heuristics != "default":  # that would undo what an emphasis does to them
+        scip.setHeuristics(getattr(SCIP_PARAMSETTING, options.heuristics.upper()))
     if not options.presolve:
         scip.setPresolve(SCIP_PARAMSETTING.OFF)
     settings: dict[str, Any] = {

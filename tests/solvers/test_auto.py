@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +10,12 @@ import pytest
 
 import cosolve
 from cosolve.core.result import Status
-from cosolve.core.solver import solvers
+from cosolve.core.solver import Availability, Outcome, Solver, solvers
 from cosolve.instances.cvrp import ACVRPInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators import generate
 from cosolve.instances.tsp import ATSPInstance
-from cosolve.solvers.auto import plan
+from cosolve.solvers.auto import Plan, Stage, plan
 
 
 def whole(n: int, seed: int = 0) -> Distances:
@@ -84,3 +85,46 @@ def test_local_search_of_a_milp_ends_by_patience():
     assert first["solver"] == "local-search"
     assert first["runtime"] < 10
     assert others
+
+
+class Says(Solver):
+    """Ends with a status; or, without one, goes on until it is told to stop."""
+
+    problems = frozenset({"milp"})
+
+    def __init__(self, status):
+        self._status = status
+
+    def available(self):
+        return Availability(True)
+
+    def solve(self, instance, monitor, *, seed, threads, initial, options):
+        while self._status is None and not monitor.should_stop():
+            time.sleep(0.01)
+        return Outcome(status=self._status or Status.FEASIBLE)
+
+
+@pytest.mark.parametrize(
+    ("chain", "beside", "threads", "status"),
+    [
+        ((None,), (Status.INFEASIBLE,), 2, Status.INFEASIBLE),
+        ((Status.INFEASIBLE_OR_UNBOUNDED, Status.INFEASIBLE), (), 1, Status.INFEASIBLE),
+        ((Status.INFEASIBLE_OR_UNBOUNDED, Status.UNBOUNDED), (), 2, Status.UNBOUNDED),
+        ((Status.INFEASIBLE_OR_UNBOUNDED, Status.FEASIBLE), (), 1, Status.INFEASIBLE_OR_UNBOUNDED),
+        ((Status.INFEASIBLE, None), (), 1, Status.INFEASIBLE),
+    ],
+)
+def test_a_proof_ends_all_parts_and_half_a_proof_none(monkeypatch, chain, beside, threads, status):
+    """A minute to wait in vain, else; which of infeasible and unbounded it is, a later part may know."""
+    instance = generate("milp", "set-cover", rows=30, columns=60, density=0.1)
+    stubs = {f"stub-{i}": said for i, said in enumerate((*chain, *beside))}
+    real = solvers.get
+    monkeypatch.setattr(solvers, "get", lambda name: (lambda: Says(stubs[name])) if name in stubs else real(name))
+    stages = [Stage(name) for name in stubs]
+    monkeypatch.setattr(
+        "cosolve.solvers.auto.plan",
+        lambda instance: Plan(chain=tuple(stages[: len(chain)]), beside=tuple(stages[len(chain) :])),
+    )
+    result = cosolve.solve(instance, "auto", time_limit=60, threads=threads)
+    assert result.status is status
+    assert result.runtime < 30

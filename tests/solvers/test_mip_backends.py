@@ -16,10 +16,12 @@ import pytest
 import cosolve
 from cosolve.core.monitor import Monitor
 from cosolve.core.solver import Outcome, solvers
+from cosolve.core.stop import Stop
 from cosolve.evaluation.metrics import primal_dual_integral
 from cosolve.instances.milp import MILPInstance, Values
 from cosolve.solvers import mip
 from cosolve.solvers.formulations import formulate
+from cosolve.solvers.scip import ScipOptions, _set_parameters
 from tests.solvers.milps import INF, brute_force, hard_cover, milp, random_milp, with_hidden_rows
 
 # PuLP starts two processes per call: it gets fewer cases.
@@ -895,3 +897,18 @@ def test_numbers_of_numpy_reach_the_backends_as_numbers():
     options = {"heuristic_effort": np.float32(0.1), "presolve": np.bool_(False)}
     result = cosolve.solve(hard_cover(), "highs", time_limit=np.float32(1), gap=np.float32(0.9), options=options)
     assert result.limit is cosolve.Limit.GAP
+
+
+def test_an_emphasis_of_scip_keeps_its_heuristics():
+    """They were put back to the default behind it."""
+    pyscipopt = pytest.importorskip("pyscipopt")
+    monitor, plain = Monitor(milp([[1.0]], [1.0], row_upper=2.0), Stop(10)), pyscipopt.Model().getParams()
+
+    def changed(**options):
+        scip = pyscipopt.Model()
+        _set_parameters(scip, monitor, 0, ScipOptions(**options))
+        return {name: v for name, v in scip.getParams().items() if "heuristics/" in name and v != plain[name]}
+
+    assert len(changed(emphasis="feasibility")) > 20
+    assert not changed()
+    assert changed(heuristics="off").items() <= changed(emphasis="feasibility", heuristics="off").items()
