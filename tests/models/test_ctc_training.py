@@ -284,6 +284,19 @@ def test_focal_loss_is_cross_entropy_without_its_exponent():
     assert ratio[0] < 1e-3 < ratio[1]
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_gradients_of_the_focal_loss_are_finite_however_sure_the_network_is(gamma):
+    logits = torch.tensor([20.0, -120.0, 30.0, 0.3], requires_grad=True)
+    target = torch.tensor([1.0, 0.0, 0.0, 0.4])
+    loss = focal_loss(logits, target, 0.75, gamma)
+    loss.backward()
+    assert torch.isfinite(logits.grad).all()
+    x, t = logits.detach().double(), target.double()
+    p, q = x.sigmoid(), (-x).sigmoid()
+    expected = -(0.75 * q**gamma * t * p.log() + 0.25 * p**gamma * (1 - t) * q.log()).sum() / 4
+    assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-5)
+
+
 def test_calibration_finds_the_scale_that_was_lost():
     """Probabilities decide how much is imposed; those of a focal loss are bent."""
     rng = np.random.default_rng(0)

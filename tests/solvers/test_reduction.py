@@ -267,6 +267,17 @@ def test_the_network_looks_at_the_clock(monkeypatch):
     assert "more than its share of the time" in result.message
 
 
+@pytest.mark.parametrize("limit", [0.0, 0.05])
+def test_nothing_is_believed_of_a_network_without_what_it_learned_from(limit):
+    """Without quick solutions and the relaxation 5 % of the surest columns of an auction were wrong."""
+    instance = generate("milp", "auction", seed=1000, items=100, bids=500)
+    with pytest.raises(TimeUpError):
+        predictor.predict(instance, checkpoints.find("ctc-auction"), time_limit=limit)
+    result = cosolve.solve(instance, "ctc", time_limit=max(limit, 0.2))
+    assert result.stats.get("rungs", []) == []
+    assert result.objective is not None
+
+
 def test_quick_solutions_are_there_before_a_reduced_model_is():
     """A run that ends in its first reduced model has them to show; they are judged as all others."""
     instance = generate("milp", "auction", seed=3, items=100, bids=500)

@@ -25,9 +25,10 @@ def focal_loss(logits: Tensor, target: Tensor, alpha: float, gamma: float) -> Te
     .. [1] Lin, T.-Y., Goyal, P., Girshick, R., He, K., Dollar, P. (2017). Focal loss for dense object detection.
            *ICCV*.
     """
-    p = logits.sigmoid()
-    positive = alpha * (1 - p) ** gamma * target * functional.logsigmoid(logits)
-    negative = (1 - alpha) * p**gamma * (1 - target) * functional.logsigmoid(-logits)
+    log_p, log_q = functional.logsigmoid(logits), functional.logsigmoid(-logits)
+    # Powers by logarithms: for gamma below 1 the slope of p ** gamma at 0 has no end.
+    positive = alpha * (gamma * log_q).exp() * target * log_p
+    negative = (1 - alpha) * (gamma * log_p).exp() * (1 - target) * log_q
     return -(positive + negative).sum() / max(1, len(logits))
 
 

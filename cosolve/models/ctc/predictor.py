@@ -70,24 +70,24 @@ def predict(
     Raises
     ------
     TimeUpError
-        Once ``should_stop`` says so.
+        Once ``should_stop`` says so, or where quick solutions and the relaxation would take longer.
     """
     config, network = checkpoint.config(CtcConfig), network_of(checkpoint.folder, device)
     until = perf_counter() + time_limit
-    quick = None
-    if config.model.quick:
-        quick = quick_solutions(
-            instance, should_stop=lambda: perf_counter() > until or should_stop(), on_better=on_better
-        )
-    if should_stop():
-        raise TimeUpError
-    relaxation = None
+    relaxation = quick = None
     if config.model.relaxation:
-        relaxation = solve_relaxation(instance, max(0.0, until - perf_counter()))
+        relaxation = solve_relaxation(instance, time_limit)
         if relaxation is not None and on_better is not None:
             values = rounded(instance, relaxation.values)
             if values is not None:
                 on_better(values)
+    if config.model.quick:
+        quick = quick_solutions(
+            instance, should_stop=lambda: perf_counter() > until or should_stop(), on_better=on_better
+        )
+    # What the clock cut off was there in training: of an auction's surest columns 5 % were wrong without it, not 0.2.
+    if perf_counter() > until or should_stop():
+        raise TimeUpError
     graph = graph_of(instance, relaxation=relaxation, quick=quick)
     with Watch(should_stop):
         rows, columns = network.probabilities(Batch.from_data_list([graph]).to(device_of(device)))
