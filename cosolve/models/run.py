@@ -306,6 +306,10 @@ class Run:
             self._save({"step": self.step, **line, **validate()}, coverage)
             self.tell(self.lines[-1])
 
+        if self.step and self.step % settings.validation_every == 0 and not self._is_measured():
+            measure(
+                {"phase": phase_of(self.step - 1)} if phase_of is not None else {}
+            )  # the last call was cut off in it
         while self.step < last and self.time_left() > 0:
             named = {} if phase_of is None else {"phase": phase_of(self.step)}
             self.show(named.get("phase", "training"), self.step, settings.steps)
@@ -322,9 +326,12 @@ class Run:
                 measure({**named, **line})
             elif perf_counter() - self._kept_at > _KEEP_EVERY:
                 self.leave()
-        if not self.lines or self.lines[-1]["step"] != self.step:
+        if not self._is_measured():
             measure({"phase": "end of a slice"})
         return self.lines[-1]
+
+    def _is_measured(self) -> bool:
+        return bool(self.lines) and self.lines[-1]["step"] == self.step
 
     def _clip_gradient(self, most: float) -> None:
         """Scale the gradient of a step down to this norm; 0 for none."""

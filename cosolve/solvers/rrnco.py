@@ -164,7 +164,7 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         """What follows the decoding."""
         for job, found, monitor in zip(jobs, decoded, monitors, strict=True):
             if options.polish and found.predictions:
-                _polish(job, found.predictions, monitor, np.random.default_rng(seed), RoutePool(job.arrays), 1.0)
+                _polish(job, found.predictions, monitor, np.random.default_rng(seed), _pool_of(job), 1.0)
         return [found.outcome for found in decoded]
 
 
@@ -203,7 +203,7 @@ class RrncoPlus(Rrnco):
         for i, (job, found, monitor) in enumerate(zip(jobs, decoded, monitors, strict=True)):
             share = monitor.time_left() / (len(jobs) - i)
             stage = StageMonitor(monitor, share, monitor.stop.iterations)
-            limit, pool = monitor.stop.iterations, RoutePool(job.arrays)
+            limit, pool = monitor.stop.iterations, None if stage.should_stop() else _pool_of(job)
             if found.predictions and not stage.should_stop():
                 _polish(job, found.predictions, stage, streams[i], pool, _JOINING if limit is None else 1.0)
             if stage.should_stop():
@@ -223,16 +223,21 @@ def _is_out_of_reach(instance: Instance) -> bool:
     return isinstance(instance, VehicleRoutingInstance) and first_out_of_reach(instance) is not None
 
 
+def _pool_of(job: Job) -> RoutePool | None:
+    """None for tours, which have no use for its tables: those of 30,000 places would take 8 GB."""
+    return None if job.is_tour else RoutePool(job.arrays)
+
+
 def _polish(
     job: Job,
     predictions: Sequence[Prediction],
     monitor: Monitor,
     rng: np.random.Generator,
-    pool: RoutePool,
+    pool: RoutePool | None,
     share: float,
 ) -> None:
-    """Descend: from all routes that the network found, which are joined then, or from its best tour."""
-    if job.is_tour:
+    """Descend: from all routes that the network found, which are joined then, or, without a pool, its best tour."""
+    if pool is None:
         # Searches descend before they count.
         _search(job.instance, predictions[0].solution, StageMonitor(monitor, iterations=1), rng, 1)
         return

@@ -316,3 +316,10 @@ def test_a_gpu_trains_compiled_in_slices(tmp_path):
     last = train(config, tmp_path, resume=True, device="cuda", threads=2)
     assert last["step"] == 5
     assert last["infeasible"] == 0
+
+
+@pytest.mark.parametrize("least", [-1, 1, 2, 9])
+def test_sizes_without_a_choice_are_refused(least):
+    """A tour of one place has nothing to decode."""
+    with pytest.raises(ValueError, match="least_size must be"):
+        replace(CONFIG.data, least_size=least)

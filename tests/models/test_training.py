@@ -72,6 +72,24 @@ def test_a_run_in_slices_goes_the_way_of_one_in_one_piece(tmp_path):
     assert f"| steps | {best['step']} " in (tmp_path / "parts" / checkpoints.CARD).read_text()
 
 
+@pytest.mark.parametrize("which", [1, 2, 3])
+def test_a_measurement_that_was_cut_off_is_made_on_resume(tmp_path, monkeypatch, which):
+    """The step was not measured any more, and its weights could not be the ones kept."""
+    count = itertools.count(1)
+
+    def cut_off(*given):
+        if next(count) == which:
+            raise KeyboardInterrupt
+        return validate(*given)
+
+    monkeypatch.setattr("cosolve.models.decost.training.validate", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, tmp_path)
+    train(CONFIG, tmp_path, resume=True)
+    lines = [json.loads(line) for line in (tmp_path / checkpoints.METRICS).read_text().splitlines()]
+    assert [(line["step"], line["phase"]) for line in lines] == [(2, "imitation"), (4, "reinforce"), (6, "reinforce")]
+
+
 def test_choices_of_a_network_that_overflows_end_the_run_in_our_words(tmp_path):
     """PyTorch said that a probability tensor contains nan, and on a GPU gave the device up."""
     settings = replace(CONFIG.training, imitation_steps=0, reinforce_rate=1e30, validation_every=100)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
 import cosolve
-from cosolve.core.errors import UnsupportedProblemError
+from cosolve.core.errors import InvalidFileError, UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
 from cosolve.core.solver import solvers
@@ -300,3 +302,32 @@ def test_options_out_of_range_are_refused(options, message):
 def test_what_rrnco_plus_always_does_is_no_option_of_it():
     with pytest.raises(ValueError, match="unknown option 'polish'"):
         cosolve.solve(cosolve.generate("atsp", "road", n=10, seed=0), "rrnco+", options={"polish": False})
+
+
+def test_large_tours_have_no_tables_made_for_routes(monkeypatch):
+    """Of 31,000 places they would take 8 GB: the search was lost, though it needs none."""
+    instance = TSPInstance(distances=Distances.from_coords(np.random.default_rng(0).uniform(0, 1e4, (2500, 2))))
+
+    arrays = predictor.Job.arrays.func
+
+    def refuse(job):
+        assert job.instance.size < 100
+        return arrays(job)
+
+    monkeypatch.setattr(predictor.Job, "arrays", property(refuse))
+    greedy = cosolve.solve(instance, "greedy", time_limit=20)
+    found = cosolve.solve(instance, "rrnco+", time_limit=5)
+    assert found.status is cosolve.Status.FEASIBLE
+    assert found.objective < greedy.objective
+
+
+def test_a_checkpoint_that_names_two_problems_is_refused_in_one_line(tmp_path):
+    checkpoint = checkpoints.find("rrnco-atsp-20")
+    folder = tmp_path / "net"
+    shutil.copytree(checkpoint.folder, folder)
+    text = (folder / checkpoints.CONFIG).read_text()
+    assert text.count('problem = "atsp"') == 2
+    (folder / checkpoints.CONFIG).write_text(text.replace('problem = "atsp"', 'problem = "acvrp"', 1))
+    instance = cosolve.generate("acvrp", "road", n=20, points=100)
+    with pytest.raises(InvalidFileError, match=r"\[checkpoint\] problem is 'acvrp', \[data\] problem 'atsp'"):
+        cosolve.solve(instance, "rrnco", options={"checkpoint": str(folder)}, time_limit=20)

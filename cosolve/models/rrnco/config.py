@@ -58,8 +58,8 @@ class DataConfig:
         at_least(self, self.size + 1, "points")
         at_least(self, 0, "clusters")
         at_most(self, 1, "clusters")
-        if self.least_size > self.size:
-            raise ValueError(f"least_size must be <= size {self.size}, got {self.least_size}.")
+        if self.least_size and not 3 <= self.least_size <= self.size:
+            raise ValueError(f"least_size must be 0 or from 3 to size {self.size}, got {self.least_size}.")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cosolve.core.errors import InvalidFileError
 from cosolve.core.instance import Instance, Solution
 from cosolve.instances.routing_arrays import RoutingArrays
 from cosolve.instances.tsp import TSPInstance
@@ -111,6 +112,9 @@ def network_of(folder: Path, device: str, compiled: bool = False) -> Network:
     """A checkpoint's network on its device, compiled by PyTorch or not."""
     checkpoint = checkpoints.read(folder)
     config = checkpoint.config(RrncoConfig)
+    if config.data.problem != checkpoint.problem:
+        said = f"[checkpoint] problem is {checkpoint.problem!r}, [data] problem {config.data.problem!r}"
+        raise InvalidFileError(f"{said}; they must be the same.", folder / checkpoints.CONFIG)
     network = checkpoint.network(lambda: Network(config.model, config.data.problem))
     network = network.to(device_of(device)).eval()
     if compiled:
