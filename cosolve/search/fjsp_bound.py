@@ -9,6 +9,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +19,14 @@ from cosolve.search.fjsp_assignment import assign
 
 
 def lower_bound(
-    job_ptr: np.ndarray, alt_ptr: np.ndarray, alt_machine: np.ndarray, alt_time: np.ndarray, num_machines: int
+    job_ptr: np.ndarray,
+    alt_ptr: np.ndarray,
+    alt_machine: np.ndarray,
+    alt_time: np.ndarray,
+    num_machines: int,
+    *,
+    of_loads: int | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> int:
     """
     Largest of: longest job, and for each set of machines that some operation has as its alternatives, the work
@@ -27,6 +35,15 @@ def lower_bound(
     :func:`cosolve.search.fjsp_assignment.assign`.
 
     Every operation counts with its shortest time but in the last. O(sets x operations x alternatives).
+
+    Parameters
+    ----------
+    job_ptr, alt_ptr, alt_machine, alt_time, num_machines
+        As in :class:`cosolve.instances.fjsp.FJSPInstance`.
+    of_loads
+        The last of these bounds, if it is known.
+    should_stop
+        Asked before each set: what is known by then is a bound, too.
     """
     num_ops = len(alt_ptr) - 1
     if num_ops == 0:
@@ -42,6 +59,8 @@ def lower_bound(
     sets.add(np.unique(alt_machine).tobytes())
     # Instances with thousands of different sets get the smallest ones: they bind most tightly.
     for key in sorted(sets, key=lambda s: (len(s), s))[:_MAX_SETS]:
+        if should_stop():
+            return bound
         machines = np.frombuffer(key, np.int64)
         inside = np.zeros(num_machines, np.bool_)
         inside[machines] = True
@@ -52,9 +71,9 @@ def lower_bound(
             bound = max(bound, int(_one_machine(head[ops], time[ops], tail[ops])))
         else:
             bound = max(bound, int(_averaged(head[ops], time[ops], tail[ops], len(machines))))
-    if len(alt_machine) > num_ops:
-        bound = max(bound, int(assign(alt_ptr, alt_machine, alt_time, num_machines)[1]))
-    return bound
+    if of_loads is None and len(alt_machine) > num_ops:
+        of_loads = int(assign(alt_ptr, alt_machine, alt_time, num_machines)[1])
+    return bound if of_loads is None else max(bound, of_loads)
 
 
 _MAX_SETS = 2000

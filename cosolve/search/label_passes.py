@@ -12,6 +12,7 @@ from cosolve.search.label_arrays import Known, Labels
 from cosolve.search.label_bounds import completion_bounds
 from cosolve.search.labelling import DONE, run_pass
 from cosolve.search.orienteering import Arrays
+from cosolve.search.slices import Slices
 from cosolve.search.time_grid import TimeGrid
 
 #: Spans of time that the labels of a pass are sorted into for the next one.
@@ -313,12 +314,16 @@ class ExactSearch:
         """Go on with the local search: every bound prunes with the best route known."""
         if self._local is None:
             self._local = local.start(self.arrays, local.construct(self.arrays), 0)
-        until = self._local.iteration + iterations
-        # An iteration looks at all pairs of places: some 50 ms between two looks at the flag.
-        at_once = max(1, min(LOCAL_ITERATIONS // 20, 2_500_000 // len(self.arrays.places) ** 2))
-        while self._local.iteration < until and not self._stop[0]:
-            local.run(self.arrays, self._local, min(at_once, until - self._local.iteration))
-        self._offer(self._local.best_visits)
+        state, slices = self._local, Slices(iterations)
+        begin = state.iteration
+
+        def run(count: int) -> int:
+            local.run(self.arrays, state, count)
+            return state.iteration - begin
+
+        while not slices.is_out and not self._stop[0]:
+            slices.run(run)
+        self._offer(state.best_visits)
 
     def _relaxation(self, grid: TimeGrid | None, multipliers: np.ndarray) -> _Relaxation:
         a, n = self.arrays, len(self.arrays.places)

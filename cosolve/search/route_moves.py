@@ -35,8 +35,11 @@ _LOAD, _THERE, _BACK, _PLACE = range(4)
 #: A gain below this share of the cost is noise of sums.
 _NOISE = 1e-9
 
+#: A flag that nobody sets.
+_NEVER = np.zeros(1, np.int64)
 
-def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray) -> State:
+
+def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray, stop: np.ndarray = _NEVER) -> State:
     """
     State at the local optimum that a descent from given routes ends in.
 
@@ -46,13 +49,15 @@ def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray) -> State:
         The instance, see :func:`cosolve.search.route_state.prepare`.
     nodes, offsets
         Routes ``nodes[offsets[r]:offsets[r + 1]]`` that keep all limits; customers on none of them stay away.
+    stop
+        (1,) ends the descent where it is once it is not 0: to a local optimum of 8,000 customers it takes seconds.
     """
     state = new_state(data, nodes, offsets, 0)
-    _descend(*data, *state)
+    _descend(*data, *state, stop)
     return state
 
 
-def settle(data: Data, state: State) -> None:
+def settle(data: Data, state: State, stop: np.ndarray = _NEVER) -> None:
     """
     Descend from the best solution of a search; if that pays, it goes on from the end of the descent.
 
@@ -62,8 +67,10 @@ def settle(data: Data, state: State) -> None:
         The instance, maybe with fewer neighbours than the search has.
     state
         The search.
+    stop
+        See :func:`descend`.
     """
-    other = descend(data, *state.best_routes())
+    other = descend(data, *state.best_routes(), stop)
     if other.best < state.best * (1.0 - _NOISE):
         adopt(data, state, *other.best_routes())
 
@@ -349,7 +356,7 @@ def _descend(
     distance: np.ndarray, backward: np.ndarray, duration: np.ndarray, places: np.ndarray, neighbours: np.ndarray,
     capacity: float, penalty: float, is_timed: bool, is_metric: bool,
     links: np.ndarray, values: np.ndarray, routes: np.ndarray, loads: np.ndarray, absent: np.ndarray,
-    ints: np.ndarray, floats: np.ndarray, random: np.ndarray,
+    ints: np.ndarray, floats: np.ndarray, random: np.ndarray, stop: np.ndarray,
 ) -> None:  # fmt: skip
     m, num_routes = len(distance), len(loads)
     noise = _NOISE * abs(floats[row.COST])
@@ -362,6 +369,9 @@ def _descend(
     while not is_over:
         is_over = True
         for u in range(1, m):
+            if stop[0] != 0:
+                is_over = True
+                break
             if links[row.ROUTE, u] < 0:
                 continue
             last_seen, seen[u] = seen[u], clock

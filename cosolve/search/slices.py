@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
-from cosolve.core.result import Limit
-
 #: Seconds that a slice should take, at least and at most.
 _LEAST, _MOST = 0.03, 0.08
 
@@ -34,9 +32,9 @@ class Slices:
         self._longest = longest
 
     @property
-    def limit(self) -> Limit | None:
-        """The limit on iterations, where it is reached."""
-        return Limit.ITERATION if self._limit is not None and self.done >= self._limit else None
+    def is_out(self) -> bool:
+        """Whether the limit is reached."""
+        return self._limit is not None and self.done >= self._limit
 
     def run(self, work: Callable[[int], int]) -> bool:
         """

@@ -10,6 +10,7 @@ import cosolve
 from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.solver import Availability, Feature, Outcome
+from cosolve.core.watcher import stop_flag
 from cosolve.instances.orienteering import OPTWVPInstance
 from cosolve.search.label_passes import ExactSearch
 from cosolve.solvers.compiled import CompiledSolver
@@ -67,12 +68,13 @@ class Beam(CompiledSolver):
         monitor.report(timed(instance, np.empty(0, np.int64)), 0.0)
         if monitor.should_stop():
             return Outcome()
-        with Reporting(instance, monitor) as reporting:
+        reporting = Reporting(instance, monitor)
+        with stop_flag(monitor) as stop:
             search = ExactSearch(
                 reporting.arrays,
                 report=reporting.report,
                 report_bound=lambda bound: None,
-                stop=reporting.stop,
+                stop=stop,
                 best=reporting.best,
             )
             width = 1

@@ -16,14 +16,15 @@ from cosolve.core.result import Limit
 from cosolve.core.solver import Feature, Outcome
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search import orienteering_local
+from cosolve.search.slices import Slices
 from cosolve.solvers.neural import Choice, DecodingOptions, DecodingSolver
 from cosolve.solvers.orienteering import in_own_units, timed
 
 if TYPE_CHECKING:
     from cosolve.models.decost.predictor import Job, Prediction
 
-#: Iterations of the local search between two looks at the clock, and before the next start's turn: 2 to 30 ms.
-_SLICE = 100
+#: Iterations of the local search before the next start's turn.
+_TURN = 100
 
 #: Routes of the network that are kept at least, in case the judge refuses the best.
 _KEEP = 32
@@ -205,9 +206,16 @@ def _improve(job: Job, starts: Sequence[np.ndarray], monitor: Monitor, until: fl
     most = float(arrays.worth.sum()) * (1 - 1e-9)
     best, done = 0.0 if monitor.best is None else monitor.best.objective, 0
     while not monitor.should_stop() and monitor.elapsed() < until and done < limit and best < most:
-        state, count = states[done // _SLICE % len(states)], int(min(_SLICE, limit - done))
-        orienteering_local.run(arrays, state, count)
-        done += count
+        state = states[done // _TURN % len(states)]
+        turn, begin = Slices(int(min(_TURN, limit - done))), state.iteration
+
+        def run(count: int, state: orienteering_local.SearchState = state, begin: int = begin) -> int:
+            orienteering_local.run(arrays, state, count)
+            return state.iteration - begin
+
+        while not turn.is_out and not monitor.should_stop() and monitor.elapsed() < until:
+            turn.run(run)
+        done += turn.done
         if state.best > best:
             best = state.best
             monitor.report(timed(job.instance, arrays.places[state.best_visits]), best)

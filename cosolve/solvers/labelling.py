@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from functools import cache
-from typing import Self
 
 import numpy as np
 
@@ -13,14 +11,12 @@ import cosolve
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.solver import Availability, Feature, Outcome
+from cosolve.core.watcher import stop_flag
 from cosolve.instances.orienteering import OPTWVPInstance
 from cosolve.search import label_passes
 from cosolve.search.orienteering import Arrays
 from cosolve.solvers.compiled import CompiledSolver, small_instances
 from cosolve.solvers.orienteering import arrays_of, in_own_units, timed
-
-#: Seconds between two looks at the clock while a pass runs.
-_POLL = 0.02
 
 
 @dataclass(frozen=True)
@@ -83,14 +79,15 @@ class Labelling(CompiledSolver):
         monitor.report(timed(instance, np.empty(0, np.int64)), 0.0)
         if monitor.should_stop():
             return Outcome()
-        with Reporting(instance, monitor) as reporting:
+        reporting = Reporting(instance, monitor)
+        with stop_flag(monitor) as stop:
             # What the judge's slack, for which passes leave room in routes, may add in service.
             room = reporting.arrays.worth_of(reporting.arrays.margin)
             _, stats = label_passes.solve(
                 reporting.arrays,
                 report=reporting.report,
                 report_bound=lambda bound: monitor.report_bound(bound + room),
-                stop=reporting.stop,
+                stop=stop,
                 best=reporting.best,
                 neighbours=options.neighbours,
                 max_labels=options.max_labels,
@@ -103,22 +100,19 @@ class Labelling(CompiledSolver):
 
 class Reporting:
     """
-    What the kernels of labels are told and tell: arrays, routes, and a flag that a thread sets when time is up.
+    What the kernels of labels are told and tell: arrays and routes.
 
     Parameters
     ----------
     instance
         The instance.
     monitor
-        Takes the routes and says when to stop.
+        Takes the routes.
     """
 
     def __init__(self, instance: OPTWVPInstance, monitor: Monitor) -> None:
         self.arrays = arrays_of(instance)
-        self.stop = np.zeros(1, np.int64)
         self._instance, self._monitor = instance, monitor
-        self._done = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="cosolve-labelling-watcher", daemon=True)
 
     @property
     def best(self) -> float:
@@ -129,20 +123,6 @@ class Reporting:
         """Hand over a route by places of the arrays; best profit known then."""
         self._monitor.report(timed(self._instance, self.arrays.places[route]))
         return self.best
-
-    def _watch(self) -> None:
-        while not self._done.wait(_POLL):
-            if self._monitor.should_stop():
-                self.stop[0] = 1
-                return
-
-    def __enter__(self) -> Self:
-        self._watcher.start()
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self._done.set()
-        self._watcher.join()
 
 
 @cache

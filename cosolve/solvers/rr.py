@@ -17,6 +17,7 @@ from cosolve.core.instance import Solution
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
+from cosolve.core.watcher import stop_flag
 from cosolve.instances.cvrp import Routes, VehicleRoutingInstance
 from cosolve.instances.routing_arrays import RoutingArrays, routing_arrays
 from cosolve.search import route_state as row
@@ -119,9 +120,11 @@ def _search(
     """Search until the limit: on several threads in parts as long as there are routes enough, else in walks."""
     limit = math.inf if monitor.stop.iterations is None else monitor.stop.iterations
     data, done = _data(arrays), 0
-    walks = [_Walk(data, start(data, *_flat([] if first is None else arrays.visits(first)), seed), seed)]
-    reported = walks[0].state.best if first is not None else math.inf
-    with ThreadPoolExecutor(threads) as workers:
+    reported = math.inf
+    with stop_flag(monitor) as stop, ThreadPoolExecutor(threads) as workers:
+        walks = [_Walk(data, start(data, *_flat([] if first is None else arrays.visits(first)), seed), seed, stop)]
+        if first is not None:
+            reported = walks[0].state.best
         while not monitor.should_stop() and done < limit:
             if len(walks) == 1 < threads and not can_split(walks[0].state):
                 walks += [walks[0].copy(seed + k) for k in range(1, threads)]
@@ -157,19 +160,22 @@ class _Walk:
         Where it begins.
     seed
         Of what the state's own random stream does not decide.
+    stop
+        (1,) not 0 once descents are to end.
     """
 
-    def __init__(self, data: Data, state: State, seed: int) -> None:
+    def __init__(self, data: Data, state: State, seed: int, stop: np.ndarray) -> None:
         self.data = data
         self.state = state
         self._near = with_nearest(data, NUM_DESCENT_NEIGHBOURS)
         self._rng = np.random.default_rng(seed)
+        self._stop = stop
         self._settled = math.inf
 
     def copy(self, seed: int) -> _Walk:
         """Another walk from here on."""
         state = State(*(array.copy() for array in self.state))._replace(random=stream(seed))
-        return _Walk(self.data, state, seed)
+        return _Walk(self.data, state, seed, self._stop)
 
     @property
     def is_cycle_over(self) -> bool:
@@ -193,7 +199,7 @@ class _Walk:
             left = int(state.ints[row.CYCLE_END]) - state.iteration
             run(data, state, int(min(SLICE, most, left or math.inf)))
         if state.best < self._settled:
-            settle(self._near, state)
+            settle(self._near, state, self._stop)
             self._settled = state.best
         return state.iteration - before
 

@@ -19,7 +19,7 @@ from cosolve.instances.formats.source import Source
 from cosolve.instances.generators import generate
 from cosolve.search import fjsp as kernel
 from cosolve.search.fjsp_bound import lower_bound
-from cosolve.solvers.greedy.fjsp import prepare, to_schedule
+from cosolve.solvers.greedy.fjsp import prepare, to_schedule, with_even_loads
 
 
 def bound(instance: FJSPInstance) -> int:
@@ -145,3 +145,13 @@ def test_bounds_never_exceed_published_optima(data):
     ):
         instance = formats.get(form).read(Source.open(data / name), "fjsp")
         assert 0.7 * value < bound(instance) <= value
+
+
+def test_a_bound_that_is_cut_off_is_one_and_loads_are_shared_out_once():
+    for seed in range(10):
+        instance = generate("fjsp", "sd2", seed=seed, jobs=6, machines=4, operations=4)
+        args = instance.job_ptr, instance.alt_ptr, instance.alt_machine, instance.alt_time, instance.num_machines
+        even = with_even_loads(prepare(instance))
+        assert lower_bound(*args, of_loads=even.bound) == lower_bound(*args)
+        assert lower_bound(*args, of_loads=10**6) == 10**6
+        assert 0 < lower_bound(*args, should_stop=lambda: True) <= lower_bound(*args)

@@ -29,9 +29,9 @@ def test_descents_within_the_search_look_at_the_nearest_only(monkeypatch):
     instance, seen = drawn("acvrp", n=80), []
     settle = rr.settle
 
-    def watched(data, state):
+    def watched(data, state, stop):
         seen.append(data.neighbours)
-        settle(data, state)
+        settle(data, state, stop)
 
     monkeypatch.setattr(rr, "settle", watched)
     cosolve.solve(instance, "rr", iterations=5000)
@@ -66,7 +66,9 @@ def test_threads_share_the_iterations_and_repeat(is_large, monkeypatch):
 def test_walks_go_on_from_the_best_of_them_at_the_end_of_a_cycle():
     instance = drawn("acvrp", n=20)
     data = rr._data(routing_arrays(instance))
-    first = rr._Walk(data, rr.start(data, *rr._flat([np.array([c]) for c in range(1, 21)]), 1), 1)
+    first = rr._Walk(
+        data, rr.start(data, *rr._flat([np.array([c]) for c in range(1, 21)]), 1), 1, np.zeros(1, np.int64)
+    )
     walks = [first, first.copy(2)]
     cycle = int(walks[0].state.ints[rr.row.CYCLE_END])
     for walk in walks:

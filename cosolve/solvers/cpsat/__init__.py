@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,11 +19,12 @@ from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.core.stop import Stop
+from cosolve.core.watcher import Watcher
 from cosolve.solvers.compiled import WARM_UP_TIME, small_instances, solve_tiny
 from cosolve.solvers.packages import availability
 
 if TYPE_CHECKING:
-    from ortools.sat.python.cp_model import CpModel, CpSolver, IntVar
+    from ortools.sat.python.cp_model import CpModel, IntVar
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +39,6 @@ _STATUS = {
 #: Largest number in a constraint that CP-SAT may presolve. From 2^31 on the presolve of 9.15 cuts optima off: of random
 #: models of 6 to 8 variables 0.2 to 3 % were closed at a wrong value, none below that and none without presolve.
 MAX_PRESOLVED = 2**30
-
-#: Seconds between two looks at the monitor while CP-SAT searches.
-_POLL = 0.05
 
 
 @dataclass(frozen=True)
@@ -249,7 +246,7 @@ def run(
     while True:
         _set_parameters(solver.parameters, options, workers, threads, seed, monitor)
         solver.parameters.max_deterministic_time = most_deterministic_time - deterministic_time
-        with _Watcher(solver, lambda: bool(errors) or monitor.should_stop()):
+        with Watcher(lambda: bool(errors) or monitor.should_stop(), solver.stop_search):
             native = solver.solve(model.model, Callback())
         if errors:
             raise errors[0]
@@ -266,6 +263,8 @@ def run(
         if monitor.should_stop() or deterministic_time >= most_deterministic_time:
             break
         model.exclude(values)
+    if monitor.is_proven:  # and CP-SAT was stopped for that, perhaps before it had booked its last solution
+        status = Status.OPTIMAL
     # Without a proof it was a limit: one of the monitor's, which knows better, or CP-SAT's own clock.
     limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) else None
     message = ""
@@ -306,26 +305,3 @@ def _set_parameters(
     left = monitor.time_left()
     if left < float("inf"):
         parameters.max_time_in_seconds = left
-
-
-class _Watcher:
-    """Calls ``stop_search`` from a thread of its own once the condition holds; CP-SAT releases the GIL."""
-
-    def __init__(self, solver: CpSolver, condition: Callable[[], bool]) -> None:
-        self._solver = solver
-        self._condition = condition
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="cosolve-cpsat-watcher", daemon=True)
-
-    def _watch(self) -> None:
-        # Again and again: a call that comes before the search has begun is lost.
-        while not self._done.wait(_POLL):
-            if self._condition():
-                self._solver.stop_search()
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *args: object) -> None:
-        self._done.set()
-        self._thread.join()

@@ -79,7 +79,13 @@ class _Run:
         self.even = with_even_loads(self.data) if instance.num_ops else None
         self.state = kernel.make_state(self.data, int(rng.integers(2**62)))
         self.bound = lower_bound(
-            instance.job_ptr, instance.alt_ptr, instance.alt_machine, instance.alt_time, instance.num_machines
+            instance.job_ptr,
+            instance.alt_ptr,
+            instance.alt_machine,
+            instance.alt_time,
+            instance.num_machines,
+            of_loads=None if self.even is None else self.even.bound,
+            should_stop=monitor.should_stop,
         )
         self.best = None if monitor.best is None else int(np.ceil(monitor.best.objective))
         self.slice = max(10, _SLICE // max(1, instance.num_ops))
@@ -122,9 +128,8 @@ class _Run:
         order = alt.copy()
         rule, delay = int(self.rng.integers(5)), float(self.rng.random())
         if self.even is not None and self.rng.random() < 0.5:
-            shop, machines = self.even
-            kernel.dispatch(shop, self.state, rule, delay, 50, alt, order)
-            return machines, order
+            kernel.dispatch(self.even.data, self.state, rule, delay, 50, alt, order)
+            return self.even.alt, order
         kernel.dispatch(self.data, self.state, rule, delay, 50, alt, order)
         return alt, order
 

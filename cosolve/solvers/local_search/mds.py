@@ -8,12 +8,13 @@ from time import perf_counter
 import numpy as np
 
 from cosolve.core.monitor import Monitor, stop_of
+from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.graphs import Graph, MDSInstance, NodeSet
 from cosolve.search import mds as kernel
 from cosolve.search import mds_reduce
 from cosolve.search.mds_bound import Lagrangian
-from cosolve.solvers.local_search.slices import Slices
+from cosolve.search.slices import Slices
 
 #: Chosen columns that are compared for the one to leave; all of them in covers up to this size.
 _SAMPLES = 600
@@ -94,7 +95,7 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
 
     while True:
         best = int(state.counts[kernel.BEST])
-        is_over = monitor.should_stop() or best <= bound or slices.limit is not None
+        is_over = monitor.should_stop() or best <= bound or slices.is_out
         if best < reported and (is_over or perf_counter() - last > _PATIENCE or cover.num_columns < 100_000):
             monitor.report(cover.lift(state.best))
             reported, last = best, perf_counter()
@@ -113,7 +114,7 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
             monitor.report_bound(forced + bound)
         slices.run(run)
     stats["iterations"] = slices.done
-    return Outcome(limit=slices.limit, stats=stats)
+    return Outcome(limit=Limit.ITERATION if slices.is_out else None, stats=stats)
 
 
 def _best_start(cover: Cover, start: NodeSet, rng: np.random.Generator) -> np.ndarray:

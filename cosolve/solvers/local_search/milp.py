@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from cosolve.core.monitor import Monitor
+from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.milp import MILPInstance, Values, tolerance_scale
 from cosolve.models.ctc.covering import first_solutions
 from cosolve.models.ctc.node_sets import NodeSetProblem, node_set_problem
 from cosolve.search import local_mip, mis, weighted_mis
 from cosolve.search.local_mip import FOUND, ITERATION, Model
+from cosolve.search.slices import Slices
 from cosolve.solvers.formulations import Formulation
-from cosolve.solvers.local_search.slices import Slices
 from cosolve.solvers.mip import complete, prepare, start_values
 
 #: Moves before the first linear program, and how many times as many before each further one.
@@ -192,9 +193,9 @@ def _in_slices(run: Callable[[int], int], report: Callable[[], None], monitor: M
         Entries, rows and columns that a move may have to look at.
     """
     slices = Slices(monitor.stop.iterations, longest=max(1, _VISITS // size))
-    while not monitor.should_stop() and slices.limit is None:
+    while not monitor.should_stop() and not slices.is_out:
         is_moving = slices.run(run)
         report()
         if not is_moving:
             break
-    return Outcome(limit=slices.limit, stats={"iterations": slices.done})
+    return Outcome(limit=Limit.ITERATION if slices.is_out else None, stats={"iterations": slices.done})

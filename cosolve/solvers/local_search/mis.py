@@ -10,11 +10,12 @@ from typing import Protocol
 import numpy as np
 
 from cosolve.core.monitor import Monitor, OutOfTime, stop_of
+from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.graphs import Graph, MISInstance, NodeSet
 from cosolve.search import mis as arw
 from cosolve.search import mis_penalties, mis_reduce, numvc
-from cosolve.solvers.local_search.slices import Slices
+from cosolve.search.slices import Slices
 
 #: Kernels up to this many nodes go to NuMVC: it compares all cover nodes in each step.
 _MAX_NUMVC = 10_000
@@ -176,7 +177,7 @@ def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.rand
 
     while True:
         size = work.size()
-        is_over = monitor.should_stop() or size >= bound or slices.limit is not None
+        is_over = monitor.should_stop() or size >= bound or slices.is_out
         if size > reported and (is_over or n < 100_000 or perf_counter() - last > _PATIENCE):
             monitor.report(kernel.lift(work.nodes()))
             reported, last = size, perf_counter()
@@ -184,7 +185,7 @@ def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.rand
             break
         slices.run(run)
     stats["iterations"] = slices.done
-    return Outcome(limit=slices.limit, stats=stats)
+    return Outcome(limit=Limit.ITERATION if slices.is_out else None, stats=stats)
 
 
 def cover_bound(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from cosolve.core.monitor import Monitor
@@ -11,15 +9,13 @@ from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search import orienteering_local
+from cosolve.search.slices import Slices
 from cosolve.solvers.orienteering import arrays_of, in_own_units, timed
-
-#: Iterations between two looks at the clock: 2 to 30 ms.
-SLICE = 100
 
 
 def search(instance: OPTWVPInstance, first: TimedRoute, monitor: Monitor, rng: np.random.Generator) -> Outcome:
     """Ruin, insert and rearrange from ``first`` until the limit; see :mod:`cosolve.search.orienteering_local`."""
-    limit = math.inf if monitor.stop.iterations is None else monitor.stop.iterations
+    slices = Slices(monitor.stop.iterations)
     instance, monitor = in_own_units(instance, monitor)
     arrays = arrays_of(instance)
     # What everybody earns if time is no matter; routes that reach it need no search.
@@ -34,11 +30,14 @@ def search(instance: OPTWVPInstance, first: TimedRoute, monitor: Monitor, rng: n
         begin = begin[:0]
     state = orienteering_local.start(arrays, begin, seed=int(rng.integers(2**62)))
     reported = -1.0
-    while not monitor.should_stop() and state.iteration < limit and state.best < most - 1e-9:
-        orienteering_local.run(arrays, state, int(min(SLICE, limit - state.iteration)))
+
+    def run(iterations: int) -> int:
+        orienteering_local.run(arrays, state, iterations)
+        return state.iteration
+
+    while not monitor.should_stop() and not slices.is_out and state.best < most - 1e-9:
+        slices.run(run)
         if state.best > reported:
             monitor.report(timed(instance, arrays.places[state.best_visits]), state.best)
             reported = state.best
-    if state.iteration >= limit:
-        monitor.interrupt(Limit.ITERATION)
-    return Outcome(stats={"iterations": state.iteration})
+    return Outcome(limit=Limit.ITERATION if slices.is_out else None, stats={"iterations": slices.done})
