@@ -11,8 +11,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: A flag to stop, see :func:`cosolve.core.watcher.stop_flag`, that nobody sets.
+NEVER = np.zeros(1, np.int64)
 
 
 def jit(function: F) -> F:

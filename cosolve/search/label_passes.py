@@ -313,7 +313,7 @@ class ExactSearch:
     def _improve(self, iterations: int) -> None:
         """Go on with the local search: every bound prunes with the best route known."""
         if self._local is None:
-            self._local = local.start(self.arrays, local.construct(self.arrays), 0)
+            self._local = local.start(self.arrays, local.construct(self.arrays, self._stop), 0)
         state, slices = self._local, Slices(iterations)
         begin = state.iteration
 

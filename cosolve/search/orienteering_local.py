@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit, jit_allocating
+from cosolve.core.jit import NEVER, jit, jit_allocating
 from cosolve.search.label_arrays import Data
 from cosolve.search.orienteering import Arrays
 from cosolve.search.service_times import EPS, best_service_times
@@ -91,12 +91,21 @@ def run(arrays: Arrays, state: SearchState, iterations: int) -> None:
         _run(arrays.data(False), state.ints, state.floats, state.random, state.route, state.best_route, iterations)
 
 
-def construct(arrays: Arrays) -> np.ndarray:
-    """Route by insertions without noise: the customer of the best profit^2 over time first, as long as it pays."""
+def construct(arrays: Arrays, stop: np.ndarray = NEVER) -> np.ndarray:
+    """
+    Route by insertions without noise: the customer of the best profit^2 over time first, as long as it pays.
+
+    Parameters
+    ----------
+    arrays
+        The instance.
+    stop
+        (1,) ends it where it is once it is not 0: for a thousand customers it takes seconds.
+    """
     route = np.zeros(len(arrays.places), np.int64)
     if len(arrays.places) < 2:
         return route[:0]
-    length, _ = _recreate(arrays.data(False), route, 0, 0.0, 0.0, np.ones(1, np.uint64))
+    length, _ = _recreate(arrays.data(False), route, 0, 0.0, 0.0, np.ones(1, np.uint64), stop)
     return route[:length]
 
 
@@ -147,8 +156,9 @@ def _recreate(
     profit: float,
     noise: float,
     random: np.ndarray,
+    stop: np.ndarray,
 ) -> tuple[int, float]:
-    """Insert as long as it pays; ``route`` grows in place. New length and profit."""
+    """Insert as long as it pays and ``stop`` is 0; ``route`` grows in place. New length and profit."""
     # Fields are taken out of the tuple once: in a loop each use would count references.
     travel, opens, closes, service, prize = data.travel, data.opens, data.closes, data.service, data.prize
     horizon, segment_ptr, segment_length, segment_rate = (
@@ -167,7 +177,7 @@ def _recreate(
         for k in range(n):
             weight[k] = 1.0 + noise * (2.0 * next_random(random) - 1.0)
     trial = np.empty(n, np.int64)
-    while True:
+    while stop[0] == 0:
         _schedule(data, route, length, leave, latest)
         chosen = np.full(CANDIDATES, -1, np.int64)
         position = np.zeros(CANDIDATES, np.int64)
@@ -232,6 +242,7 @@ def _recreate(
         inside[chosen[best_candidate]] = True
         length += 1
         profit = best_profit
+    return length, profit
 
 
 @jit
@@ -306,6 +317,7 @@ def _run(
     iterations: int,
 ) -> None:
     n = len(data.travel)
+    never = np.zeros(1, np.int64)
     trial, start, duration = np.empty(n, np.int64), np.empty(n), np.empty(n)
     for _ in range(iterations):
         if ints[_ITERATION] == ints[_CYCLE_END]:
@@ -325,10 +337,10 @@ def _run(
         profit = _exact(data, trial, length, start, duration)
         if profit < 0.0:
             continue  # a removal may make the way longer where the triangle inequality does not hold
-        length, profit = _recreate(data, trial, length, profit, NOISE * next_random(random), random)
+        length, profit = _recreate(data, trial, length, profit, NOISE * next_random(random), random, never)
         if profit > floats[_BEST] + EPS or next_random(random) * SELDOM < 1.0:
             profit = _rearrange(data, trial, length, profit)
-            length, profit = _recreate(data, trial, length, profit, 0.0, random)
+            length, profit = _recreate(data, trial, length, profit, 0.0, random, never)
         if profit > floats[_PROFIT] + floats[_TEMPERATURE] * np.log(next_random(random) + 1e-300):
             route[:length] = trial[:length]
             ints[_LENGTH], floats[_PROFIT] = length, profit

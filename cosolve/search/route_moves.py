@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit, jit_allocating
+from cosolve.core.jit import NEVER, jit, jit_allocating
 from cosolve.search import route_state as row
 from cosolve.search.route_state import Data, State, adopt, close_route, load_best, new_state, open_route, set_times
 
@@ -35,11 +35,8 @@ _LOAD, _THERE, _BACK, _PLACE = range(4)
 #: A gain below this share of the cost is noise of sums.
 _NOISE = 1e-9
 
-#: A flag that nobody sets.
-_NEVER = np.zeros(1, np.int64)
 
-
-def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray, stop: np.ndarray = _NEVER) -> State:
+def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray, stop: np.ndarray = NEVER) -> State:
     """
     State at the local optimum that a descent from given routes ends in.
 
@@ -57,7 +54,7 @@ def descend(data: Data, nodes: np.ndarray, offsets: np.ndarray, stop: np.ndarray
     return state
 
 
-def settle(data: Data, state: State, stop: np.ndarray = _NEVER) -> None:
+def settle(data: Data, state: State, stop: np.ndarray = NEVER) -> None:
     """
     Descend from the best solution of a search; if that pays, it goes on from the end of the descent.
 

@@ -10,12 +10,19 @@ from orienteering_cases import optimum, random_instance
 
 import cosolve
 from cosolve.core.metric import Metric
+from cosolve.core.monitor import Monitor
+from cosolve.core.problem import judge
 from cosolve.core.result import Status
 from cosolve.core.solver import Feature, solvers
+from cosolve.core.stop import Stop
 from cosolve.instances.distances import Distances
+from cosolve.instances.generators.orienteering import hard
 from cosolve.instances.orienteering import TOLERANCE, OPTWInstance, OPTWRoute, OPTWVPInstance, TimedRoute, evaluate
+from cosolve.search import orienteering_local
 from cosolve.solvers.formulations import formulate
+from cosolve.solvers.greedy.optwvp import construct
 from cosolve.solvers.highs import Highs, HighsOptions
+from cosolve.solvers.orienteering import arrays_of
 from cosolve.solvers.proofs import doubt
 
 #: Optima proven by Righini and Salani's decremental state space relaxation (1xx, pr01-pr05), and best known values
@@ -268,3 +275,15 @@ def test_service_within_the_slack_is_part_of_the_bound():
     latest = evaluate(instance, TimedRoute(customers=[1], start=[0.20000000000000007], duration=[1e-6]))
     assert latest.feasible
     assert latest.objective <= cosolve.solve(instance, "labelling", time_limit=20).bound
+
+
+def test_an_insertion_that_is_stopped_has_the_route_so_far():
+    """Of a thousand customers it takes seconds."""
+    instance = hard(seed=1, size=30)
+    arrays = arrays_of(instance)
+    assert len(orienteering_local.construct(arrays)) > 0
+    assert len(orienteering_local.construct(arrays, np.ones(1, np.int64))) == 0
+    monitor = Monitor(instance, Stop(time_limit=0.0))
+    route = construct(instance, monitor, np.random.default_rng(0))
+    assert judge(instance, route).feasible
+    assert monitor.best.objective == 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cosolve.core.monitor import Monitor
+from cosolve.core.watcher import stop_flag
 from cosolve.instances.orienteering import OPTWVPInstance, TimedRoute
 from cosolve.search.orienteering_local import construct as insert
 from cosolve.solvers.orienteering import arrays_of, in_own_units, report_empty, timed
@@ -15,4 +16,5 @@ def construct(instance: OPTWVPInstance, monitor: Monitor, rng: np.random.Generat
     report_empty(instance, monitor)  # insertion takes seconds where there are a thousand customers
     instance, monitor = in_own_units(instance, monitor)
     arrays = arrays_of(instance)
-    return timed(instance, arrays.places[insert(arrays)])
+    with stop_flag(monitor) as stop:
+        return timed(instance, arrays.places[insert(arrays, stop)])
