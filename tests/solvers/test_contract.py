@@ -8,8 +8,9 @@ import cosolve
 from cosolve.core.solver import solvers
 from cosolve.testing import check_solver, tiny_instances
 
+#: One worker compiles the kernels of a problem: two would do it at the same time.
 CASES = [
-    pytest.param(name, problem, id=f"{name}-{problem}")
+    pytest.param(name, problem, id=f"{name}-{problem}", marks=pytest.mark.xdist_group(f"contract-{problem}"))
     for name in solvers.names()
     for problem in sorted(solvers.get(name).problems)
 ]
