@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +61,14 @@ def sniff(source: Source) -> tuple[str, ...]:
     """
     if source.head.startswith(_MARK):
         return ("regtree",)
-    rows, separator = _preview(source)
+    is_named = source.suffix in _SUFFIXES
+    rows, separator = _preview(source, least=2 if is_named else 0)  # lines of other formats may be of any length
     if separator.isspace() and separator != "\t":
         return ()
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         return ()
     if rows[0][0].startswith(("#", "%")) or not any(is_number(cell) for cell in rows[1]):
         return ()
-    is_named = source.suffix in _SUFFIXES
     return ("regtree",) if is_named or (_is_header(rows) and len(rows[0]) > 2) else ()
 
 
@@ -201,9 +202,9 @@ def _column_names(names: list[str]) -> list[str]:
 
 def _comment(source: Source) -> dict[str, Any]:
     """What the comment of the first line sets."""
-    first = _text(source.head.split("\n", 1)[0])
-    if not first.startswith(_MARK):
+    if not source.head.startswith(_MARK):
         return {}
+    _, first = next(source.lines())
     said: dict[str, Any] = {}
     for word in first[len(_MARK) :].split():
         key, _, text = word.partition("=")
@@ -216,25 +217,26 @@ def _comment(source: Source) -> dict[str, Any]:
     return said
 
 
+def _rows(source: Source) -> Iterator[tuple[int, str]]:
+    """Byte position and text of each line that is neither blank nor the comment."""
+    return ((k, line) for k, line in source.lines() if line.strip() and (k > 0 or not line.startswith(_MARK)))
+
+
 def _first_row(source: Source, skip: int = 0) -> int:
-    """Byte position of the first line that is neither blank nor the comment, or of the one ``skip`` rows behind."""
-    for position, line in source.lines():
-        if not line.strip() or (position == 0 and line.startswith(_MARK)):
-            continue
-        if skip == 0:
-            return position
-        skip -= 1
-    return len(source.data)
+    """Byte position of the first row, or of the one ``skip`` rows behind."""
+    return next((position for position, _ in islice(_rows(source), skip, None)), len(source.data))
 
 
-def _preview(source: Source, separator: str | None = None) -> tuple[list[list[str]], str]:
-    """Cells of the first rows, stripped, and the separator."""
+def _preview(source: Source, separator: str | None = None, *, least: int = 2) -> tuple[list[list[str]], str]:
+    """Cells of the rows that the head holds, but of ``least`` rows however long they are, stripped; the separator."""
     lines = source.head.split("\n")
-    if len(source.data) > len(source.head) and len(lines) > 1:
+    if len(source.data) > len(source.head):
         del lines[-1]  # it may be cut
-    if lines[0].startswith(_MARK):
+    if lines and lines[0].startswith(_MARK):
         del lines[0]
     lines = [_text(line).rstrip("\r") for line in lines if line.strip()][:_PREVIEW]
+    if len(lines) < least:
+        lines = [line for _, line in islice(_rows(source), least)]
     if separator is not None:
         separator = {"tab": "\t", "blank": " "}.get(separator, separator)
         if separator not in (*_SEPARATORS, " "):

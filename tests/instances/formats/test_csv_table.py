@@ -206,6 +206,28 @@ def test_only_what_looks_like_a_table_is_claimed(tmp_path, text, name, claimed):
     assert sniff(Source.open(path)) == (("regtree",) if claimed else ())
 
 
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("width", [9_000, 12_000, 40_000])
+def test_rows_may_be_longer_than_what_is_looked_at_first(tmp_path, width, header):
+    """With 9,000 columns the first row of numbers is cut at 64 KiB, with 40,000 the names are."""
+    names = [f"x{j}" for j in range(width)]
+    rows = [",".join(names)] * header + [",".join(str(1000 * i + j % 7) for j in range(width)) for i in range(3)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([*rows, ""]))
+    instance = cosolve.read(path)
+    assert instance.X.shape == (3, width - 1)
+    assert instance.feature_names == tuple(names[:-1])
+    cosolve.write(instance, tmp_path / "again.csv")
+    assert cosolve.read(tmp_path / "again.csv") == instance
+
+
+def test_names_that_become_alike_are_told_apart(tmp_path):
+    """A quote in a name is written as a blank."""
+    X = np.arange(6.0).reshape(2, 3)
+    cosolve.write(RegressionTreeInstance(X=X, y=X[:, 0], feature_names=('a"b', "a b", "-1")), tmp_path / "t.csv")
+    assert read(tmp_path, (tmp_path / "t.csv").read_text()).feature_names == ("a b", "a b_", "-1_")
+
+
 def test_published_tables_are_read(data):
     """Sizes as in the literature on optimal regression trees."""
     sizes = {
