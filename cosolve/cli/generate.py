@@ -65,6 +65,7 @@ def generate(
 ) -> int:
     """Generate instances, bit by bit the same wherever the seed is the same."""
     from cosolve.cli.values import split_pairs, typed
+    from cosolve.instances.files import is_stream
 
     family = _family(problem, distribution)
     key = f"{family.problem}/{family.distribution}"
@@ -81,7 +82,9 @@ def generate(
     else:
         check_writable(target, pairs.get("file"))
     if manifest is not None:
-        check_writable(manifest, pairs.get("file"))
+        check_writable(manifest, pairs.get("file"), made=target if in_folder else None)
+        if not in_folder and not is_stream(manifest) and os.path.realpath(manifest) == os.path.realpath(target):
+            raise UsageError(f"--manifest {manifest} would overwrite the instance; name another file.")
     elif in_folder:
         manifest = target / "manifest.json"
 
@@ -91,6 +94,12 @@ def generate(
     first = list(islice(instances, 2))  # before anything is written
     if len({instance.digest for instance in first}) < len(first):
         raise UsageError(f"{key} with these parameters does not depend on the seed: --count must be 1.")
+    if in_folder and manifest is not None:
+        stems = [_stem(first[0], index if count > 1 else None, family.distribution) for index in range(count)]
+        names = {stem + suffix for stem in stems for _, suffix in _writers(family.problem, format)}
+        place = Path(os.path.realpath(manifest))
+        if place.name in names and str(place.parent) == os.path.realpath(target):
+            raise UsageError(f"--manifest {manifest} would overwrite an instance; name another file.")
     with _made(target) if in_folder else nullcontext():
         for index, (child, instance) in enumerate(zip(seeds, chain(first, instances), strict=True)):
             path = _write(instance, target, in_folder, format, index if count > 1 else None, family.distribution)
@@ -143,24 +152,36 @@ def _seeds(seed: int, count: int, num_seeds: int) -> list[int]:
 
 def _write(instance: Instance, out: Path, in_folder: bool, format: str | None, index: int | None, family: str) -> Path:
     import cosolve
-    from cosolve.instances.files import writing_formats
 
     if not in_folder:
         cosolve.write(instance, out, format=format)
         return out
-    name = instance.name or family if index is None else f"{family}-{index:04d}"
     refused: ValueError | None = None
-    for chosen in writing_formats(instance.problem, "", format):
-        suffix = next((s for s, keys in chosen.suffixes.items() if instance.problem in keys), ".txt")
-        path = out / f"{name}{suffix}"
+    for chosen, suffix in _writers(instance.problem, format):
+        path = out / f"{_stem(instance, index, family)}{suffix}"
         try:
-            cosolve.write(instance, path, format=chosen.name)
+            cosolve.write(instance, path, format=chosen)
         except ValueError as error:  # this format can't hold the instance
             refused = refused or error
         else:
             return path
     assert refused is not None
     raise refused
+
+
+def _stem(instance: Instance, index: int | None, family: str) -> str:
+    """Name of a file in a folder, without its suffix."""
+    return instance.name or family if index is None else f"{family}-{index:04d}"
+
+
+def _writers(problem: str, format: str | None) -> list[tuple[str, str]]:
+    """Formats that are tried in turn for a file in a folder, each with its suffix."""
+    from cosolve.instances.files import writing_formats
+
+    return [
+        (chosen.name, next((s for s, keys in chosen.suffixes.items() if problem in keys), ".txt"))
+        for chosen in writing_formats(problem, "", format)
+    ]
 
 
 def _entry(instance: Instance, path: Path, manifest: Path | None, seed: int) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def locate(name: str | os.PathLike[str]) -> tuple[Path, str | None]:
     raise FileNotFoundError(errno.ENOENT, text, str(name))
 
 
-def check_writable(path: Path, *inputs: str | os.PathLike[str] | None) -> None:
+def check_writable(path: Path, *inputs: str | os.PathLike[str] | None, made: Path | None = None) -> None:
     """
     Refuse an output path that can't be written before any work is done for it.
 
@@ -68,6 +68,8 @@ def check_writable(path: Path, *inputs: str | os.PathLike[str] | None) -> None:
         What is to be written.
     inputs
         Names of files that are read and must stay, as :func:`resolve` takes them; ``None`` where none was given.
+    made
+        Folder that will be made for it if it is not there.
 
     Raises
     ------
@@ -80,6 +82,8 @@ def check_writable(path: Path, *inputs: str | os.PathLike[str] | None) -> None:
         raise UsageError("- is no file; standard output is /dev/stdout.")
     if path.suffix.lower() in _ARCHIVES:
         raise UsageError(f"{path}: {path.suffix} is not written; .gz, .bz2 and .xz are.")
+    if made is not None and not made.exists() and os.path.abspath(made) == os.path.abspath(path.parent):
+        return
     if not path.parent.is_dir():
         raise UsageError(f"{path}: its folder {path.parent} does not exist.")
     if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):

@@ -393,6 +393,38 @@ def test_generate_leaves_the_file_of_a_city_alone(cli, folder):
     assert Path("x_net.tntp").read_text() == "streets"
 
 
+@pytest.mark.parametrize(
+    ("out", "manifest", "arguments"),
+    [
+        ("x.tsp", "x.tsp", ()),
+        ("x.tsp", "d/../x.tsp", ()),
+        ("link.tsp", "x.tsp", ()),
+        ("new/", "new/line-0001.tsp", ("--count", 2)),
+        ("new/", "new/five.tsp", ("--name", "five")),
+    ],
+)
+def test_generate_keeps_manifest_and_instances_apart(cli, folder, families, out, manifest, arguments):
+    """The manifest took the place of the instance, and all was said to be well."""
+    Path("d").mkdir()
+    Path("link.tsp").symlink_to("x.tsp")
+    line = ("generate", "tsp", "--distribution", "line", *arguments, "--out", out)
+    answer = cli(*line, "--manifest", manifest)
+    assert (answer.code, "would overwrite" in answer.err, answer.err.count("\n")) == (2, True, 1)
+    assert not Path("x.tsp").exists()
+    assert not Path("new").exists()
+    assert cli(*line, "--manifest", "d/line-0001.tsp").code == 0
+
+
+def test_generate_makes_the_folder_of_the_manifest_too(cli, folder, families):
+    """It was asked for though it was to be made."""
+    line = ("generate", "tsp", "--distribution", "line", "--count", 2, "--out", "new/")
+    answer = cli(*line, "--manifest", "new/deep/m.json")
+    assert (answer.code, "new/deep does not exist" in answer.err) == (2, True)
+    assert cli(*line, "--manifest", "./new/m.json").code == 0
+    assert len(json.loads(Path("new/m.json").read_text())["instances"]) == 2
+    assert "manifest.json" not in os.listdir("new")
+
+
 @pytest.mark.parametrize("arguments", [(), ("--count", 2)])
 def test_a_slash_makes_a_folder(cli, folder, families, arguments):
     """It was dropped, and a single instance written to a file of that name."""
