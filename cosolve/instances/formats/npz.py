@@ -76,6 +76,9 @@ _MAX_UNITS = 10_000
 _SHARE_ERROR = 2.0**-22
 
 _PROBLEMS = ("atsp", "acvrp", "acvrptw")
+
+#: The arrays that make an archive one of another problem than the first.
+_DECISIVE = {"acvrp": "demand", "acvrptw": "time_windows"}
 _BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError, RuntimeError)
 
 
@@ -171,11 +174,15 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
     if "distance" not in arrays:
         source.fail("there is no array 'distance' or 'distance_matrix'.")
     texts = {key: _text(source, key, arrays.pop(key)) for key in _TEXTS if key in arrays}
+    _require_problem(source, texts.get("problem", ""))
     for key, array in arrays.items():
         if array.dtype.kind == "U":
             source.fail(f"array {key!r} must hold numbers, got text.")
-    is_batch = arrays["distance"].ndim == 3
-    count = len(arrays["distance"]) if is_batch else 1
+    shape = arrays["distance"].shape
+    if len(shape) not in (2, 3) or 0 in shape[:-2]:
+        source.fail(f"distance must be a square matrix, or a batch of one or more, got shape {shape}.")
+    is_batch = len(shape) == 3
+    count = shape[0] if is_batch else 1
     if not 0 <= index < count:
         raise ValueError(f"index must be in 0..{count - 1} for this file, got {index}.")
     if is_batch:
@@ -188,14 +195,7 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
     _require_no_rules(source, rules)
     tables = {key: array.astype(np.float64) for key, array in arrays.items()}
     n = len(tables["distance"])
-    depot = 0
-    if "depot" in tables and tables["depot"].size == 1:
-        place = _scalar(source, "depot", tables)
-        if not place.is_integer():
-            source.fail(f"depot must be a whole number, got {place:g}.")
-        depot = int(place)
-    elif "depot" in tables and "points" in tables:
-        tables["points"] = np.vstack((tables["depot"].reshape(1, -1), tables["points"]))
+    depot = _depot(source, tables, n)
     fields: dict[str, Any] = {
         "name": texts.get("name", source.stem + (f"-{index}" if is_batch else "")),
         "meta": meta_of(source, texts.get("meta", "{}")),
@@ -232,6 +232,32 @@ def _require_names(source: Source, arrays: Mapping[str, np.ndarray]) -> None:
     for key, others in _NEEDED.items():
         if key in arrays and not any(other in arrays for other in others):
             source.fail(f"array {key!r} means nothing without {' or '.join(map(repr, others))}; there is none.")
+
+
+def _require_problem(source: Source, said: str) -> None:
+    """Fail if the archive says that it is another problem than its arrays make it; words of other tools say nothing."""
+    said = said.lower()
+    (held,) = sniff(source)
+    if said not in _PROBLEMS or said == held:
+        return
+    is_missing = _PROBLEMS.index(said) > _PROBLEMS.index(held)
+    names = " or ".join(map(repr, _NAMES[_DECISIVE[said if is_missing else held]]))
+    source.fail(f"problem is {said!r}, but there is {'no' if is_missing else 'an'} array {names}.")
+
+
+def _depot(source: Source, tables: dict[str, np.ndarray], n: int) -> int:
+    """The node that the depot is; one that is given as a point becomes the first of the points."""
+    depot, points = tables.get("depot", np.zeros(1)), tables.get("points")
+    if depot.size not in (1, 2):
+        source.fail(f"depot must be one node or two coordinates, got shape {depot.shape}.")
+    if depot.size == 2:
+        if points is not None and points.ndim == 2 and points.shape[1] == 2:
+            tables["points"] = np.vstack((depot.reshape(1, 2), points))
+        return 0
+    node = float(depot.item())
+    if not (node.is_integer() and 0 <= node < max(n, 1)):
+        source.fail(f"depot must be a whole number in 0..{n - 1}, got {node:g}.")
+    return int(node)
 
 
 def _require_no_rules(source: Source, rules: Mapping[str, np.ndarray]) -> None:

@@ -287,6 +287,17 @@ def test_plain_matrices_of_ones_own_are_enough(tmp_path):
         ({"demand": [0, 1, 1], "distances": MATRIX}, r"'distances' is not read \(did you mean 'distance'"),
         ({"distance": MATRIX[:2]}, "square matrix of 2 places"),
         ({"distance": np.zeros((0, 0))}, "square matrix"),
+        ({"distance": 3.0}, r"square matrix, or a batch of one or more, got shape \(\)"),
+        ({"distance": np.zeros((0, 2, 2))}, r"square matrix, or a batch of one or more, got shape \(0, 2, 2\)"),
+        ({"distance": MATRIX, "demand": [0, 1], "capacity": 3, "depot": 3}, r"number in 0\.\.2, got 3"),
+        (
+            {"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": [1, 2, 3], "points": [[0, 0]] * 2},
+            r"one node or two coordinates, got shape \(3,\)",
+        ),
+        (
+            {"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": [1, 2], "points": [0, 0]},
+            r"points must have shape \(3, 2\)",
+        ),
         ({"distance": np.full((3, 3), np.nan)}, "got nan from place 0 to 1"),
         ({"distance": -MATRIX}, "got -2 from place 0 to 1"),
         ({"distance": np.full((3, 3), np.inf)}, "finite distance between all places"),
@@ -294,9 +305,9 @@ def test_plain_matrices_of_ones_own_are_enough(tmp_path):
         ({"distance": MATRIX, "demand": [1, 1, 1, 1], "capacity": 3}, "3 numbers, or 2 without the depot"),
         ({"distance": MATRIX, "demand": [0, 1, np.nan], "capacity": 3}, "demands must be finite"),
         ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": [3, 3]}, "capacity must be one number"),
-        ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": 5}, "depot must be in"),
-        ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": 1.7}, "a whole number, got 1.7"),
-        ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": np.nan}, "a whole number, got nan"),
+        ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": 5}, r"number in 0\.\.2, got 5"),
+        ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": 1.7}, r"a whole number in 0\.\.2, got 1\.7"),
+        ({"distance": MATRIX, "demand": [0, 1, 1], "capacity": 3, "depot": np.nan}, r"number in 0\.\.2, got nan"),
         ({"distance": MATRIX, "time_windows": [[0, 9], [0, 9]]}, r"shape \(3, 2\)"),
         ({"distance": MATRIX, "time_windows": [[0, 9], [0, 1], [0, 9]]}, "no route can serve node 1"),
         ({"distance": MATRIX, "points": [[0, 0]]}, r"points must have shape \(3, 2\)"),
@@ -331,6 +342,28 @@ def test_malformed_archives_are_refused_with_the_reason(tmp_path, arrays, messag
 def test_misnamed_arrays_do_not_make_another_problem(tmp_path, arrays, message):
     """What is not known was left alone: without its demands a problem of routes is a tour, without windows easier."""
     path = archive(tmp_path / "x.npz", distance=MATRIX, **arrays)
+    with pytest.raises(InvalidInstanceError, match=message):
+        cosolve.read(path)
+
+
+@pytest.mark.parametrize(
+    ("said", "arrays", "message"),
+    [
+        ("acvrp", {"load": [0, 1, 1]}, "problem is 'acvrp', but there is no array 'demand' or 'demand_linehaul'"),
+        ("acvrptw", {}, "problem is 'acvrptw', but there is no array 'time_windows'"),
+        ("ACVRPTW", {"demand": [0, 1, 1], "capacity": 3}, "problem is 'acvrptw', but there is no array 'time_windows'"),
+        ("atsp", {"demand": [0, 1, 1], "capacity": 3}, "problem is 'atsp', but there is an array 'demand'"),
+        ("acvrp", {"time_windows": [[0, 99]] * 3}, "problem is 'acvrp', but there is an array 'time_windows'"),
+        ("ATSP", {}, None),
+        ("cvrp", {"demand": [0, 1, 1], "capacity": 3}, None),
+    ],
+)
+def test_an_archive_is_the_problem_that_it_says(tmp_path, said, arrays, message):
+    """It was read as a problem without what is called otherwise; words that other tools use say nothing here."""
+    path = archive(tmp_path / "x.npz", problem=said, distance=MATRIX, **arrays)
+    if message is None:
+        assert cosolve.read(path).problem == ("acvrp" if arrays else "atsp")
+        return
     with pytest.raises(InvalidInstanceError, match=message):
         cosolve.read(path)
 
