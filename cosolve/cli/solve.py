@@ -180,11 +180,11 @@ def _targets(files: list[str], out: str | None, options_file: Path | None) -> li
         check_writable(target, *files, options_file)  # --initial may well be improved in place
         return [target]
     check_folder(out, "--out with several FILEs")
-    target.mkdir(parents=True, exist_ok=True)
     names = [stem(Path(file)) for file in files]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"two FILEs would both write their solution to {target / name}: solve them one by one.")
+    target.mkdir(parents=True, exist_ok=True)
     return [target / name for name in names]
 
 

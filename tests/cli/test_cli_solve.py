@@ -194,6 +194,12 @@ def test_an_initial_solution_is_improved_in_place(cli, folder, scripted):
     assert cosolve.judge(square, cosolve.read_solution("bad.tour", square)).objective == 40
 
 
+def test_files_of_one_name_make_no_folder(cli, folder, scripted):
+    answer = cli("solve", "square.tsp", "square.tsp", "--solver", "scripted", "--out", "new/")
+    assert (answer.code, "two FILEs would both write" in answer.err) == (2, True)
+    assert not Path("new").exists()
+
+
 def test_several_files_make_no_folder_with_the_name_of_a_file(cli, folder, scripted):
     """--out all.tour became a folder of that name."""
     Path("other.tsp").write_bytes(Path("square.tsp").read_bytes())
