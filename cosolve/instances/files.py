@@ -298,10 +298,11 @@ def _solution_format(problem: str, path: Path, format: str | None) -> SolutionFo
         f for f in map(solution_formats.get, solution_formats.names()) if problem in f.problems or "*" in f.problems
     ]
     if format is not None:
-        every = [f for f in every if f.name == format]
-        if not every:
-            raise UnsupportedProblemError(f"no solution format {format!r} for {problem}.")
-        return every[0]
+        named = [f for f in every if f.name == format]
+        if not named:
+            allowed = ", ".join(f.name for f in every)
+            raise UnsupportedProblemError(f"no solution format {format!r} for {problem}; allowed: {allowed}.")
+        return named[0]
     suffix = format_suffix(path)
     matching = [f for f in every if suffix in f.suffixes]
     return (matching or every)[0]
@@ -360,7 +361,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     target = Path(os.path.realpath(path))
     # The end of the name is kept: by its suffix a writer knows what the file will be read as.
-    temporary = target.with_name(f".{secrets.token_hex(8)}.{target.name[-200:]}")
+    end = target.name[-200:]
+    while len(os.fsencode(end)) > 200:  # names are limited to 255 bytes, whatever their characters take
+        end = end[1:]
+    temporary = target.with_name(f".{secrets.token_hex(8)}.{end}")
     try:
         # Created here with the permissions of any new file; a private temporary one would stay private.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))

@@ -94,6 +94,15 @@ def test_folder_and_missing_folder_are_errors_that_name_the_path(tmp_path):
     assert caught.value.filename == str(tmp_path / "no" / "file")
 
 
+@pytest.mark.parametrize("name", ["漢" * 80 + ".tsp", "é" * 125 + ".tsp", "x" * 250 + ".tsp", "漢" * 83 + ".tsp"])
+def test_names_may_be_as_long_as_the_file_system_allows(tmp_path, name):
+    """Names are limited to 255 bytes; that of the temporary file was cut to 200 characters, of up to 4 bytes each."""
+    with replacing(tmp_path / name) as temporary:
+        assert temporary.suffix == ".tsp"
+        temporary.write_text("new")
+    assert os.listdir(tmp_path) == [name]
+
+
 def test_kill_during_writing_leaves_a_whole_file(tmp_path):
     """What stands under the name is always one whole version."""
     path = tmp_path / "best.sol"
@@ -207,6 +216,8 @@ def test_unknown_content_option_and_problem_are_refused(tmp_path, square):
     cosolve.write(square, path)
     with pytest.raises(ValueError, match="no option 'capacity'; allowed: none"):
         cosolve.read(path, format="tsplib", capacity=3)
+    with pytest.raises(UnsupportedProblemError, match=r"no solution format 'nosuch' for tsp; allowed: .*json"):
+        cosolve.write_solution(square, Tour(order=np.arange(4)), tmp_path / "x.tour", format="nosuch")
     with pytest.raises(UnsupportedProblemError, match="unknown problem 'nosuch'"):
         cosolve.read(path, problem="nosuch")
     with pytest.raises(InvalidInstanceError):
