@@ -189,10 +189,12 @@ def _number(value: float) -> str:
 def _column_names(names: list[str]) -> list[str]:
     """Names on one line without quotes, each once."""
     unique: list[str] = []
+    taken = {"-1", "-2"}  # positions in the comment line; a name would win over them
     for name in names:
         name = " ".join(name.replace('"', " ").split())
-        while name in (*unique, "-1", "-2"):  # positions in the comment line; a name would win over them
+        while name in taken:
             name += "_"
+        taken.add(name)
         unique.append(name)
     return unique
 
