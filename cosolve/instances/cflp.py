@@ -135,6 +135,7 @@ class Supply(Solution):
             )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the result says so itself
 def evaluate(instance: CFLPInstance, solution: Supply, mode: JudgeMode = "strict") -> Verdict:
     """
     Fixed costs of all open facilities, used or not, plus costs of all deliveries; O(m + n + deliveries).

@@ -266,6 +266,7 @@ class Values(Solution):
         object.__setattr__(self, "values", frozen_array(self.values, np.float64, ndim=1, what="values"))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the result says so itself
 def evaluate(instance: MILPInstance, solution: Values, mode: JudgeMode = "strict") -> Verdict:
     """
     Objective, and the largest violation of integrality, bounds and rows; O(nnz).
@@ -286,20 +287,25 @@ def evaluate(instance: MILPInstance, solution: Values, mode: JudgeMode = "strict
     activity = _activities(instance.data, instance.indices, instance.indptr, point)
     is_whole = instance.is_integer_row
     violations = []
+    col_label, row_label = instance.col_label, instance.row_label
     for what, label, amount, side, is_exact in (
-        ("value is not integer", instance.col_label, np.abs(x - point), point, np.ones(len(x), np.bool_)),
-        ("value below its bound", instance.col_label, instance.col_lower - point, instance.col_lower, integer),
-        ("value above its bound", instance.col_label, point - instance.col_upper, instance.col_upper, integer),
-        ("row below its side", instance.row_label, instance.row_lower - activity, instance.row_lower, is_whole),
-        ("row above its side", instance.row_label, activity - instance.row_upper, instance.row_upper, is_whole),
+        ("value is not integer", col_label, np.abs(x - point), point, np.ones(len(x), np.bool_)),
+        ("value below its bound", col_label, _below(point, instance.col_lower), instance.col_lower, integer),
+        ("value above its bound", col_label, _below(-point, -instance.col_upper), instance.col_upper, integer),
+        ("row below its side", row_label, _below(activity, instance.row_lower), instance.row_lower, is_whole),
+        ("row above its side", row_label, _below(-activity, -instance.row_upper), instance.row_upper, is_whole),
     ):
         if len(amount):
             relative = amount / tolerance_scale(side, is_exact)
             worst = int(np.argmax(relative))
             if not relative[worst] <= TOLERANCE:  # also where sums overflowed to NaN
                 violations.append(Violation(what, label(worst), float(amount[worst])))
-    with np.errstate(over="ignore", invalid="ignore"):  # the result says so itself
-        return Verdict(float(instance.cost @ point) + instance.offset, tuple(violations))
+    return Verdict(float(instance.cost @ point) + instance.offset, tuple(violations))
+
+
+def _below(value: np.ndarray, side: np.ndarray) -> np.ndarray:
+    """How far values are below their sides; nothing is below -inf, not even a sum that overflowed."""
+    return np.where(side == -np.inf, -np.inf, side - value)
 
 
 def tolerance_scale(side: np.ndarray, is_exact: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 
 import numpy as np
 import pytest
@@ -50,6 +51,12 @@ def test_judge_finds_every_broken_rule(bad):
     """NaN passes every comparison of the FrontierCO harness."""
     assert not evaluate(small(), bad).feasible
     evaluate(small(), bad, "frontierco")
+
+
+def test_costs_that_overflow_are_no_warning():
+    instance = CFLPInstance(capacity=[9, 9], fixed_cost=[0, 0], demand=[1, 1], cost=np.full((2, 2), 1e308))
+    with warnings.catch_warnings(action="error"):
+        evaluate(instance, Supply(is_open=[1, 1], facility=[0, 1], customer=[0, 1], amount=[1, 1]))
 
 
 def test_slack_for_rounded_amounts_replaces_no_facility():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +44,16 @@ def test_overflowing_sum_is_no_pass():
     """1e308 * 10 - 1e308 * 10 is inf - inf, a NaN, and every comparison with NaN is false."""
     instance = milp([[10, -10]], [0, 0], integer=False, row_upper=1)
     assert not judged(instance, 1e308, 1e308).feasible
+
+
+def test_a_side_that_is_none_is_kept_by_sums_that_overflow():
+    """inf - inf is a NaN, which was "below its side" for a row that has no lower one."""
+    with warnings.catch_warnings(action="error"):
+        free = judged(milp([[-1e308, -1e308]], [0, 0], row_upper=1), 9, 9)
+        assert free.feasible
+        [above] = judged(milp([[1e308, 1e308]], [0, 0], row_upper=1), 9, 9).violations
+        assert (above.what, above.amount) == ("row above its side", INF)
+        assert not judged(milp([[1, 1]], [0, 0], row_lower=INF), 9, 9).feasible  # a side that nothing reaches
 
 
 def test_almost_integer_value_stands_for_the_integer():
