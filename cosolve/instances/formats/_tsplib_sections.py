@@ -110,6 +110,7 @@ def scan(source: Source) -> Header:
     """
     keywords: dict[str, tuple[str, int]] = {}
     sections: dict[str, int] = {}
+    comments: list[str] = []
     data = source.data
     position = int(_next_word_line(data, 0))
     if (data[:position] > 32).any():
@@ -131,10 +132,11 @@ def scan(source: Source) -> Header:
             sections[first_word] = body = position + end
         elif not colon:
             source.fail(f"expected KEYWORD : value, a section or EOF, got {line.strip()[:60]!r}.", position)
-        elif key in keywords and key != "COMMENT":
-            source.fail(f"{key} comes twice.", position)
+        elif key == "COMMENT":
+            comments.append(value.strip())
+            keywords.setdefault(key, ("", position))
         elif key in keywords:
-            keywords[key] = (f"{keywords[key][0]}\n{value.strip()}", keywords[key][1])
+            source.fail(f"{key} comes twice.", position)
         else:
             keywords[key] = (value.strip(), position)
         following = int(_next_word_line(data, body))
@@ -143,6 +145,8 @@ def scan(source: Source) -> Header:
             text = bytes(data[stray : stray + 60]).splitlines()[0].decode("latin-1")
             source.fail(f"expected KEYWORD : value, a section or EOF, got {text!r}.", stray)
         position = following
+    if comments:
+        keywords["COMMENT"] = ("\n".join(comments), keywords["COMMENT"][1])
     return Header(source, keywords, sections)
 
 

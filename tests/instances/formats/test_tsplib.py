@@ -14,6 +14,7 @@ import cosolve
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError
 from cosolve.core.metric import Metric
 from cosolve.instances.distances import Distances
+from cosolve.instances.formats._tsplib_sections import scan
 from cosolve.instances.formats.source import Source
 from cosolve.instances.formats.tsplib import sniff
 from cosolve.instances.tsp import ATSPInstance, Tour, TSPInstance
@@ -121,6 +122,13 @@ def test_a_malformed_file_names_the_file_and_what_is_wrong(tmp_path: Path, text:
     with pytest.raises(InvalidInstanceError, match=message) as caught:
         read(tmp_path, text)
     assert str(tmp_path / "x.tsp") in str(caught.value)
+
+
+def test_comments_are_kept_in_their_order(tmp_path: Path):
+    path = tmp_path / "x.tsp"
+    path.write_text("COMMENT : one\n" + HEAD + "COMMENT: two: three\nCOMMENT :\n" + COORDS)
+    header = scan(Source.open(path))
+    assert header.keywords["COMMENT"] == ("one\ntwo: three\n", 0)
 
 
 def test_an_error_in_the_coordinates_names_the_line(tmp_path: Path):
