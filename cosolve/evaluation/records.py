@@ -269,8 +269,10 @@ class Record:
         Raises
         ------
         ValueError
-            If it is of another schema, or a key or value is not allowed.
+            If it is no object, of another schema, or a key or value is not allowed.
         """
+        if not isinstance(data, Mapping):
+            raise ValueError(f"a record must be an object, got {str(data)[:60]!r}.")
         if data.get("schema") != SCHEMA:
             raise ValueError(f"record of schema {data.get('schema')!r}, this version reads {SCHEMA}.")
         names = {f.name for f in dataclasses.fields(cls)}

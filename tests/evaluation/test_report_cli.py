@@ -149,6 +149,8 @@ def test_bad_records_are_one_line_with_the_place(report, tmp_path):
     code, _, err = report(path)
     assert code == 2
     assert f"{path}:1" in err
+    path.write_text("[]\n")
+    assert f"{path}:1: a record must be an object, got '[]'" in report(path)[2]
     path.write_text("")
     assert "no record" in report(path)[2]
     assert report(tmp_path / "gone.jsonl")[0] == 2

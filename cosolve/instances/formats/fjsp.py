@@ -430,7 +430,8 @@ def write_schedule(instance: FJSPInstance, schedule: Schedule, objective: float 
     """
     n = instance.num_ops
     if not len(schedule.machine) == len(schedule.start) == n:
-        raise ValueError(f"a schedule of {n} operations is needed, got {len(schedule.start)}.")
+        got = f"{len(schedule.machine)} machines and {len(schedule.start)} starts"
+        raise ValueError(f"a schedule of {n} operations is needed, got {got}.")
     job = np.repeat(np.arange(instance.num_jobs), np.diff(instance.job_ptr))
     operation = np.arange(n) - instance.job_ptr[job]
     end = schedule.start + durations(instance, schedule.machine)

@@ -74,7 +74,16 @@ def _split(line: str, columns: dict[str, int], num_blanks: int) -> tuple[str, li
 
 
 def write(instance: MILPInstance, solution: Values, objective: float | None, path: Path) -> None:
-    """Write the form of MIPLIB, which SCIP reads too, with every column."""
+    """
+    Write the form of MIPLIB, which SCIP reads too, with every column.
+
+    Raises
+    ------
+    ValueError
+        If there is not one value for each column, or a column's name would be read as another's.
+    """
+    if len(solution.values) != instance.size:
+        raise ValueError(f"a solution of {instance.size} values is needed, got {len(solution.values)}.")
     names = _names(instance)
     refused = next((name for name in names if not _can_stand(name)), None)
     if refused is not None:

@@ -160,6 +160,9 @@ def test_schedules_keep_the_contract(tmp_path):
     fraction = Schedule(machine=GOOD.machine, start=GOOD.start + 0.1)
     cosolve.write_solution(TWO, fraction, tmp_path / "f.sol", objective=7.1)
     assert cosolve.read_solution(tmp_path / "f.sol", TWO) == fraction
+    short = Schedule(machine=GOOD.machine[:2], start=GOOD.start)
+    with pytest.raises(ValueError, match="a schedule of 4 operations is needed, got 2 machines and 4 starts"):
+        cosolve.write_solution(TWO, short, tmp_path / "s.sol")
 
 
 @pytest.mark.parametrize(

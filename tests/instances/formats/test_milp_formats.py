@@ -709,6 +709,12 @@ def test_solutions_of_columns_that_would_not_be_read_back_are_refused(tmp_path, 
     assert cosolve.read_solution(tmp_path / "x.json", instance) == solution
 
 
+def test_a_solution_that_lacks_values_is_not_written(tmp_path, named):
+    with pytest.raises(ValueError, match="a solution of 3 values is needed, got 2"):
+        cosolve.write_solution(named, Values(values=np.zeros(2)), tmp_path / "x.sol")
+    assert not (tmp_path / "x.sol").exists()
+
+
 def test_solutions_survive_to_the_last_bit(tmp_path, named):
     for instance in (named, replace(named, col_names=())):
         solution = Values(values=np.array([0.1 + 0.2, -1e-300, 5.0]))
