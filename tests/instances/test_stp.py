@@ -195,6 +195,8 @@ def test_reader_takes_numbers_of_all_kinds(tmp_path):
         ("SECTION Terminals", "SECTION Other", 17),
         ("Terminals 2\nT 1\nT 3\n", "", 17),
         ("EOF", "what", 22),
+        ("0.12345678901234567", "0.1234567890123456_7", 11),
+        ("DD 1 0 0", "DD 1 0 1_0", 15),
     ],
 )
 def test_malformed_files_are_refused_with_their_line(tmp_path, old, new, line):

@@ -179,6 +179,7 @@ def test_without_depot_section_the_first_node_without_demand_is_the_depot(tmp_pa
         ("DIMENSION : 5", "DIMENSION : -5", "DIMENSION"),
         ("DIMENSION : 5", "DIMENSION : five", "DIMENSION"),
         ("CAPACITY : 5", "CAPACITY : -5", "CAPACITY"),
+        ("CAPACITY : 5", "CAPACITY : 1_5", "CAPACITY must be a number >= 0, got '1_5'"),
         ("CAPACITY : 5", "CAPACITY : nan", "CAPACITY"),
         ("CAPACITY : 5\n", "", "CAPACITY"),
         ("CAPACITY : 5", "CAPACITY : 2", "more than the capacity"),

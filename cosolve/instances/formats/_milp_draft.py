@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, plain
 from cosolve.instances.milp import MILPInstance
 
 #: Sides and bounds from here on mean infinite, as in SCIP and HiGHS.
@@ -104,7 +104,7 @@ class Draft:
     def number(self, word: str, line: int, *, is_side: bool = False) -> float:
         """A finite number, or of a side or bound also an infinity."""
         try:
-            value = math.nan if "_" in word else float(word)  # Python's own 1_000 is no number here
+            value = float(plain(word))
         except ValueError:
             value = math.nan
         if is_side and abs(value) >= INFINITY:

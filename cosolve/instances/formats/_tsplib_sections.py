@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosolve.core.jit import jit, jit_allocating
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, plain
 
 #: Rows of coordinates read at a time: bounds the memory held beside the result.
 _ROWS = 1 << 18
@@ -63,7 +63,7 @@ class Header:
         text = self.value(keyword).strip()
         position = self.keywords[keyword][1]
         try:
-            number = int(text)
+            number = int(plain(text))
         except ValueError:
             self.source.fail(f"{keyword} must be an integer, got {text[:40]!r}.", position)
         if number < least:

@@ -19,7 +19,7 @@ import numpy as np
 from cosolve.instances.cflp import CFLPInstance, Supply
 from cosolve.instances.formats._number_lines import NumberLines, number_lines
 from cosolve.instances.formats.base import Format, SolutionFormat
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, plain
 
 _WORD = b"capacity"
 
@@ -241,7 +241,7 @@ def read_solution(source: Source, instance: CFLPInstance) -> Supply:
             facility = _index(source, words[0], instance.num_facilities, "facility", position)
             customer = _index(source, words[1], instance.num_customers, "customer", position)
             try:
-                amount = float(words[2])
+                amount = float(plain(words[2]))
             except ValueError:
                 source.fail(f"expected an amount, got {words[2][:40]!r}.", position)
             triples.append((facility, customer, amount))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cosolve.instances.formats.base import SolutionFormat
-from cosolve.instances.formats.source import Source, is_number
+from cosolve.instances.formats.source import Source, is_number, plain
 from cosolve.instances.milp import MILPInstance, Values
 
 #: How lines begin that are about the run, in lower case, unless a column is called so.
@@ -56,7 +56,7 @@ def read(source: Source, instance: MILPInstance) -> Values:
             source.fail(f"column {name!r} comes twice.", line=number)
         seen[column] = True
         try:
-            values[column] = float(value[0])
+            values[column] = float(plain(value[0]))
         except (IndexError, ValueError):
             source.fail(f"expected a name and a number, got {line.strip()[:80]!r}.", line=number)
     return Values(values=values)

@@ -13,7 +13,7 @@ from cosolve.core.metric import Metric
 from cosolve.instances.distances import Distances
 from cosolve.instances.formats import npz
 from cosolve.instances.formats.base import Format
-from cosolve.instances.formats.source import Source, is_number
+from cosolve.instances.formats.source import Source, is_number, plain
 from cosolve.instances.orienteering import OPTWInstance, OPTWVPInstance
 
 #: Numbers before the list of a point: i, x, y, service, score, frequency, length of the list.
@@ -96,7 +96,7 @@ def _row(source: Source, position: int, words: list[str], count: int) -> list[fl
     if len(words) != count:
         source.fail(f"expected {count} numbers, got {len(words)}.", position)
     try:
-        values = [float(word) for word in words]
+        values = [float(plain(word)) for word in words]
     except ValueError:
         bad = next(word for word in words if not is_number(word))
         source.fail(f"expected a number, got {bad[:80]!r}.", position)

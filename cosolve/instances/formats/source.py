@@ -54,10 +54,24 @@ def decoded(content: bytes) -> str:
         return content.decode("latin-1")
 
 
+def plain(word: str) -> str:
+    """
+    The word, for ``int`` and ``float``, which read more than files mean: 1_000, and digits of all scripts.
+
+    Raises
+    ------
+    ValueError
+        If it holds an underscore or what is not ASCII.
+    """
+    if "_" in word or not word.isascii():
+        raise ValueError(f"no number outside of Python: {word[:40]!r}.")
+    return word
+
+
 def is_number(word: str) -> bool:
-    """Whether a word is a finite number; 1_000 is none outside of Python."""
+    """Whether a word is a finite number."""
     try:
-        return math.isfinite(float(word)) and "_" not in word
+        return math.isfinite(float(plain(word)))
     except ValueError:
         return False
 

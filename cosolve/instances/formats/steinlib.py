@@ -16,7 +16,7 @@ import numpy as np
 from cosolve.core.instance import frozen_array
 from cosolve.core.jit import jit
 from cosolve.instances.formats.base import Format, SolutionFormat
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, plain
 from cosolve.instances.stp import EdgeSet, STPInstance
 
 _MAGIC = "33d32945"
@@ -144,7 +144,7 @@ class _Reader:
             if len(text) == _LONGEST:
                 source.fail(f"an edge must stand in a line of less than {_LONGEST} characters.", line)
             try:
-                self.weights[k] = float(text.split("#")[0].split()[3])
+                self.weights[k] = float(plain(text.split("#")[0].split()[3]))
             except ValueError:
                 source.fail(f"{_FAULTS[3]}, got {_text(data, line)!r}.", line)
             if not 0 <= self.weights[k] < np.inf:
@@ -228,7 +228,7 @@ class _Reader:
 
     def number(self, word: str, start: int) -> float:
         try:
-            return float(word)
+            return float(plain(word))
         except ValueError:
             self.source.fail(f"expected a number, got {word!r}.", start)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, plain
 from cosolve.instances.road_network import RoadNetwork, largest_part
 
 #: Columns of a link that are read: its two ends, length and free-flow time.
@@ -108,7 +108,7 @@ def _table(source: Source, columns: int, what: str) -> np.ndarray:
         if len(words) < columns:
             source.fail(f"a {what} needs at least {columns} numbers, got {len(words)}.", position)
         try:
-            rows.append([float(word) for word in words[:columns]])
+            rows.append([float(plain(word)) for word in words[:columns]])
         except ValueError:
             source.fail(f"a {what} must hold numbers, got {' '.join(words)[:60]!r}.", position)
         if not np.isfinite(rows[-1]).all() or (what == "link" and min(rows[-1]) < 0):

@@ -43,7 +43,7 @@ from cosolve.instances.formats._tsplib_sections import (
     scan,
 )
 from cosolve.instances.formats.base import Format, SolutionFormat
-from cosolve.instances.formats.source import Source, is_number
+from cosolve.instances.formats.source import Source, is_number, plain
 from cosolve.instances.vrptw import ACVRPTWInstance, VRPTWInstance
 
 _SECTIONS = ("NODE_COORD_SECTION", "EDGE_WEIGHT_SECTION", "DISPLAY_DATA_SECTION", "DEMAND_SECTION", "DEPOT_SECTION")
@@ -246,7 +246,7 @@ def _coords(header: Header, section: str, n: int) -> np.ndarray:
 def _number_of(header: Header, keyword: str) -> float:
     text = header.value(keyword)
     try:
-        number = float(text)
+        number = float(plain(text))
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and number >= 0):

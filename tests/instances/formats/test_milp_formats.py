@@ -667,7 +667,13 @@ def test_solution_files_of_the_field(tmp_path, named, text):
 
 @pytest.mark.parametrize(
     ("text", "line", "message"),
-    [("x 1\nz 2\n", 2, "no column 'z'"), ("x 1\nx 2\n", 2, "'x' comes twice"), ("x one\n", 1, "a name and a number")],
+    [
+        ("x 1\nz 2\n", 2, "no column 'z'"),
+        ("x 1\nx 2\n", 2, "'x' comes twice"),
+        ("x one\n", 1, "a name and a number"),
+        ("x 1_0\n", 1, "a name and a number"),
+        ("x ٣\n", 1, "a name and a number"),
+    ],
 )
 def test_solution_errors_name_their_line(tmp_path, named, text, line, message):
     path = tmp_path / "x.sol"

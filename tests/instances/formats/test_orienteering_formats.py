@@ -69,6 +69,7 @@ def test_decimals_follow_the_set_or_the_reader_option(write):
         ("2 1.00 1.00", "5 1.00 1.00", "expected place 2, got 5"),
         ("3.00 4.00", "nan 4.00", "numbers must be finite"),
         ("3.00 4.00", "x 4.00", "expected a number, got 'x'"),
+        ("3.00 4.00", "3_0.00 4.00", "expected a number, got '3_0.00'"),
         ("9.00 1 1 1 0 40", "9.00 1 2 1 0 40", "a list of 2 entries makes 11 numbers, got 10"),
         ("1 1 1 0 40", "1 1", "a place needs at least 9 numbers, got 7"),
         ("0 0 0 50", "0 0 0 -5", "horizon must be finite and >= the start"),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cosolve.core.errors import InvalidInstanceError, InvalidSolutionError
 from cosolve.instances.formats import source as source_module
-from cosolve.instances.formats.source import Source
+from cosolve.instances.formats.source import Source, is_number
 
 
 def source(text: str | bytes, path="x.txt") -> Source:
@@ -239,6 +239,11 @@ def test_a_file_is_sliced_as_an_array(tmp_path):
     assert type(opened.data) is np.ndarray
     with pytest.raises(ValueError, match="read-only"):
         opened.data[0] = 0
+
+
+@pytest.mark.parametrize(("word", "value"), [("1e3", True), ("-.5", True), ("1_0", False), ("٣", False), ("１", False)])
+def test_numbers_of_python_alone_are_none(word, value):
+    assert is_number(word) == value
 
 
 def test_lines_are_utf8_or_latin1_and_count_bytes():

@@ -91,6 +91,8 @@ BAD = {
     "zero dimension": (HEAD.replace("3", "0") + "NODE_COORD_SECTION\n", "DIMENSION must be >= 1"),
     "negative dimension": (HEAD.replace("3", "-3") + COORDS, "DIMENSION"),
     "word for a dimension": (HEAD.replace("3", "three") + COORDS, "DIMENSION"),
+    "dimension of Python": (HEAD.replace("3", "0_3") + COORDS, "DIMENSION must be an integer, got '0_3'"),
+    "dimension of another script": (HEAD.replace("3", "٣") + COORDS, "DIMENSION must be an integer, got '٣'"),
     "huge dimension": (HEAD.replace("3", "99999999999999") + COORDS, "bytes"),
     "huge matrix": (EXPLICIT.format("FULL_MATRIX").replace("4", "4000000000") + "1 2 3", "bytes"),
     "one node more": (HEAD + COORDS + "4 1 1\n", "end of the section"),
