@@ -79,6 +79,7 @@ _PROBLEMS = ("atsp", "acvrp", "acvrptw")
 
 #: The arrays that make an archive one of another problem than the first.
 _DECISIVE = {"acvrp": "demand", "acvrptw": "time_windows"}
+
 _BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError, RuntimeError)
 
 
@@ -165,8 +166,8 @@ def read(source: Source, problem: str, *, index: int = 0) -> Instance:
     Raises
     ------
     InvalidFileError
-        If arrays do not fit together, one is named much as one that is read or is another rule of routes, or what
-        another one needs is missing.
+        If arrays do not fit together or make another problem than "problem" says, one is named much as one that is
+        read or is another rule of routes, or what another one needs is missing.
     """
     arrays = read_arrays(source, _NAMES | {name: (name,) for name in _RULES})
     rules = {key: arrays.pop(key) for key in _RULES if key in arrays}
