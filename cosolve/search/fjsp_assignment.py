@@ -26,7 +26,7 @@ import numpy as np
 
 from cosolve.core.jit import jit_allocating
 
-#: Updates of the weights, at most, and alternatives looked at in all of them, and in all moves after: up to a second each.
+#: Updates of the weights, at most, and alternatives looked at in all of them and in all moves after: a second each.
 _ROUNDS, _EFFORT = 3000, 200_000_000
 
 #: First step of the updates; the k-th is smaller by the root of k.
