@@ -68,7 +68,7 @@ REDUCED = """
 instance = cosolve.generate("milp", "auction", seed=3, items=100, bids=500)
 solvers.get("ctc")().warm_up(instance)
 before = overloads()
-result = cosolve.solve(instance, "ctc", time_limit=2)
+result = cosolve.solve(instance, "ctc", time_limit=20, gap=0.02)
 assert result.stats["checkpoint"] == "ctc-auction"
 assert not overloads() - before, overloads() - before
 """
