@@ -307,9 +307,8 @@ class Run:
             self.tell(self.lines[-1])
 
         if self.step and self.step % settings.validation_every == 0 and not self._is_measured():
-            measure(
-                {"phase": phase_of(self.step - 1)} if phase_of is not None else {}
-            )  # the last call was cut off in it
+            # The last call was cut off in it.
+            measure({} if phase_of is None else {"phase": phase_of(self.step - 1)})
         while self.step < last and self.time_left() > 0:
             named = {} if phase_of is None else {"phase": phase_of(self.step)}
             self.show(named.get("phase", "training"), self.step, settings.steps)

@@ -316,13 +316,8 @@ class ExactSearch:
             self._local = local.start(self.arrays, local.construct(self.arrays, self._stop), 0)
         state, slices = self._local, Slices(iterations)
         begin = state.iteration
-
-        def run(count: int) -> int:
-            local.run(self.arrays, state, count)
-            return state.iteration - begin
-
         while not slices.is_out and not self._stop[0]:
-            slices.run(run)
+            slices.run(lambda count: local.run(self.arrays, state, count) - begin)
         self._offer(state.best_visits)
 
     def _relaxation(self, grid: TimeGrid | None, multipliers: np.ndarray) -> _Relaxation:

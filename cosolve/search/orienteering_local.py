@@ -85,10 +85,11 @@ def start(arrays: Arrays, route: np.ndarray, seed: int) -> SearchState:
     return state
 
 
-def run(arrays: Arrays, state: SearchState, iterations: int) -> None:
-    """Do so many iterations; how they are sliced into calls changes nothing."""
+def run(arrays: Arrays, state: SearchState, iterations: int) -> int:
+    """Do so many iterations, and say how many there have been; how they are sliced into calls changes nothing."""
     if len(arrays.places) > 1:
         _run(arrays.data(False), state.ints, state.floats, state.random, state.route, state.best_route, iterations)
+    return state.iteration
 
 
 def construct(arrays: Arrays, stop: np.ndarray = NEVER) -> np.ndarray:

@@ -210,8 +210,7 @@ def _improve(job: Job, starts: Sequence[np.ndarray], monitor: Monitor, until: fl
         turn, begin = Slices(int(min(_TURN, limit - done))), state.iteration
 
         def run(count: int, state: orienteering_local.SearchState = state, begin: int = begin) -> int:
-            orienteering_local.run(arrays, state, count)
-            return state.iteration - begin
+            return orienteering_local.run(arrays, state, count) - begin
 
         while not turn.is_out and not monitor.should_stop() and monitor.elapsed() < until:
             turn.run(run)

@@ -30,13 +30,8 @@ def search(instance: OPTWVPInstance, first: TimedRoute, monitor: Monitor, rng: n
         begin = begin[:0]
     state = orienteering_local.start(arrays, begin, seed=int(rng.integers(2**62)))
     reported = -1.0
-
-    def run(iterations: int) -> int:
-        orienteering_local.run(arrays, state, iterations)
-        return state.iteration
-
     while not monitor.should_stop() and not slices.is_out and state.best < most - 1e-9:
-        slices.run(run)
+        slices.run(lambda iterations: orienteering_local.run(arrays, state, iterations))
         if state.best > reported:
             monitor.report(timed(instance, arrays.places[state.best_visits]), state.best)
             reported = state.best
