@@ -46,8 +46,13 @@ def _all_arcs(unit: np.ndarray, flow: np.ndarray, is_open: np.ndarray, arc: np.n
 
 
 @jit
-def _shortest(dist: np.ndarray, before: np.ndarray, arc: np.ndarray, opened: np.ndarray, scale: float) -> None:
-    """Bellman and Ford from all facilities at their initial ``dist``."""
+def _shortest(dist: np.ndarray, before: np.ndarray, arc: np.ndarray, opened: np.ndarray) -> None:
+    """
+    Bellman and Ford from all facilities at their initial ``dist``.
+
+    What counts as shorter is measured by the numbers compared: against the largest cost of the instance, which may
+    stand for a way that is not there, real ones would be nothing.
+    """
     q = len(opened)
     for _ in range(q):
         changed = False
@@ -58,8 +63,9 @@ def _shortest(dist: np.ndarray, before: np.ndarray, arc: np.ndarray, opened: np.
                 continue
             for z in range(q):
                 b = opened[z]
-                if base + arc[a, b] < dist[b] - 1e-11 * scale:
-                    dist[b] = base + arc[a, b]
+                new = base + arc[a, b]
+                if new < dist[b] - 1e-13 * (abs(base) + abs(arc[a, b]) + abs(dist[b])):
+                    dist[b] = new
                     before[b] = a
                     changed = True
         if not changed:
@@ -121,7 +127,6 @@ def serve(
     is_open: np.ndarray,
     arc: np.ndarray,
     via: np.ndarray,
-    scale: float,
 ) -> bool:
     """Serve ``amount`` more of customer j at least cost; False if there is no capacity left."""
     m = len(slack)
@@ -149,7 +154,7 @@ def serve(
         before[:] = -1
         for a in opened:
             dist[a] = unit[j, a]
-        _shortest(dist, before, arc, opened, scale)
+        _shortest(dist, before, arc, opened)
         end = -1
         for a in opened:
             if slack[a] > _EPS * total and (end < 0 or dist[a] < dist[end]):
@@ -186,7 +191,6 @@ def close(
     is_open: np.ndarray,
     arc: np.ndarray,
     via: np.ndarray,
-    scale: float,
 ) -> bool:
     """Close facility k and serve its customers from the others; False, with a broken state, if that can't be."""
     left = 0.0
@@ -203,7 +207,7 @@ def close(
         amount = flow[k, j]
         if amount > 0:
             flow[k, j] = 0.0
-            if not serve(j, amount, unit, flow, slack, is_open, arc, via, scale):
+            if not serve(j, amount, unit, flow, slack, is_open, arc, via):
                 return False
     return True
 
@@ -218,7 +222,6 @@ def open_up(
     is_open: np.ndarray,
     arc: np.ndarray,
     via: np.ndarray,
-    scale: float,
 ) -> None:
     """Open facility k and move to it what gains by that."""
     is_open[k] = True
@@ -241,8 +244,11 @@ def open_up(
         before[:] = -1
         dist[:] = 0.0
         dist[k] = 1e300
-        _shortest(dist, before, arc, opened, scale)
-        if dist[k] >= -1e-9 * scale or before[k] < 0:
+        _shortest(dist, before, arc, opened)
+        if before[k] < 0:
+            return
+        a, j = before[k], via[before[k], k]
+        if dist[k] >= -1e-9 * (abs(unit[j, a]) + abs(unit[j, k])):
             return
         part = _room_on_path(k, slack[k], before, flow, via)
         if part <= 0:
@@ -265,6 +271,33 @@ def supply_cost(unit: np.ndarray, flow: np.ndarray, fixed: np.ndarray, is_open: 
     return total
 
 
+@jit_allocating
+def excess(unit: np.ndarray, flow: np.ndarray, slack: np.ndarray, is_open: np.ndarray) -> float:
+    """
+    How much a supply costs above a bound for all supplies from the open facilities; nothing but rounding if optimal.
+
+    The bound is that of linear programming duality at a price for the room of each facility: what an augmenting path
+    that ends there saves. It holds whatever the paths leave out, as prices need only not be negative.
+    """
+    m, n = flow.shape
+    arc, via = np.full((m, m), np.inf), np.zeros((m, m), np.int64)
+    _all_arcs(unit, flow, is_open, arc, via)
+    opened = np.flatnonzero(is_open)
+    dist, before = np.zeros(m), np.full(m, -1)
+    _shortest(dist, before, arc, opened)
+    total = 0.0
+    for a in opened:
+        total += max(0.0, slack[a]) * -dist[a]
+    for j in range(n):
+        least = np.inf
+        for a in opened:
+            least = min(least, unit[j, a] - dist[a])
+        for a in opened:
+            if flow[a, j] > 0:
+                total += flow[a, j] * (unit[j, a] - dist[a] - least)
+    return total
+
+
 @jit
 def serve_some(
     first: int,
@@ -276,7 +309,6 @@ def serve_some(
     is_open: np.ndarray,
     arc: np.ndarray,
     via: np.ndarray,
-    scale: float,
     at_once: bool,
 ) -> bool:
     """Serve customers ``first`` to ``last - 1``; with ``at_once`` wherever there is room now, not optimally."""
@@ -284,7 +316,7 @@ def serve_some(
         if demand[j] <= 0:
             continue
         if not at_once:
-            if not serve(j, demand[j], unit, flow, slack, is_open, arc, via, scale):
+            if not serve(j, demand[j], unit, flow, slack, is_open, arc, via):
                 return False
             continue
         left = demand[j]
@@ -334,14 +366,13 @@ def transport(
     flow[:] = 0.0
     slack[:] = np.where(is_open, capacity, 0.0)
     arc, via = np.full((m, m), np.inf), np.zeros((m, m), np.int64)
-    scale = max(float(unit.max()), 1e-300) if unit.size else 1.0
     # Some 50 ms each.
     size = max(1, 10_000_000 // max(1, int(is_open.sum()) ** 2))
     is_exact = True
     for first in range(0, n, size):
         is_exact = is_exact and not (should_stop is not None and should_stop())
         last = n if not is_exact else min(n, first + size)
-        if not serve_some(first, last, unit, demand, flow, slack, is_open, arc, via, scale, not is_exact):
+        if not serve_some(first, last, unit, demand, flow, slack, is_open, arc, via, not is_exact):
             return False, is_exact
         if not is_exact:
             break
@@ -360,12 +391,11 @@ def _try(
     is_open: np.ndarray,
     arc: np.ndarray,
     via: np.ndarray,
-    scale: float,
 ) -> float:
     """Make a move; its new cost, or infinity."""
     if add >= 0:
-        open_up(add, unit, flow, slack, capacity, is_open, arc, via, scale)
-    if drop >= 0 and not close(drop, unit, flow, slack, capacity, is_open, arc, via, scale):
+        open_up(add, unit, flow, slack, capacity, is_open, arc, via)
+    if drop >= 0 and not close(drop, unit, flow, slack, capacity, is_open, arc, via):
         return np.inf
     return supply_cost(unit, flow, fixed, is_open)
 
@@ -413,7 +443,6 @@ def improve(
     """
     m = len(fixed)
     arc, via = np.full((m, m), np.inf), np.zeros((m, m), np.int64)
-    scale = max(unit.max(), 1e-300)
     _all_arcs(unit, flow, is_open, arc, via)
     total_weight = np.cumsum(weight)
     for draw in draws:
@@ -432,7 +461,7 @@ def improve(
             continue
         old_flow, old_slack, old_open = flow.copy(), slack.copy(), is_open.copy()
         old_arc, old_via = arc.copy(), via.copy()
-        new = _try(drop, add, unit, capacity, fixed, flow, slack, is_open, arc, via, scale)
+        new = _try(drop, add, unit, capacity, fixed, flow, slack, is_open, arc, via)
         loss = new - cost
         if loss < -1e-9 * abs(cost) or (temperature > 0 and loss < -temperature * np.log(max(draw[3], 1e-300))):
             cost = new

@@ -16,7 +16,7 @@ from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.cflp import CFLPInstance
-from cosolve.search.cflp import supply_cost, transport
+from cosolve.search.cflp import excess, supply_cost, transport
 from cosolve.search.location import ascend
 from cosolve.solvers.compiled import CompiledSolver
 from cosolve.solvers.formulations.location import least_number, relax
@@ -251,7 +251,7 @@ class _Search:
             self.push(_Node(node.bound, child, node.multipliers, node.share.copy()))
 
     def supply(self, opened: np.ndarray) -> bool:
-        """Optimal supply from these facilities; False if rounding or the clock stands against it."""
+        """Optimal supply from these facilities; False if rounding or the clock stands against a proof that it is."""
         instance = self.instance
         key = opened.tobytes()
         if key in self.tried:
@@ -266,8 +266,6 @@ class _Search:
         is_served, is_exact = transport(unit, self.demand, capacity, is_open, flow, slack, self.monitor.should_stop)
         if not is_served:
             return False
-        if is_exact:
-            self.tried.add(key)
         cost = supply_cost(unit, flow, instance.fixed_cost[opened], is_open)
         if cost < self.best:
             everywhere = np.zeros((instance.num_facilities, instance.num_customers))
@@ -277,4 +275,7 @@ class _Search:
             if self.monitor.report(supply_of(instance, flags, everywhere), cost):
                 assert self.monitor.best is not None
                 self.best = self.monitor.best.objective
-        return is_exact
+        if not is_exact or cost - excess(unit, flow, slack, is_open) < self.cutoff:
+            return False
+        self.tried.add(key)
+        return True
