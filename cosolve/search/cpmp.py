@@ -110,7 +110,7 @@ def assign(cost: np.ndarray, demand: np.ndarray, capacity: np.ndarray, place: np
 
 @jit
 def shift_and_swap(
-    cost: np.ndarray, demand: np.ndarray, capacity: np.ndarray, place: np.ndarray, load: np.ndarray
+    cost: np.ndarray, demand: np.ndarray, capacity: np.ndarray, place: np.ndarray, load: np.ndarray, stop: np.ndarray
 ) -> bool:
     """
     Move nodes to better medians and exchange pairs until neither helps; whether anything changed.
@@ -121,11 +121,15 @@ def shift_and_swap(
     left = _PAIRS
     any_change = False
     changed = True
-    while changed:
+    largest = 0.0
+    for i in range(s):
+        for k in range(q):
+            largest = max(largest, cost[i, k])
+    while changed and stop[0] == 0:
         changed = False
         for i in range(s):
             a = place[i]
-            best, other, gain = -1, -1, 1e-9
+            best, other, gain = -1, -1, 1e-12 * largest
             for b in range(q):
                 if b == a or cost[i, a] - cost[i, b] <= gain:
                     continue
@@ -170,11 +174,14 @@ def _better_medians(
     cost: np.ndarray,
     is_median: np.ndarray,
     most: int,
+    stop: np.ndarray,
 ) -> bool:
     """Replace each median by the member that serves its cluster best; of large clusters, ``most`` are tried."""
     s, q = cost.shape
     changed = False
     for k in range(q):
+        if stop[0] != 0:
+            return False
         members = np.flatnonzero(place == k)
         if len(members) == 0:
             continue
@@ -195,7 +202,7 @@ def _better_medians(
                 total += distance(metric, coords, matrix, nodes[i], node)
                 if total >= best:
                     break
-            if total < best - 1e-9:
+            if total < best - 1e-12 * abs(best):
                 best, chosen = total, int(node)
         if chosen >= 0:
             is_median[medians[k]] = False
@@ -221,11 +228,13 @@ def settle(
     place: np.ndarray,
     is_placed: bool,
     most: int,
+    stop: np.ndarray,
 ) -> float:
     """
     Assign a region's nodes to its medians and improve both in turn; the region's cost, infinity if it won't fit.
 
     ``medians``, ``is_median`` and ``place`` are changed in place; with ``is_placed`` the given places are the start.
+    Once ``stop`` is not 0, improving ends.
     """
     s, q = len(nodes), len(medians)
     cost, demand, capacity, load = np.empty((s, q)), np.empty(s), np.empty(q), np.zeros(q)
@@ -242,9 +251,9 @@ def settle(
         return np.inf
     for _ in range(20):
         if q > 1:
-            shift_and_swap(cost, demand, capacity, place, load)
+            shift_and_swap(cost, demand, capacity, place, load, stop)
         if not _better_medians(
-            metric, coords, matrix, all_capacity, nodes, medians, capacity, place, load, cost, is_median, most
+            metric, coords, matrix, all_capacity, nodes, medians, capacity, place, load, cost, is_median, most, stop
         ):
             break
     total = 0.0
@@ -268,6 +277,7 @@ def rebuild_regions(
     width: int,
     temperature: float,
     most: int,
+    stop: np.ndarray,
 ) -> float:
     """
     Rebuild one region per row of ``draws``; returns the change of the objective.
@@ -292,6 +302,8 @@ def rebuild_regions(
         Loss accepted with probability 1/e.
     most
         Members tried as new medians of a cluster.
+    stop
+        (1,), see :func:`cosolve.core.watcher.stop_flag`.
     """
     n, p = len(label), len(medians)
     is_median = np.zeros(n, np.bool_)
@@ -299,6 +311,8 @@ def rebuild_regions(
     change = 0.0
     gap = np.empty(p)
     for draw in draws:
+        if stop[0] != 0:
+            break
         centre = min(int(draw[0] * p), p - 1)
         q = min(p, 2 + int(draw[1] * (width - 1)))
         for k in range(p):
@@ -332,9 +346,9 @@ def rebuild_regions(
                 is_median[trial[k]] = False
                 is_median[node] = True
                 trial[k] = node
-        new = settle(metric, coords, matrix, capacity, demand, nodes, trial, is_median, place, False, most)
+        new = settle(metric, coords, matrix, capacity, demand, nodes, trial, is_median, place, False, most, stop)
         loss = new - old
-        if loss < -1e-9 or (temperature > 0 and loss < -temperature * np.log(max(draw[3], 1e-300))):
+        if loss < -1e-12 * old or (temperature > 0 and loss < -temperature * np.log(max(draw[3], 1e-300))):
             change += loss
             for x in range(q):
                 medians[region[x]] = trial[x]

@@ -7,6 +7,7 @@ import numpy as np
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
+from cosolve.core.watcher import stop_flag
 from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.search.cpmp import link, rebuild_regions
 from cosolve.solvers.formulations.location import relax
@@ -44,24 +45,25 @@ def search(instance: CPMPInstance, start: Clustering, monitor: Monitor, rng: np.
     done, limit, last = 0, monitor.stop.iterations, monitor.elapsed()
     stats: dict[str, int] = {}
     ended: Limit | None = None
-    while not monitor.should_stop():
-        count = size if limit is None else min(size, limit - done)
-        if count <= 0:
-            ended = Limit.ITERATION
-            break
-        age = (done % cycle) / cycle
-        temperature = 0.0 if is_large or age > 0.9 else cost / p * _HOT * (_COLD / _HOT) ** age
-        cost += rebuild_regions(
-            *args, medians, label, heads, links, rng.random((count, _WIDTH + 4)), _WIDTH, temperature, _MOST
-        )
-        done += count
-        if cost < best - 1e-9 * max(1.0, abs(best)):
-            best = cost
-            # Large instances never get worse, so that what they have at the end is their best.
-            if not is_large or monitor.elapsed() - last > _PAUSE:
-                kept = Clustering(medians=medians.copy(), assignment=medians[label])
-                monitor.report(kept)
-                last = monitor.elapsed()
+    with stop_flag(monitor) as stop:
+        while not monitor.should_stop():
+            count = size if limit is None else min(size, limit - done)
+            if count <= 0:
+                ended = Limit.ITERATION
+                break
+            age = (done % cycle) / cycle
+            temperature = 0.0 if is_large or age > 0.9 else cost / p * _HOT * (_COLD / _HOT) ** age
+            cost += rebuild_regions(
+                *args, medians, label, heads, links, rng.random((count, _WIDTH + 4)), _WIDTH, temperature, _MOST, stop
+            )
+            done += count
+            if cost < best - 1e-9 * abs(best):
+                best = cost
+                # Large instances never get worse, so that what they have at the end is their best.
+                if not is_large or monitor.elapsed() - last > _PAUSE:
+                    kept = Clustering(medians=medians.copy(), assignment=medians[label])
+                    monitor.report(kept)
+                    last = monitor.elapsed()
     if is_large:
         kept = Clustering(medians=medians.copy(), assignment=medians[label])
     monitor.report(kept)
