@@ -8,6 +8,9 @@ import numpy as np
 
 from cosolve.core.jit import jit, jit_allocating
 
+#: Candidates for swaps, as many as there may be.
+_ALL = 2**62
+
 # Entries of State.counts.
 SIZE, FREE, BEST, ITERATION, TOUCHED, LOGGED, CANDIDATES, HEAD = range(8)
 
@@ -185,11 +188,14 @@ def _find_swap(indptr: np.ndarray, indices: np.ndarray, state: State, x: int, lo
 
 
 @jit_allocating
-def _descend(indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray, loose: np.ndarray) -> np.ndarray:
-    """(1,2)-swaps until none is left among the candidates."""
+def _descend(
+    indptr: np.ndarray, indices: np.ndarray, state: State, log: np.ndarray, loose: np.ndarray, most: int
+) -> np.ndarray:
+    """(1,2)-swaps until none is left among the candidates, or ``most`` of these have been looked at."""
     counts = state.counts
     log = _fill(indptr, indices, state, log)
-    while counts[CANDIDATES] > 0:
+    while counts[CANDIDATES] > 0 and most > 0:
+        most -= 1
         x = state.queue[counts[HEAD]]
         counts[HEAD] = counts[HEAD] + 1 if counts[HEAD] + 1 < len(state.queue) else 0
         counts[CANDIDATES] -= 1
@@ -231,15 +237,23 @@ def _keep_best(state: State) -> None:
     counts[TOUCHED] = 0
 
 
-@jit_allocating
+@jit
 def load(indptr: np.ndarray, indices: np.ndarray, state: State, nodes: np.ndarray) -> None:
-    """Start from an independent set, made maximal and free of (1,2)-swaps."""
-    loose = np.empty(len(indptr) - 1, np.int32)
+    """Start from an independent set, which :func:`settle` makes maximal and free of (1,2)-swaps."""
     for v in nodes:
         _insert(indptr, indices, state, v)
-    state.counts[LOGGED] = 0
-    _descend(indptr, indices, state, state.log, loose)
     _keep_best(state)
+
+
+@jit_allocating
+def settle(indptr: np.ndarray, indices: np.ndarray, state: State, most: int) -> bool:
+    """Look at up to ``most`` candidates for swaps, and take what there is; whether none is left."""
+    counts = state.counts
+    if counts[FREE] > 0 or counts[CANDIDATES] > 0:
+        counts[LOGGED] = 0
+        _descend(indptr, indices, state, state.log, np.empty(len(indptr) - 1, np.int32), most)
+        _keep_best(state)
+    return counts[CANDIDATES] == 0
 
 
 @jit_allocating
@@ -284,7 +298,7 @@ def run(indptr: np.ndarray, indices: np.ndarray, state: State, iterations: int, 
                         u = indices[indptr[u] + below(state.random, indptr[u + 1] - indptr[u])]
                 if state.place[u] >= counts[SIZE]:
                     log = _force(indptr, indices, state, log, u)
-        log = _descend(indptr, indices, state, log, loose)
+        log = _descend(indptr, indices, state, log, loose, _ALL)
         if counts[SIZE] > counts[BEST]:
             _keep_best(state)
         elif counts[SIZE] < size:

@@ -217,7 +217,6 @@ def test_local_search_of_independent_sets_looks_at_the_clock_while_it_kernelises
     monitor = StopsAtOnce(instance, Stop())
     outcome = local_search.search(instance, NodeSet(nodes=[0]), monitor, np.random.default_rng(1))
     assert monitor.looks <= 4
-    assert monitor.best is not None
     assert outcome.stats["kernel_nodes"] == 3_000
 
 
@@ -232,5 +231,3 @@ def test_local_search_of_independent_sets_looks_at_the_clock_while_it_covers():
     monitor = StopsAtOnce(instance, Stop())
     local_search.search(instance, NodeSet(nodes=[0]), monitor, np.random.default_rng(1))
     assert monitor.looks <= 3
-    assert monitor.best is not None
-    assert monitor.bound is not None

@@ -73,13 +73,15 @@ def search(instance: MDSInstance, start: NodeSet, monitor: Monitor, rng: np.rand
     """Improve a dominating set until the limit, or until it meets the bound of the reduced problem."""
     cover = make_cover(instance.graph, monitor)
     forced = len(cover.taken)
+    stats = {"reduced_rows": cover.num_rows, "reduced_columns": cover.num_columns, "taken": forced}
+    if cover.num_rows > 0 and monitor.should_stop():
+        return Outcome(stats=stats)
     bound = mds_reduce.pack(cover.row_ptr, cover.row_columns, cover.num_columns)
     monitor.report_bound(forced + bound)
-    stats = {"reduced_rows": cover.num_rows, "reduced_columns": cover.num_columns, "taken": forced}
     seed = int(rng.integers(2**62))
     chosen = _best_start(cover, start, rng)
     monitor.report(cover.lift(chosen))
-    if cover.num_rows == 0:
+    if cover.num_rows == 0 or monitor.should_stop():
         return Outcome(stats=stats)
     prices = Lagrangian(cover.row_ptr, cover.row_columns, cover.column_ptr, cover.column_rows)
     state = kernel.make_state(cover.column_ptr, cover.column_rows, cover.num_rows, chosen, seed)

@@ -26,6 +26,8 @@ _SAMPLES = 2_500
 #: Neighbour visits to spend on rearranging the clique cover, and the largest number of rounds.
 _COVER_WORK, _COVER_ROUNDS = 200_000_000, 300
 _PATIENCE = 0.25
+#: Candidates for swaps in a first solution that are looked at between two looks at the clock.
+_CANDIDATES = 50_000
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ class _ARW:
         return int(self._state.counts[arw.ITERATION])
 
     def run(self, iterations: int, target: int) -> None:
-        arw.run(*self._graph, self._state, iterations, target)
+        if arw.settle(*self._graph, self._state, _CANDIDATES):
+            arw.run(*self._graph, self._state, iterations, target)
 
 
 def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.random.Generator) -> Outcome:
@@ -155,9 +158,13 @@ def search(instance: MISInstance, start: NodeSet, monitor: Monitor, rng: np.rand
     kernel = make_kernel(instance.graph, monitor)
     n, forced = len(kernel.kept), len(kernel.taken)
     stats: dict[str, object] = {"kernel_nodes": n, "kernel_edges": len(kernel.indices) // 2, "taken": forced}
+    if n > 0 and monitor.should_stop():
+        return Outcome(stats=stats)
     seed, cover_seed = (int(s) for s in rng.integers(2**62, size=2))
     bound = cover_bound(kernel.indptr, kernel.indices, np.random.default_rng(cover_seed), monitor.should_stop)
     monitor.report_bound(forced + bound)
+    if n > 0 and monitor.should_stop():
+        return Outcome(stats=stats)
     begin = kernel.restrict(start)
     fresh = mis_reduce.greedy(kernel.indptr, kernel.indices, rng.permutation(n).astype(np.int32))
     begin = fresh if len(fresh) > len(begin) else begin
@@ -214,8 +221,14 @@ def cover_cliques(
         return np.empty(0, np.int32), 0
     degrees = np.diff(indptr)
     orders = (np.arange(n), np.argsort(degrees, kind="stable"), np.argsort(-degrees, kind="stable"))
-    covers = [mis_reduce.clique_cover(indptr, indices, order.astype(np.int32)) for order in orders]
+    covers = []
+    for order in orders:
+        covers.append(mis_reduce.clique_cover(indptr, indices, order.astype(np.int32)))
+        if should_stop is not None and should_stop():
+            break
     clique, count = min(covers, key=lambda cover: cover[1])
+    if len(covers) < len(orders):
+        return clique, int(count)
     for step in range(min(_COVER_ROUNDS, _COVER_WORK // (len(indices) + 20 * n))):
         if should_stop is not None and should_stop():
             break
