@@ -51,9 +51,9 @@ def from_file(path: str, points: int, km: float = 1.0, minutes: float = 1.0) -> 
         ``..._net.tntp``, on whose streets places are drawn, or an archive (.npz) of ``points``, ``distance`` and
         ``duration``, whose places are those of the file, less some so that the others all reach each other.
     points
-        Number of places on streets.
+        Number of places on streets; those of a table are all in the file.
     km, minutes
-        Kilometres and minutes in the units of a network.
+        Kilometres and minutes in the file's units of length and time.
 
     Raises
     ------
@@ -78,13 +78,16 @@ def _from_file(path: str, changed: int, size: int, points: int, km: float, minut
     n = len(coords)
     if coords.shape != (n, 2) or distance.shape != (n, n) or duration.shape != (n, n):
         source.fail(f"a city of {n} points needs (n, 2) points and (n, n) tables, got {distance.shape}.")
-    kept = _reachable(distance)
+    distance, duration = km * distance, minutes * duration
+    for table in (distance, duration):
+        np.fill_diagonal(table, 0.0)  # some write there that no way is needed
+    kept = _reachable(distance, duration)
     return City(coords[kept], lambda places: (_cut(distance, kept[places]), _cut(duration, kept[places])))
 
 
-def _reachable(distance: np.ndarray) -> np.ndarray:
+def _reachable(distance: np.ndarray, duration: np.ndarray) -> np.ndarray:
     """Indices of places that all reach each other: whoever lacks the most ways is left out until none lacks any."""
-    closed = ~(distance <= UNREACHABLE)
+    closed = ~((distance <= UNREACHABLE) & np.isfinite(duration))
     lacks = closed.sum(axis=0) + closed.sum(axis=1)
     kept = np.ones(len(distance), bool)
     while lacks.max(initial=0) > 0:

@@ -235,8 +235,8 @@ _PARAMETERS = {
     "city": (int, -1, "seed of the city; -1 takes turns through those of the split"),
     "points": (int, 1000, "places of the city, of which those of the instance are drawn"),
     "file": (str, "", "city from a file: a street network (..._net.tntp) or tables (.npz)"),
-    "km": (float, 1.0, "kilometres in a unit of length of a network's file"),
-    "minutes": (float, 1.0, "minutes in a unit of time of a network's file"),
+    "km": (float, 1.0, "kilometres in a unit of length of the file"),
+    "minutes": (float, 1.0, "minutes in a unit of time of the file"),
 }
 ATSP = Generator(
     "atsp",

@@ -116,7 +116,7 @@ def test_tables_in_an_archive_are_a_city(tmp_path):
     """The file of a real city drops in; a place that nobody reaches must not drag the others out."""
     points = np.random.default_rng(0).random((12, 2))
     distance = np.sqrt(((points[:, None] - points) ** 2).sum(axis=2))
-    distance[:, 5] = 1e6
+    distance[:, 5] = 1e9
     distance[5, 5] = 0
     path = tmp_path / "Seoul_data.npz"
     np.savez(path, points=points, distance=distance, duration=2 * distance)
@@ -127,6 +127,14 @@ def test_tables_in_an_archive_are_a_city(tmp_path):
     assert np.array_equal(instance.durations.matrix, 2 * instance.distances.matrix)
     with pytest.raises(ValueError, match="1 to 11 places"):
         cosolve.generate("acvrptw", "road", n=11, file=str(path))
+    np.fill_diagonal(distance, np.inf)
+    metres = cosolve.generate("acvrptw", "road", n=10, file=str(path), km=0.001, minutes=60.0)
+    assert np.allclose(metres.distances.matrix, 0.001 * instance.distances.matrix)
+    assert np.allclose(metres.durations.matrix, 60 * instance.durations.matrix)
+    seconds = 2 * distance
+    seconds[:, 7] = np.inf
+    np.savez(path, points=points, distance=distance, duration=seconds)
+    assert from_file(str(path), 1000).points.tolist() == np.delete(points, [5, 7], axis=0).tolist()
     np.savez(path, points=points, distance=distance)
     with pytest.raises(InvalidInstanceError, match="duration is missing"):
         cosolve.generate("atsp", "road", n=5, file=str(path))
