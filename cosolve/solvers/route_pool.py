@@ -14,6 +14,8 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.sparse import csr_array
 
@@ -58,7 +60,7 @@ class RoutePool:
             del self._routes[next(iter(self._routes))]
 
     def combine(
-        self, nodes: np.ndarray, offsets: np.ndarray, time_limit: float
+        self, nodes: np.ndarray, offsets: np.ndarray, time_limit: float, should_stop: Callable[[], bool]
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """
         The cheapest choice of kept routes that serves every customer once, as far as the time allows.
@@ -69,6 +71,8 @@ class RoutePool:
             A complete solution, which is taken in.
         time_limit
             Seconds; if infinite, the number of nodes is the only limit, and the outcome the same on every machine.
+        should_stop
+            Asked meanwhile.
 
         Returns
         -------
@@ -100,7 +104,7 @@ class RoutePool:
         given = [route for route in np.split(nodes, offsets[1:-1]) if len(route)]
         own = {frozenset(route.tolist()) for route in given}
         start = Values(values=np.array([float(key in own) for key in keys]))
-        monitor = Monitor(model, Stop(time_limit, nodes=_NODES))
+        monitor = _Choice(model, Stop(time_limit, nodes=_NODES), should_stop)
         Highs().solve(model, monitor, seed=0, threads=1, initial=start, options=HighsOptions())
         if monitor.best is None or not monitor.best.objective < (1 - 1e-9) * sum(map(self._cost, given)):
             return None
@@ -111,3 +115,15 @@ class RoutePool:
     def _cost(self, route: np.ndarray) -> float:
         stops = np.concatenate(([0], route, [0]))
         return float(self._distance[stops[:-1], stops[1:]].sum())
+
+
+class _Choice(Monitor):
+    """Of a choice of routes, which ends with the search that asked for it, too."""
+
+    def __init__(self, model: MILPInstance, stop: Stop, should_stop: Callable[[], bool]) -> None:
+        super().__init__(model, stop)
+        self._is_over = should_stop
+
+    def should_stop(self) -> bool:
+        """Whether the search is over, or a limit of its own is reached."""
+        return self._is_over() or super().should_stop()

@@ -226,7 +226,7 @@ def _join(walks: Sequence[_Walk], pool: RoutePool, monitor: Monitor) -> None:
     if over:
         # With a limit of iterations no clock decides, so that the outcome is the same on every machine.
         share = math.inf if monitor.stop.iterations is not None else _SHARE * monitor.elapsed()
-        joined = pool.combine(*best.best_routes(), min(monitor.time_left(), share))
+        joined = pool.combine(*best.best_routes(), min(monitor.time_left(), share), monitor.should_stop)
         if joined is not None:
             adopt(over[0].data, over[0].state, *joined)
 
@@ -263,7 +263,9 @@ def polish(
         found = descend(data, *_flat(visits))
         pool.add(*found.best_routes())
         best = min(best, found, key=lambda state: state.best)
-    joined = None if monitor.should_stop() else pool.combine(*best.best_routes(), monitor.allowance(share))
+    joined = None
+    if not monitor.should_stop():
+        joined = pool.combine(*best.best_routes(), monitor.allowance(share), monitor.should_stop)
     if joined is not None:
         best = descend(data, *joined)
     nodes, offsets = best.best_routes()

@@ -15,13 +15,13 @@ from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Feature, Outcome
-from cosolve.instances.cvrp import VehicleRoutingInstance
+from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.tsp import ATSPInstance, Tour, TSPInstance
+from cosolve.solvers import rr
 from cosolve.solvers.greedy.cvrp import first_out_of_reach
-from cosolve.solvers.local_search import atsp, tsp
+from cosolve.solvers.local_search import atsp, cvrp, tsp
 from cosolve.solvers.neural import Decoded, DecodingOptions, DecodingSolver
 from cosolve.solvers.route_pool import RoutePool
-from cosolve.solvers.rr import polish, search
 
 if TYPE_CHECKING:
     from cosolve.models.rrnco.predictor import Job, Prediction
@@ -146,9 +146,10 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         decoded = self.decode(jobs, watched, choices, seed=seed, threads=threads, options=options, share=share)
         for k, (job, found, monitor) in enumerate(zip(jobs, decoded, watched, strict=True)):
             is_over = monitor.limit is not None or monitor.elapsed() > share * monitor.stop.time_limit
-            if not (found.predictions or job.refusal or is_over) and job.has_gaps:
-                parts = [found.outcome.message, "some ways are missing, and no decoded solution does without them."]
-                message = " ".join(part for part in parts if part)
+            if not (found.predictions or job.refusal or is_over):
+                gaps = "some ways are missing, and no decoded solution does without them."
+                why = gaps if job.has_gaps else "no decoded solution keeps all limits."
+                message = _sentences(found.outcome.message, why)
                 decoded[k] = replace(found, outcome=replace(found.outcome, message=message))
         for i, outcome in zip(some, self._finish(jobs, decoded, watched, seed, threads, options), strict=True):
             outcomes[i] = outcome
@@ -162,9 +163,10 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
         threads: int, options: Any,
     ) -> list[Outcome]:  # fmt: skip
         """What follows the decoding."""
-        for job, found, monitor in zip(jobs, decoded, monitors, strict=True):
+        for i, (job, found, monitor) in enumerate(zip(jobs, decoded, monitors, strict=True)):
             if options.polish and found.predictions:
-                _polish(job, found.predictions, monitor, np.random.default_rng(seed), _pool_of(job), 1.0)
+                stage = StageMonitor(monitor, monitor.time_left() / (len(jobs) - i))
+                _polish(job, found.predictions, stage, np.random.default_rng(seed), _pool_of(job), 1.0)
         return [found.outcome for found in decoded]
 
 
@@ -215,8 +217,13 @@ class RrncoPlus(Rrnco):
             searched = _search(job.instance, start, stage, streams[i], threads, pool, others)
             if limit is not None and searched.stats.get("iterations", 0) >= limit:
                 monitor.interrupt(Limit.ITERATION)
-            outcomes.append(replace(found.outcome, stats={**found.outcome.stats, **searched.stats}))
+            message = _sentences(found.outcome.message, searched.message)
+            outcomes.append(replace(found.outcome, message=message, stats={**found.outcome.stats, **searched.stats}))
         return outcomes
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
 
 
 def _is_out_of_reach(instance: Instance) -> bool:
@@ -224,8 +231,12 @@ def _is_out_of_reach(instance: Instance) -> bool:
 
 
 def _pool_of(job: Job) -> RoutePool | None:
-    """None for tours, which have no use for its tables: those of 30,000 places would take 8 GB."""
-    return None if job.is_tour else RoutePool(job.arrays)
+    """None for tours, which have no use for its tables, and where these are too large."""
+    return RoutePool(job.arrays) if _has_tables(job.instance) else None
+
+
+def _has_tables(instance: Instance) -> bool:
+    return isinstance(instance, VehicleRoutingInstance) and instance.distances.num_nodes <= rr.MAX_NODES
 
 
 def _polish(
@@ -246,7 +257,7 @@ def _polish(
     # A descent keeps the limits only where its start does.
     starts = [found.visits for found in predictions if judge(job.instance, found.solution).feasible]
     if starts:
-        monitor.report(job.arrays.routes(polish(job.arrays, starts, monitor, pool, share)))
+        monitor.report(job.arrays.routes(rr.polish(job.arrays, starts, monitor, pool, share)))
 
 
 def _search(
@@ -268,11 +279,14 @@ def _search(
     others
         More tours for directed ones, see :func:`cosolve.solvers.local_search.atsp.search`.
     """
-    if isinstance(instance, VehicleRoutingInstance):
-        seed = int(rng.integers(2**31))
-        return search(instance, monitor, seed, threads, start, pool)
+    if isinstance(instance, VehicleRoutingInstance) and _has_tables(instance):
+        return rr.search(instance, monitor, int(rng.integers(2**31)), threads, start, pool)
     if start is None:
         start = _report_greedy(instance, monitor, rng)
+    if isinstance(instance, VehicleRoutingInstance):
+        if isinstance(instance, CVRPInstance) and isinstance(start, Routes):
+            return cvrp.search(instance, start, monitor, rng)
+        return Outcome(message=f"no search above {rr.MAX_NODES} nodes.")
     assert isinstance(start, Tour)
     if isinstance(instance, ATSPInstance):
         return atsp.search(instance, start, monitor, rng, [one for one in others if isinstance(one, Tour)])

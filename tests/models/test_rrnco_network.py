@@ -104,6 +104,16 @@ def test_units_make_no_difference():
     torch.testing.assert_close(first_choice(net, batch), first_choice(net, other), atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("origin", [60.0, 28e6, -1.7e9])
+def test_when_clocks_begin_makes_no_difference(origin):
+    """Minutes or seconds since 1970 lost their digits: windows came in steps of up to 16 longest ways."""
+    net = network("acvrptw")
+    net.decoder.pull.data.copy_(torch.tensor([1.0, 1.0, -1.0, 1.0]))
+    batch = batch_of(instances("acvrptw", 2, 9))
+    other = replace(batch, opens=batch.opens + origin, closes=batch.closes + origin)
+    torch.testing.assert_close(first_choice(net, batch), first_choice(net, other), atol=1e-4, rtol=1e-3)
+
+
 def test_the_eight_symmetries_of_the_plane_are_different_and_stay_in_the_square():
     """A symmetry that stretched the map would decode another instance."""
     forwards = torch.tensor([k for k, (*_, backwards) in enumerate(SYMMETRIES) if not backwards])

@@ -21,6 +21,10 @@ def flat(routes):
     return np.concatenate([np.array(route, np.int64) for route in routes]), np.cumsum([0, *map(len, routes)])
 
 
+def combine(pool, routes, time_limit=np.inf, should_stop=lambda: False):
+    return pool.combine(*flat(routes), time_limit, should_stop)
+
+
 def cost_of(arrays, routes):
     return sum(arrays.distance[[0, *route], [*route, 0]].sum() for route in routes)
 
@@ -39,7 +43,7 @@ def test_the_choice_is_the_cheapest_there_is(seed):
     pool = RoutePool(arrays)
     for route in several:
         pool.add(*flat([route]))
-    found = pool.combine(*flat(given), np.inf)
+    found = combine(pool, given)
     routes = [*given, *several]
     every = (some for k in range(1, 7) for some in combinations(routes, k))
     best = min(cost_of(arrays, some) for some in every if sorted(chain(*some)) == list(range(1, 7)))
@@ -60,9 +64,9 @@ def test_halves_of_two_solutions_are_joined_in_the_better_order():
     pool = RoutePool(arrays)
     pool.add(*flat([good, *single]))
     pool.add(*flat([bad]))
-    assert pool.combine(*flat([good, *single]), np.inf) is None
-    assert good.tolist() in split(pool.combine(*flat([bad, *single]), np.inf))
-    found = pool.combine(*flat([[k] for k in range(1, 9)]), np.inf)
+    assert combine(pool, [good, *single]) is None
+    assert good.tolist() in split(combine(pool, [bad, *single]))
+    found = combine(pool, [[k] for k in range(1, 9)])
     assert good.tolist() in split(found)
 
 
@@ -71,8 +75,9 @@ def test_without_time_nothing_is_found():
     arrays = arrays_of()
     pool = RoutePool(arrays)
     pool.add(*flat([[1, 2, 3], [4, 5, 6]]))
-    assert pool.combine(*flat([[k] for k in range(1, 7)]), 0.0) is None
-    assert pool.combine(*flat([[k] for k in range(1, 7)]), 60.0) is not None
+    assert combine(pool, [[k] for k in range(1, 7)], 0.0) is None
+    assert combine(pool, [[k] for k in range(1, 7)], should_stop=lambda: True) is None
+    assert combine(pool, [[k] for k in range(1, 7)], 60.0) is not None
 
 
 def test_the_oldest_routes_make_room(monkeypatch):
@@ -86,5 +91,5 @@ def test_the_oldest_routes_make_room(monkeypatch):
     pool.add(*flat([[1, 2, 3]]))  # seen again: the last that came
     pool.add(*flat([[1], [2], [3]]))
     assert len(pool) == 6
-    found = pool.combine(*flat([[k] for k in range(1, 7)]), np.inf)
+    found = combine(pool, [[k] for k in range(1, 7)])
     assert found is None or [4, 5, 6] not in split(found)

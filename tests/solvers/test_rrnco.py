@@ -9,20 +9,22 @@ import pytest
 
 pytest.importorskip("torch")
 
+import torch
+
 import cosolve
 from cosolve.core.errors import InvalidFileError, UnsupportedProblemError
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit
 from cosolve.core.solver import solvers
 from cosolve.core.stop import Stop
-from cosolve.instances.cvrp import ACVRPInstance, Routes
+from cosolve.instances.cvrp import ACVRPInstance, CVRPInstance, Routes
 from cosolve.instances.distances import Distances
 from cosolve.instances.generators.orienteering import hard
 from cosolve.instances.tsp import ATSPInstance, TSPInstance
 from cosolve.instances.vrptw import ACVRPTWInstance
 from cosolve.models import checkpoints, watch
 from cosolve.models.rrnco import inference, predictor
-from cosolve.solvers import neural
+from cosolve.solvers import neural, rr
 
 SMALL = [cosolve.generate("atsp", "road", seed=s, n=20, points=200) for s in range(6)]
 
@@ -321,6 +323,29 @@ def test_large_tours_have_no_tables_made_for_routes(monkeypatch):
     assert found.objective < greedy.objective
 
 
+@pytest.mark.parametrize(("problem", "message"), [("cvrp", "more than 5"), ("acvrp", "no search above 50")])
+def test_routes_too_many_for_tables_are_not_lost(problem, message, monkeypatch):
+    """Above the limit of "rr" that raised, and took the other instances of a batch along."""
+    monkeypatch.setattr(predictor, "MAX_NODES", 5)
+    monkeypatch.setattr(rr, "MAX_NODES", 50)
+    rng = np.random.default_rng(0)
+
+    def instance_of(n):
+        coords = rng.uniform(0, 1e3, (n, 2))
+        if problem == "cvrp":
+            return CVRPInstance(distances=Distances.from_coords(coords), demand=[0] + (n - 1) * [1], capacity=7)
+        matrix = np.hypot(*(coords[:, None] - coords).T)
+        return ACVRPInstance(distances=Distances.from_matrix(matrix), demand=[0] + (n - 1) * [1], capacity=7)
+
+    large, small = instance_of(70), instance_of(5)
+    found, other = cosolve.solve_batch([large, small], "rrnco+", iterations=2000)
+    greedy = cosolve.solve(large, "greedy")
+    assert other.objective == pytest.approx(cosolve.solve(small, "rr", iterations=2000).objective)
+    assert message in found.message
+    assert found.objective <= greedy.objective
+    assert found.stats.get("iterations") == (2000 if problem == "cvrp" else None)
+
+
 def test_a_checkpoint_that_names_two_problems_is_refused_in_one_line(tmp_path):
     checkpoint = checkpoints.find("rrnco-atsp-20")
     folder = tmp_path / "net"
@@ -331,3 +356,28 @@ def test_a_checkpoint_that_names_two_problems_is_refused_in_one_line(tmp_path):
     instance = cosolve.generate("acvrp", "road", n=20, points=100)
     with pytest.raises(InvalidFileError, match=r"\[checkpoint\] problem is 'acvrp', \[data\] problem 'atsp'"):
         cosolve.solve(instance, "rrnco", options={"checkpoint": str(folder)}, time_limit=20)
+
+
+@pytest.mark.parametrize("problem", ["atsp", "acvrp", "acvrptw"])
+def test_half_precision_decodes_nearly_as_well(problem):
+    """Distances and masks must stay whole: only the network's own numbers may be short."""
+    instances = [cosolve.generate(problem, "road", n=20, seed=s, points=100) for s in range(4)]
+    exact = cosolve.solve_batch(instances, "rrnco")
+    short = cosolve.solve_batch(instances, "rrnco", options={"precision": "bfloat16"})
+    assert all(result.status is cosolve.Status.FEASIBLE for result in short)
+    ratio = [b.objective / a.objective for a, b in zip(exact, short, strict=True)]
+    assert np.mean(ratio) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("problem", ["atsp", "acvrp", "acvrptw"])
+def test_a_gpu_decodes_compiled_in_half_precision(problem):
+    """Whole batches, of two sizes, beside what a CPU makes of them."""
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    instances = [cosolve.generate(problem, "road", n=n, seed=s, points=100) for n in (18, 20) for s in range(4)]
+    exact = cosolve.solve_batch(instances, "rrnco")
+    options = {"device": "cuda", "precision": "bfloat16", "compile": True}
+    short = cosolve.solve_batch(instances, "rrnco", options=options)
+    ratio = [b.objective / a.objective for a, b in zip(exact, short, strict=True)]
+    assert np.mean(ratio) == pytest.approx(1, abs=0.02)

@@ -187,11 +187,10 @@ class Batch:
 
     @cached_property
     def scaled_windows(self) -> tuple[Tensor, Tensor]:
-        """Openings and closings in longest durations, float32 (B, 1, n) each."""
+        """Openings and closings since the depot's opening in longest durations, float32 (B, 1, n) each."""
         assert self.opens is not None
         assert self.closes is not None
-        unit = self.time_unit[:, 0]
-        return (self.opens / unit).float().unsqueeze(1), (self.closes / unit).float().unsqueeze(1)
+        return self.in_durations(self.opens).unsqueeze(1), self.in_durations(self.closes).unsqueeze(1)
 
     @cached_property
     def angle(self) -> Tensor:
@@ -205,6 +204,11 @@ class Batch:
         assert self.demand is not None
         assert self.capacity is not None
         return (self.demand / self.capacity.clamp_min(1e-300).unsqueeze(1)).float()
+
+    def in_durations(self, time: Tensor) -> Tensor:
+        """Times (B, m) since the depot's opening in longest durations, float32."""
+        assert self.opens is not None
+        return ((time - self.opens[:, :1]) / self.time_unit[:, 0]).float()
 
     def in_horizons(self, time: Tensor) -> Tensor:
         """Times (B, m) since the depot's opening in published horizons, which are 4.6 longest durations; float32."""

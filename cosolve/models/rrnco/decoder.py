@@ -125,7 +125,7 @@ class Decoder(nn.Module):
         if not self.has_windows:
             return self.pull[0] * leg
         duration, (opens, closes) = state.row_of(batch.scaled_duration), batch.scaled_windows
-        arrival = (state.time / batch.time_unit[:, 0]).float().unsqueeze(2) + duration
+        arrival = batch.in_durations(state.time).unsqueeze(2) + duration
         pull = self.pull[0] * leg
         views = duration, (opens - arrival).clamp_(0, _CLIP), (closes - arrival).clamp_(0, _CLIP)
         for weight, view in zip(self.pull[1:], views, strict=True):
