@@ -1,7 +1,7 @@
 """
 Reference values of the suites rrnco-*: long runs of classical solvers, in evaluation/references/rrnco.csv.
 
-    python benchmarks/road_references.py [--count 16] [--solver auto] [--time-limit 20] [--only acvrp-in,...]
+    python benchmarks/road_references.py [--count 64] [--solver auto] [--time-limit 20] [--only acvrp-in,...]
 
 Goes on where it stopped: proven optima, and runs that an instance's source names, are left out. A value only ever
 improves, and is the best of all runs that its source names.
