@@ -2,13 +2,12 @@
 Constraint reduction on five families of MILPs: precision of predicted rows, and gap and primal integral of the solvers.
 
     python benchmarks/milp.py --records FILE [--families mis,mvc] [--sizes train,step] [--count 20] [--limit 60]
-                              [--solvers scip,ps:first_solutions=false,ps,ctc] [--out docs/benchmarks/milp.md]
-                              [--curve FILE.svg]
+                              [--solvers scip,ps:first_solutions=false,ps,ctc] [--out tables.md] [--curve FILE.svg]
 
 Every run is appended to FILE as one JSON line, so that a run that was cut off goes on where it was and families can be
-run apart; the tables are made of all lines of this limit there. Instances have seeds that no training saw. Gaps are to
-the best solution of all runs of any limit, and for independent sets and vertex covers also of our local search on the
-graph. One thread each.
+run apart; the tables are made of all lines of this limit there, with --count 0 of those alone. Instances have seeds
+that no training saw. Gaps are to the best solution of all runs of any limit, and for independent sets and vertex covers
+also of our local search on the graph. One thread each.
 """
 
 from __future__ import annotations
@@ -136,7 +135,9 @@ def best_known(records: list[dict]) -> dict[tuple, tuple[float, np.ndarray]]:
     for r in records:
         if r["objective"] is not None:
             offer(best, (r["family"], r["size"], r["seed"]), r["objective"], np.array(r["values"]), r["sense"])
-    for family, size, seed in sorted({k for k in best if k[0] in ("mis", "mvc")}):
+    for family, size, seed in sorted({(r["family"], r["size"], r["seed"]) for r in records}):
+        if family not in ("mis", "mvc"):
+            continue
         instance = instance_of(family, size, seed)
         problem = node_set_problem(instance)
         found = cosolve.solve(problem.unweighted(), "local-search", time_limit=2)
