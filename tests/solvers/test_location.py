@@ -22,6 +22,7 @@ from cosolve.instances.formats.source import Source
 from cosolve.instances.generators.cflp import cornuejols
 from cosolve.instances.generators.cpmp import osman
 from cosolve.search.cflp import excess, supply_cost, transport
+from cosolve.search.cpmp import link, rebuild_regions
 from cosolve.solvers.formulations import location
 from cosolve.solvers.greedy import Greedy
 from cosolve.solvers.highs import Highs, HighsOptions
@@ -271,3 +272,28 @@ def test_what_the_judge_lets_be_missing_makes_nothing_infeasible(name):
         )
         result = cosolve.solve(instance, name, time_limit=20)
         assert (result.status, result.objective) == (Status.OPTIMAL, 5.0)
+
+
+def test_unit_of_distances_does_not_matter_to_medians():
+    """Gains below an absolute 1e-9 were none."""
+    usual = osman(seed=3, n=60, p=5)
+    cost = usual.distances.dense()
+    objectives = []
+    for unit in (1.0, 2.0**-50):
+        distances = Distances.from_matrix(unit * cost)
+        instance = CPMPInstance(distances=distances, capacity=usual.capacity, demand=usual.demand, p=5)
+        objectives.append(run(LocalSearch(), instance, 300).best.objective / unit)
+    assert objectives[0] == objectives[1]
+
+
+def test_a_region_is_left_once_it_is_time():
+    """A single one of large clusters took ten seconds after the limit."""
+    instance = osman(seed=3, n=60, p=5)
+    start = run(Greedy(), instance).best.solution
+    medians = start.medians.copy()
+    label = np.array([medians.tolist().index(median) for median in start.assignment])
+    args = (*instance.distances.kernel_args, instance.load_limit, instance.demand, medians, label, *link(label, 5))
+    draws = np.random.default_rng(0).random((50, 10))
+    assert rebuild_regions(*args, draws, 6, 0.0, 60, np.ones(1, np.int64)) == 0
+    assert medians.tolist() == start.medians.tolist()
+    assert rebuild_regions(*args, draws, 6, 0.0, 60, np.zeros(1, np.int64)) < 0
