@@ -65,6 +65,11 @@ class TrainingData:
         """Weighted SSE of the constant predictor: the unit of ``alpha``."""
         return float(np.dot(self.weights, self.y * self.y))
 
+    @property
+    def no_error(self) -> float:
+        """SSE that a tree without any error may come out at: the mean of n equal targets is off by n roundings."""
+        return (self.num_rows * float(np.finfo(float).eps)) ** 2 * self.total_sse
+
     def threshold(self, feature: int, rank: int) -> float:
         """Threshold that sends ranks <= ``rank`` of a feature left and the others right."""
         return threshold_between(*self.values[feature][rank : rank + 2])

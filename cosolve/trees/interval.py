@@ -25,14 +25,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from cosolve.core.result import Limit
-from cosolve.trees.data import TrainingData
+from cosolve.trees.data import TrainingData, prepare
 from cosolve.trees.outcome import OnImprovement, SearchOutcome, is_proven
 from cosolve.trees.root import RootSearch
-from cosolve.trees.tree import Tree, leaf
+from cosolve.trees.tree import Tree, canonical, leaf, split
 
 #: Deepest tree: a tree is kept as a complete binary one, and no deeper one can be proven optimal anyway.
 MAX_DEPTH = 12
@@ -124,11 +125,53 @@ def fit_interval(
     else:
         search.closed = search.cost
     search.report(None)
-    tree = search.tree
-    assert tree is not None
-    lower = search.lower_bound
-    proven = is_proven(search.objective, lower, data.total_sse, gap_tol, has_ended=limit is None)
-    return SearchOutcome(tree, search.objective, lower, proven, search.num_evals, limit)
+
+    def is_done() -> bool:
+        return is_proven(search.objective, search.lower_bound, data.no_error, gap_tol, has_ended=limit is None)
+
+    if limit is None and not is_done() and search.tree is not None and search.tree.num_splits:
+        # Sums over all rows were too rough. Those of a side need not be, where the other one has the outliers.
+        fit_side = partial(
+            fit_interval,
+            max_depth=max_depth - 1,
+            min_samples_leaf=min_samples_leaf,
+            penalty=penalty,
+            gap_tol=gap_tol,
+            n_jobs=n_jobs,
+            should_stop=lambda: limit_reached() is not None,
+        )
+        search.offer(fit_sides(data, search.tree, splits - 1, fit_side))
+    assert search.tree is not None
+    return SearchOutcome(search.tree, search.objective, search.lower_bound, is_done(), search.num_evals, limit)
+
+
+def fit_sides(data: TrainingData, tree: Tree, splits: int, fit_side: Callable[..., SearchOutcome]) -> Tree:
+    """
+    Fit both sides of the root again, as data of their own.
+
+    Parameters
+    ----------
+    data
+        Training data.
+    tree
+        A tree with a split.
+    splits
+        Splits that both sides may have together.
+    fit_side
+        :func:`fit_interval` for one of them.
+    """
+    nodes = tree.feature, tree.threshold, tree.left, tree.right, tree.value
+    left, right = (canonical(*nodes, root=int(child[0])) for child in (tree.left, tree.right))
+    feature, threshold = int(tree.feature[0]), float(tree.threshold[0])
+    goes_left = data.X[:, feature] <= threshold
+
+    def fit(chosen: np.ndarray, side: Tree, other: Tree) -> Tree:
+        part = prepare(data.X[chosen], data.y[chosen], data.weights[chosen])
+        return fit_side(part, max_splits=splits - other.num_splits, initial=side).tree
+
+    left = fit(goes_left, left, right)
+    right = fit(~goes_left, right, left)
+    return data.with_means(split(feature, threshold, left, right))
 
 
 def check_limits(data: TrainingData, tree: Tree, max_depth: int, min_samples_leaf: int, splits: int) -> None:

@@ -16,9 +16,6 @@ OnImprovement = Callable[[float, float, float, Tree | None], None]
 #: A gap beyond the tolerance asked for that still counts as rounding, relative.
 _MISSED = 1e-6
 
-#: Share of the squared error of a single leaf that is none: sums of no error come out at this.
-_NOTHING = 1e-14
-
 
 @dataclass(frozen=True)
 class SearchOutcome:
@@ -54,18 +51,17 @@ class SearchOutcome:
         return relative_gap(self.objective, self.lower_bound)
 
 
-def is_proven(objective: float, lower: float, total: float, gap_tol: float, *, has_ended: bool) -> bool:
+def is_proven(objective: float, lower: float, nothing: float, gap_tol: float, *, has_ended: bool) -> bool:
     """
     Whether a tree counts as optimal.
 
     Parameters
     ----------
-    total
-        Squared error of a single leaf, which says how fine sums are: where the tree is better by many powers of ten,
-        their rounding hides gaps that matter.
+    nothing
+        What an objective of 0 may come out at.
     has_ended
         Whether the search has reached its target: the gap may miss ``gap_tol`` by a little then.
     """
     if relative_gap(objective, lower) <= gap_tol:
         return True
-    return has_ended and (objective - lower <= (gap_tol + _MISSED) * objective or objective <= _NOTHING * total)
+    return has_ended and (objective - lower <= (gap_tol + _MISSED) * objective or objective <= nothing)

@@ -204,7 +204,7 @@ class _Search:
             boxes = [heapq.heappop(heap)[2] for _ in range(min(width, len(heap)))]
             jobs = [(nodes, box.bound) for box in boxes for nodes in self._branch(box)]
         assert self.tree is not None
-        proven = is_proven(self.upper, self.lower, self.total, gap_tol, has_ended=is_done)
+        proven = is_proven(self.upper, self.lower, self.data.no_error, gap_tol, has_ended=is_done)
         return SearchOutcome(self.tree, self.upper, self.lower, proven, self.n_evals, self.limit)
 
     def _is_over(self) -> bool:

@@ -108,6 +108,45 @@ def test_an_outlier_makes_the_bound_looser_and_never_too_high(outlier, method):
     assert model.status_ == ("optimal" if outlier < 1e4 else "rounding")
 
 
+@pytest.mark.parametrize("method", ["interval", "rsbb"])
+def test_what_is_small_beside_an_outlier_is_not_nothing(method):
+    """An error of 399 was "optimal" where there is a tree without any: the outlier's square is 1e16 times as large."""
+    X, y = outlier_and_two_groups(1e9)
+    model = OptimalRegressionTree(max_depth=2, method=method).fit(X, y)
+    assert model.status_ == ("optimal" if model.objective_ < 1e-6 else "rounding")
+
+
+@pytest.mark.parametrize("outlier", [1e7, 1e9])
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_groups_beside_an_outlier_are_told_apart(outlier, noise):
+    """They stayed in one leaf, and CART was better: what their split gains was less than the rounding of all sums."""
+    X, y = outlier_and_two_groups(outlier)
+    y[1:] += noise * np.random.default_rng(2).standard_normal(len(y) - 1)
+    cart = DecisionTreeRegressor(max_depth=2, random_state=0).fit(X, y)
+    model = OptimalRegressionTree(max_depth=2).fit(X, y)
+    assert model.objective_ <= ((cart.predict(X) - y) ** 2).sum() + 1e-6
+    assert model.status_ == ("rounding" if noise else "optimal")
+    few = OptimalRegressionTree(max_depth=2, max_splits=1).fit(X, y)
+    assert few.get_n_leaves() == 2
+
+
+def outlier_and_two_groups(outlier: float) -> tuple[np.ndarray, np.ndarray]:
+    """Targets -1 and 1 by the second column, but for an outlier that the first one parts from them."""
+    rng = np.random.default_rng(1)
+    X = np.column_stack([rng.random(400), np.arange(400) % 2, rng.random(400)])
+    y = np.where(X[:, 1] > 0.5, 1.0, -1.0)
+    X[0, 0], y[0] = 5.0, outlier
+    return X, y
+
+
+@pytest.mark.parametrize("method", ["interval", "rsbb"])
+def test_means_of_many_equal_targets_are_no_error(method):
+    """The error of a perfect tree is that of its means, which are sums of 100,000 rounded numbers."""
+    X = np.random.default_rng(0).random((100_000, 1))
+    model = OptimalRegressionTree(max_depth=1, method=method).fit(X, np.where(X[:, 0] < 0.3, 0.1, 0.7))
+    assert model.status_ == "optimal"
+
+
 def test_a_search_that_has_ended_is_never_a_time_limit():
     """Its bound is (1 - gap_tol) times the objective, and the gap of the two may be above gap_tol by rounding."""
     rng = np.random.default_rng(0)
