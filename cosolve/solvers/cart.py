@@ -52,16 +52,16 @@ class Cart(Solver):
         if instance.max_depth == 0 or instance.max_splits == 0:
             monitor.report(to_solution(leaf(data.y_mean)))
             return Outcome()
-        weight = float(data.weights.sum())
+        y, weights, _ = data.for_sums()
         model = DecisionTreeRegressor(
             max_depth=instance.max_depth,
             min_samples_leaf=instance.min_samples_leaf,
             max_leaf_nodes=None if instance.max_splits is None else instance.max_splits + 1,
             # It minimises the mean squared error plus this for each leaf.
-            ccp_alpha=instance.penalty / weight,
+            ccp_alpha=instance.penalty / float(weights.sum()),
             random_state=seed % 2**32,
         )
-        model.fit(data.rank.T.astype(np.float32), data.y, sample_weight=data.weights)
+        model.fit(data.rank.T.astype(np.float32), y, sample_weight=weights)
         nodes = model.tree_
         threshold = [
             data.threshold(j, int(np.floor(rank))) if j >= 0 else 0.0

@@ -115,6 +115,30 @@ class TrainingData:
         error = tree.predict(self.X) - self.y_mean - self.y
         return float(np.dot(self.weights, error * error))
 
+    def for_sums(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """
+        Targets and weights for a search by sums, in which a weight next to nothing beside that of all rows is lost.
+
+        Where the search takes the difference of two sums for the weight of such a row, nonsense comes out: an error
+        of 0, or infinite. Light rows get the least weight that sums can tell apart, and a target with which their
+        share of the squared error stays the same.
+
+        Returns
+        -------
+        (numpy.ndarray, numpy.ndarray, float)
+            Targets, weights, and by how much the SSE of a tree may seem greater than it is, for both reasons.
+        """
+        if self.is_unweighted:
+            return self.y, self.weights, 0.0
+        # The rounding of a sum of n numbers grows with the square root of n; 4 is for safety.
+        least = 4 * float(np.finfo(float).eps * np.sqrt(self.num_rows) * self.weights.sum())
+        weights = np.maximum(self.weights, least)
+        y = self.y * np.sqrt(self.weights / weights)
+        # A light row of target t, at first y, is in a leaf of mean m: ``least`` (t - m)^2 is more than its error by
+        # ``least`` (m^2 + 2 |m t|) at most. A wrong ``least`` in the weight of a leaf costs ``least`` m^2.
+        num_light = int(np.count_nonzero(self.weights < least))
+        return y, weights, (1 + 3 * num_light) * least * float(np.abs(self.y).max()) ** 2
+
 
 def threshold_between(lower: float, upper: float) -> float:
     """Middle of two values, or the lower one where the middle rounds to the upper one: rows <= it go left."""

@@ -80,7 +80,7 @@ class OptimalRegressionTree(RegressorMixin, BaseEstimator):
         Relative gap of the two, in [0, 1].
     status_
         "optimal" (within ``gap_tol``), "time_limit", "interrupted", or "rounding": the search ended, but outliers make
-        the sums so large that their rounding hides the rest of the gap.
+        the sums so large that their rounding hides the rest of the gap, above all those of next to no weight.
     n_evals_
         Evaluated splits.
     trace_

@@ -103,8 +103,9 @@ class RootSearch:
         self.on_improvement = on_improvement
         # Rounding is a matter of the size of the sums: targets of unit variance keep it the same for all data.
         self.unit = data.total_sse / data.weights.sum() or 1.0
-        y = data.y / math.sqrt(self.unit)
-        sums = np.stack([np.ones_like(y), data.weights, data.weights * y, data.weights * y * y], axis=1)
+        y, weights, self.excess = data.for_sums()
+        y = y / math.sqrt(self.unit)
+        sums = np.stack([np.ones_like(y), weights, weights * y, weights * y * y], axis=1)
         slack = ROUNDING * data.weights.sum()
         self.rows = Rows(data.rank, sums, penalty / self.unit, min_samples_leaf, slack)
         self.order = data.order
@@ -136,7 +137,7 @@ class RootSearch:
     @property
     def lower_bound(self) -> float:
         """Proven lower bound in the unit of the data: less than trees that cost less by rounding, and sums that do."""
-        return max(0.0, min((self.bound - 2 * self.rows.slack) * self.unit, self.objective))
+        return max(0.0, min((self.bound - 2 * self.rows.slack) * self.unit - self.excess, self.objective))
 
     def offer(self, tree: Tree) -> None:
         """Keep a tree if it is the best so far, and tell the caller."""

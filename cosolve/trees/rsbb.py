@@ -165,10 +165,11 @@ class _Search:
         self.n_evals = 0
         # How many levels of the tree begin at each node.
         self._levels = max_depth - np.log2(np.arange(1, self.num_nodes + 1)).astype(int)
-        self._by_target = np.argsort(data.y, kind="stable").astype(np.int32)
+        self._y, self._weights, self._excess = data.for_sums()
+        self._by_target = np.argsort(self._y, kind="stable").astype(np.int32)
         # Features that explain more come first: their boxes give good trees early.
         everyone = np.zeros(data.num_rows, np.int32)
-        gains = best_stumps(everyone, 1, 0, data.y, data.weights, data.order, data.rank, 1).feature_gain
+        gains = best_stumps(everyone, 1, 0, self._y, self._weights, data.order, data.rank, 1).feature_gain
         intervals = {int(j): self._full_interval(int(j)) for j in np.argsort(-gains, kind="stable")}
         self._ranges = {j: interval for j, interval in intervals.items() if interval is not None}
 
@@ -220,7 +221,7 @@ class _Search:
         return self.upper - max(gap_tol * abs(self.upper), _ROUNDING * self.total)
 
     def _raise(self, lower: float, *, is_last: bool) -> None:
-        self.lower = max(self.lower, min(lower, self.upper) - 2 * _ROUNDING * self.total)
+        self.lower = max(self.lower, min(lower, self.upper) - 2 * _ROUNDING * self.total - self._excess)
         # Nearly every box lifts the bound a little: only steps that matter are told.
         step = self.lower - self.told
         if self.on_improvement is not None and step > 0 and (is_last or step > 0.01 * (self.upper - self.told)):
@@ -288,7 +289,7 @@ class _Search:
         route(nodes, data.rank, label)
         num_buckets, first_last = 2 * self.num_nodes + 1, self.num_nodes
         return label, best_stumps(
-            label, num_buckets, first_last, data.y, data.weights, data.order, data.rank, min_samples_leaf
+            label, num_buckets, first_last, self._y, self._weights, data.order, data.rank, min_samples_leaf
         )
 
     def _objective(self, splits: int, stumps: Stumps) -> tuple[float, np.ndarray]:
@@ -305,15 +306,15 @@ class _Search:
         Those of node t end up in at most as many groups as there are leaves below t, and no grouping has a smaller
         error than the best one of the targets on a line.
         """
-        data, added = self.data, 0.0
+        added = 0.0
         lost = label < 0
-        if np.dot(data.weights[lost], data.y[lost] ** 2) < needed:
+        if np.dot(self._weights[lost], self._y[lost] ** 2) < needed:
             return 0.0  # not even a single group of all of them has the error that would prune the box
         for t in np.argsort(-undecided, kind="stable"):
             if undecided[t] == 0 or added >= needed:
                 break
             members = self._by_target[label[self._by_target] == -1 - t]
-            added += clusters(data.y[members], data.weights[members], 1 << int(self._levels[t]))
+            added += clusters(self._y[members], self._weights[members], 1 << int(self._levels[t]))
         return max(0.0, added - _ROUNDING * self.total)
 
     def _sample(self, nodes: np.ndarray, splits: int) -> Tree | None:

@@ -220,6 +220,17 @@ def test_options_out_of_range_are_refused(options):
         cosolve.solve(tiny_instances("regtree")[1][0], name, options=options)
 
 
+@pytest.mark.parametrize("name", ["trees", "cart"])
+def test_a_row_of_next_to_no_weight_is_not_the_best_split(name):
+    """Sums lose its weight, and nonsense comes out where it is alone: scikit-learn's too."""
+    rng = np.random.default_rng(2)
+    X, weights = rng.random((24, 2)), rng.random(24)
+    y = rng.random(24) + (X[:, 1] > 0.5)
+    weights[np.argmax(X[:, 0])] = 1e-20
+    instance = RegressionTreeInstance(X=X, y=y, weights=weights, max_depth=1)
+    assert cosolve.solve(instance, name, time_limit=20).solution.feature[0] == 1
+
+
 @pytest.mark.parametrize("unit", [1e-4, 1e-8])
 def test_targets_in_small_units_have_the_same_tree(unit):
     """With targets of 1e-4 a tree that is 1.3 % worse was within an absolute tolerance, and called optimal."""

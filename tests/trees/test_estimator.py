@@ -147,6 +147,46 @@ def test_means_of_many_equal_targets_are_no_error(method):
     assert model.status_ == "optimal"
 
 
+@pytest.mark.parametrize("method", ["interval", "rsbb"])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_row_of_next_to_no_weight_changes_nothing(method, depth):
+    """The split that parts it from all others was best, with an error of 0: its weight is lost in that of all rows."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X, weights = rng.random((24, 2)), rng.random(24)
+        y = rng.random(24) + (X[:, 1] > 0.5)
+        light = np.argmax(X[:, 0])
+        weights[light] = 1e-20
+        others = np.delete(np.arange(24), light)
+        model = OptimalRegressionTree(max_depth=depth, method=method)
+        optimum = clone(model).fit(X[others], y[others], weights[others]).objective_
+        model.fit(X, y, weights)
+        assert model.objective_ == pytest.approx(optimum, rel=2e-4)
+        assert model.lower_bound_ <= optimum * (1 + 1e-9)
+        assert model.status_ == "optimal"
+
+
+@pytest.mark.parametrize("method", ["interval", "rsbb"])
+def test_an_outlier_of_next_to_no_weight_is_no_false_proof(method):
+    """A bound of 9.93 was "proven" where a split has an error of 3.63: sums lose the row that it parts from others."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        X, weights = rng.random((24, 2)), rng.random(24) + 0.1
+        y = rng.random(24) + (X[:, 1] > 0.5)
+        light = rng.integers(24)
+        weights[light], y[light] = 1e-16, 3e8
+        error = np.inf
+        for column in X.T:
+            for value in np.sort(column)[:-1]:
+                parts = column <= value, column > value
+                means = [np.average(y[part], weights=weights[part]) for part in parts]
+                found = sum(weights[part] @ (y[part] - mean) ** 2 for part, mean in zip(parts, means, strict=True))
+                error = min(error, found)
+        model = OptimalRegressionTree(max_depth=1, method=method).fit(X, y, weights)
+        assert model.lower_bound_ <= error * (1 + 1e-9)
+        assert model.objective_ <= error * (1 + 1e-6)
+
+
 def test_a_search_that_has_ended_is_never_a_time_limit():
     """Its bound is (1 - gap_tol) times the objective, and the gap of the two may be above gap_tol by rounding."""
     rng = np.random.default_rng(0)
