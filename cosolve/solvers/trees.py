@@ -22,6 +22,9 @@ METHODS = ("interval", "rsbb")
 #: Relative gap that counts as none: half of what the judge's comparison allows.
 _NO_GAP = 5e-7
 
+#: Relative gap that any tree has: the searches want less than 1.
+_ANY_GAP = 1 - 1e-9
+
 
 @dataclass(frozen=True)
 class TreesOptions:
@@ -103,7 +106,7 @@ class Trees(CompiledSolver):
             penalty=instance.penalty / unit,
             max_splits=instance.max_splits,
             time_limit=monitor.time_left(),
-            gap_tol=monitor.stop.gap or _NO_GAP,
+            gap_tol=min(monitor.stop.gap or _NO_GAP, _ANY_GAP),
             n_jobs=threads,
             initial=to_tree(initial) if isinstance(initial, RegressionTree) else None,
             on_improvement=on_improvement,

@@ -231,6 +231,14 @@ def test_a_row_of_next_to_no_weight_is_not_the_best_split(name):
     assert cosolve.solve(instance, name, time_limit=20).solution.feature[0] == 1
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_gap_of_one_ends_at_once(method):
+    """Any tree will do; it was an error of the search, whose tolerance must be less than 1."""
+    result = cosolve.solve(random_instance(0), "trees", gap=1.0, time_limit=20, options={"method": method})
+    assert result.status in ("optimal", "feasible")
+    assert result.objective > 0
+
+
 @pytest.mark.parametrize("unit", [1e-4, 1e-8])
 def test_targets_in_small_units_have_the_same_tree(unit):
     """With targets of 1e-4 a tree that is 1.3 % worse was within an absolute tolerance, and called optimal."""
