@@ -30,7 +30,7 @@ from cosolve.evaluation.launcher import BASELINE, Request
 from cosolve.evaluation.plan import Task, stop_to_dict
 from cosolve.evaluation.records import Batch, Failure
 from cosolve.evaluation.site import Ready, Run, Site
-from cosolve.evaluation.solver_run import Teller, check_options
+from cosolve.evaluation.solver_run import Teller, check_options, write_failure
 
 #: Longest warm-up in seconds of a solver that works for as long as it may.
 _WARM_UP_LIMIT = 10.0
@@ -52,10 +52,9 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
     clock
         Tells the supervisor when the time limit begins to count.
     """
-    instances = [open_map(Path(path)) for path in arguments["instances"]]
     folder, device = Path(arguments["folder"]), arguments["device"]
+    places = [_place(folder, i) for i in range(len(arguments["instances"]))]
     limits = {"time_limit": math.inf, **arguments["stop"]}
-    tellers = [Teller(_place(folder, i), limits["time_limit"]) for i in range(len(instances))]
     solve = partial(
         cosolve.solve_batch,
         solver=arguments["solver"],
@@ -64,6 +63,8 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
         options=arguments["options"],
     )
     try:
+        instances = [open_map(Path(path)) for path in arguments["instances"]]
+        tellers = [Teller(place, limits["time_limit"]) for place in places]
         check_options(arguments["solver"], arguments["options"])
         start = perf_counter()
         solve(instances[:1], **(limits | {"time_limit": min(limits["time_limit"], _WARM_UP_LIMIT)}))
@@ -83,8 +84,8 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
         latency = perf_counter() - start
         clock.stop()
     except Exception as error:
-        for teller in tellers:
-            teller.fail(error)
+        for place in places:
+            write_failure(place, error)
         return
     write_answer(folder, {"warm_up": warm_up, "latency": latency, "peak_device_memory": _peak(device)})
     for teller, result in zip(tellers, results, strict=True):

@@ -81,6 +81,17 @@ def total_memory() -> int:
     return total
 
 
+def allow_open_files() -> None:
+    """Let this process, and those that it starts from now on, hold as many open files as the system allows them."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        pass  # no number, on some systems
+
+
 def _cpu() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

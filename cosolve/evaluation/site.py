@@ -21,6 +21,7 @@ from types import TracebackType
 from cosolve.core.instance import Instance
 from cosolve.evaluation.handover import open_map, write_map
 from cosolve.evaluation.launcher import Interrupted, Launcher
+from cosolve.evaluation.machine import allow_open_files
 from cosolve.evaluation.plan import Identity, Job, Kind, Task
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.solutions import Arrays
@@ -133,6 +134,7 @@ class Site:
         self._scratch = scratch
         scratch.mkdir(parents=True, exist_ok=True)
         self._remove_maps()
+        allow_open_files()  # each instance of a batch takes one here, and four in the batch's process
         self.launcher = Launcher(fork=fork)
         self.instances = Instances(scratch, keep=keep)
         self._syncer = Syncer()

@@ -45,9 +45,9 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
     clock
         Tells the supervisor when the time limit begins to count.
     """
-    instance = open_map(Path(arguments["instance"]))
+    folder, instance = Path(arguments["folder"]), open_map(Path(arguments["instance"]))
     limits = {"time_limit": math.inf, **arguments["stop"]}
-    teller = Teller(Path(arguments["folder"]), limits["time_limit"])
+    teller = Teller(folder, limits["time_limit"])
     try:
         check_options(arguments["solver"], arguments["options"])
         prepare(arguments["solver"], instance)
@@ -65,7 +65,7 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
         )
         clock.stop()
     except Exception as error:
-        teller.fail(error)
+        write_failure(folder, error)
     else:
         teller.answer(result)
 
@@ -124,9 +124,10 @@ class Teller:
             },
         )
 
-    def fail(self, error: Exception) -> None:
-        """The last word where there is no result."""
-        write_answer(self._folder, {"failure": _failure_of(error), "message": str(error) or type(error).__name__})
+
+def write_failure(folder: Path, error: Exception) -> None:
+    """The last word of a run where there is no result."""
+    write_answer(folder, {"failure": _failure_of(error), "message": str(error) or type(error).__name__})
 
 
 def check_options(solver: str, options: Mapping[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -187,3 +189,17 @@ def test_a_batch_on_a_gpu_records_its_memory_and_agrees_with_the_cpu(run):
         assert record.batch.device == "cuda:0"
         assert record.batch.peak_device_memory > 0
         assert np.isclose(record.objective, on_cpu[name].objective)
+
+
+def test_a_batch_may_have_more_instances_than_open_files_by_default(tmp_path):
+    """Each takes some; the usual limit of 1024 ended batches of 240 instances, every run of them, before they began."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, hard))
+    try:
+        with Site(tmp_path / "scratch") as site:
+            [job] = jobs(plan(suite(replace(MANY, batch_size=50), sizes=tuple(range(3, 53)))))
+            runs = site.run(job).runs
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert {found.record.failure for found in runs} == {None}
+    assert len(runs) == 50
