@@ -56,9 +56,10 @@ class _Best:
         if found.time > self.limit:
             self.late = self.late or found.time
             return
-        # The runner checks what is said here by the instance's own rules, whatever those of the suite.
+        # The runner checks what is said here by the instance's own rules, whatever those of the suite: by them the
+        # solution may be infeasible, and its objective still another.
         strict = verdict if self._mode == "strict" else judge(self._instance, found.solution)
-        self.objective = strict.objective if strict.feasible else value
+        self.objective = value if strict.objective is None else strict.objective
         self._value = value
         self._box.put(found.time, self.objective, None, to_arrays(found.solution))
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 import cosolve
+from cosolve.core.metric import Metric
 from cosolve.core.result import Limit, Status
 from cosolve.core.stop import Stop
 from cosolve.evaluation.plan import jobs, plan
@@ -24,6 +25,7 @@ from cosolve.evaluation.site import Site
 from cosolve.evaluation.solutions import from_arrays, load_solution
 from cosolve.evaluation.store import read_records
 from cosolve.evaluation.suite import Case, Entrant, FromFile, FromGenerator, Suite
+from cosolve.instances.cpmp import Clustering, CPMPInstance
 from cosolve.instances.distances import Distances
 from cosolve.instances.tsp import Tour, TSPInstance
 
@@ -229,6 +231,22 @@ def test_a_suite_file_with_outsiders_runs_like_any_other(tmp_path):
     again: list = []
     assert evaluate(tmp_path / "suite.toml", out, on_record=again.append) == records
     assert again == []
+
+
+def test_what_only_the_rules_of_frontierco_allow_is_a_solution_under_them(tmp_path):
+    """A median listed twice: its two objectives, by the two rules, were taken for a contradiction of the program's."""
+    distances = Distances.from_coords([[0, 0], [1.5, 0], [0, 2.7], [5, 5.3]], Metric.EXACT_2D)
+    instance = CPMPInstance(distances=distances, capacity=np.full(4, 4.0), demand=np.ones(4), p=2)
+    cosolve.write(instance, tmp_path / "four.dat")
+    theirs = Clustering(medians=np.array([0, 0]), assignment=np.zeros(4, int))
+    cosolve.write_solution(instance, theirs, tmp_path / "four.json")
+    words = ("sh", "-c", f"cp {tmp_path}/four.json $1", "{instance}", "{solution}")
+    copy = Entrant("copy", command=words, formats=(None, "json"))
+    case = Case("four", "cpmp", FromFile(tmp_path / "four.dat", "four.dat"))
+    suite = Suite("s", (case,), (copy,), stop=Stop(time_limit=10.0), judge="frontierco")
+    [record] = evaluate(suite, tmp_path / "run.jsonl")
+    assert (record.failure, record.status, record.violations) == (None, Status.FEASIBLE, ())
+    assert record.objective == cosolve.judge(instance, theirs, "frontierco").objective
 
 
 def test_a_network_is_asked_as_soon_as_it_is_there(tmp_path):
