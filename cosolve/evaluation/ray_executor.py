@@ -332,6 +332,7 @@ def _connect(address: str | None, cores: int | None) -> None:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray.init(
+        address="local",  # without a word, Ray would join any cluster that it knows of
         num_cpus=max(cores or 0, len(usable_cores())),
         include_dashboard=False,
         log_to_driver=False,

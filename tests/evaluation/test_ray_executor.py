@@ -71,6 +71,22 @@ def test_a_wrong_address_is_told_within_seconds():
                 RayExecutor(plan(suite()), address=form)
 
 
+def test_without_an_address_no_cluster_is_joined(monkeypatch):
+    """Ray takes one that a variable or an earlier call named, and refuses to be told the number of cores then."""
+    ray = pytest.importorskip("ray", reason="ray is not installed")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    asked: list[dict] = []
+
+    def init(**arguments) -> None:
+        asked.append(arguments)
+        raise ConnectionError
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ConnectionError):
+        RayExecutor(plan(suite()))
+    assert [arguments["address"] for arguments in asked] == ["local"]
+
+
 def test_paths_of_a_job_mean_the_same_elsewhere(tmp_path, monkeypatch):
     """An actor's working folder is not the driver's; the record must stay the same one."""
     monkeypatch.chdir(tmp_path)
