@@ -199,6 +199,7 @@ class _Pool:
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._actors: dict[int, Any] = {}
+        self._up: set[int] = set()
         self._error: Exception | None = None
         self._closing = threading.Event()
         self._threads = [threading.Thread(target=self._serve, args=(i,), daemon=True) for i in range(slots)]
@@ -219,7 +220,8 @@ class _Pool:
 
         self._closing.set()
         with self._lock:
-            actors = list(self._actors.values())
+            # One that is not up yet has nothing to tidy, and would answer when it is.
+            actors = [self._actors[slot] for slot in self._up]
         if actors:
             ray.wait([actor.close.remote() for actor in actors], num_returns=len(actors), timeout=_CLOSING)
         self._kill_actors()
@@ -260,6 +262,7 @@ class _Pool:
             actor = ray.remote(Worker).options(**self._needs, max_concurrency=2).remote(_search_path())
             with self._lock:
                 self._actors[slot] = actor
+                self._up.discard(slot)
             answer = actor.version.remote()
             while not ray.wait([answer], timeout=0.5)[0]:  # the cluster may be full for a while
                 if self._closing.is_set():
@@ -270,6 +273,8 @@ class _Pool:
                 failure = error
                 continue
             if version == cosolve.__version__:
+                with self._lock:
+                    self._up.add(slot)
                 return actor
             failure = RuntimeError(f"a node of the cluster has cosolve {version}, here it is {cosolve.__version__}.")
         self._error = failure
@@ -306,13 +311,18 @@ class _Pool:
 
     def _refuse_all(self) -> None:
         """Nobody is left to do what waits in the queue."""
+        ends = 0
         while True:
             try:
                 order = self._orders.get_nowait()
             except queue.Empty:
-                return
-            if order is not None:
+                break
+            if order is None:
+                ends += 1
+            else:
                 order.future.set_exception(self._error)
+        for _ in range(ends):  # the other threads wait for them
+            self._orders.put(None)
 
 
 def _connect(address: str | None, cores: int | None) -> None:

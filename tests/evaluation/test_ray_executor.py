@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
@@ -11,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import psutil
 import pytest
@@ -19,8 +21,9 @@ import cosolve
 from cosolve.core.errors import SolverUnavailableError
 from cosolve.core.stop import Stop
 from cosolve.evaluation import ray_executor
+from cosolve.evaluation.launcher import Interrupted
 from cosolve.evaluation.plan import jobs, plan
-from cosolve.evaluation.ray_executor import RayExecutor, Worker, _portable
+from cosolve.evaluation.ray_executor import RayExecutor, Worker, _Pool, _portable
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.runner import evaluate
 from cosolve.evaluation.suite import Case, Entrant, FromFile, FromGenerator, Suite
@@ -116,6 +119,84 @@ def test_a_worker_removes_what_a_killed_one_left(tmp_path, monkeypatch):
     assert other.exists()
     own.close()
     assert not folder.exists()
+
+
+class RayStub(ModuleType):
+    """Actors of nothing but a number, what they were asked, and answers by a test's own functions."""
+
+    class RayError(Exception):
+        pass
+
+    class RayTaskError(RayError):
+        cause = Interrupted()
+
+    def __init__(self) -> None:
+        super().__init__("ray")
+        self.asked: list[tuple[int, str]] = []
+        self._numbers = itertools.count()
+
+    def remote(self, kind):
+        def hire(*arguments):
+            number = next(self._numbers)
+            return SimpleNamespace(**{name: self._method(number, name) for name in ("version", "run", "close")})
+
+        return SimpleNamespace(options=lambda **needs: SimpleNamespace(remote=hire))
+
+    def _method(self, number: int, name: str):
+        def remote(*arguments):
+            self.asked.append((number, name))
+            return number, name
+
+        return SimpleNamespace(remote=remote)
+
+    def kill(self, actor) -> None:
+        pass
+
+
+@pytest.fixture
+def ray_stub(monkeypatch) -> RayStub:
+    stub = RayStub()
+    monkeypatch.setitem(sys.modules, "ray", stub)
+    monkeypatch.setitem(sys.modules, "ray.exceptions", stub)
+    return stub
+
+
+def close_within(pool: _Pool, seconds: float) -> bool:
+    closing = threading.Thread(target=pool.close, daemon=True)
+    closing.start()
+    closing.join(seconds)
+    return not closing.is_alive()
+
+
+def test_a_worker_that_gives_up_while_closing_leaves_the_others_their_end(ray_stub):
+    """It took the words that were to end them out of the queue, and closing waited for them for ever."""
+
+    def get(asked: tuple[int, str]) -> str:
+        number, name = asked
+        if name == "version":
+            return cosolve.__version__
+        if number == 0:
+            wait_until(lambda: pool._orders.qsize() == 2)
+            raise ray_stub.RayError
+        wait_until(lambda: not all(thread.is_alive() for thread in pool._threads))
+        raise ray_stub.RayTaskError
+
+    ray_stub.get, ray_stub.wait = get, lambda asked, **limits: (asked, [])
+    pool = _Pool({}, 2)
+    futures = [pool.submit(job) for job in jobs(plan(suite()))[:2]]
+    wait_until(lambda: {(0, "run"), (1, "run")} <= set(ray_stub.asked))
+    pool._error = RuntimeError("a third could not be started")
+    assert close_within(pool, 10.0)
+    assert all(future.exception(timeout=0) is not None for future in futures)
+
+
+def test_closing_asks_nothing_of_a_worker_that_is_not_up(ray_stub):
+    """On a full cluster it would answer in hours; Ctrl-C took 20 seconds there."""
+    ray_stub.wait = lambda asked, **limits: ([], asked)
+    pool = _Pool({}, 1)
+    wait_until(lambda: ray_stub.asked == [(0, "version")])
+    assert close_within(pool, 10.0)
+    assert ray_stub.asked == [(0, "version")]
 
 
 @pytest.fixture(scope="module")
