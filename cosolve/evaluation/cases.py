@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
@@ -68,8 +68,8 @@ def cases_of(table: Table, lookup: Lookup) -> list[Case]:
                 table.fail("give one of files, catalogue, generate and references.")
             _refuse(table, _GENERATOR_KEYS, "files")
             cases = list(_from_files(table, problem, lookup, table.texts("files") or tuple(references)))
-        named = _with_plain_names(references)
-        cases = [dataclasses.replace(case, reference=_find(named, case)) for case in cases]
+        find = _finder(references)
+        cases = [dataclasses.replace(case, reference=find(case)) for case in cases]
         if references and not any(case.reference for case in cases):
             table.fail(f"references: none of them is of any of these instances, such as {cases[0].name!r}.")
     return _with_reference(table, cases)
@@ -243,25 +243,41 @@ def _references(table: Table, lookup: Lookup, problem: str) -> dict[str, Referen
     return read_references(path, problem=problem, where=where)
 
 
-def _find(references: Mapping[str, Reference], case: Case) -> Reference | None:
-    """Reference by the case's name, or by its file's with or without folders and suffix."""
-    names = [case.name]
-    if isinstance(case.source, FromFile):
-        names += _names_of(case.source.wanted)
-    return next((references[name] for name in names if name in references), None)
+def _finder(references: Mapping[str, Reference]) -> Callable[[Case], Reference | None]:
+    """
+    What finds the reference of a case: by its name, or by its file's with or without suffix.
+
+    One of the two paths, in the file of references and in the suite, must be the end of the other: "easy/a.gr" is
+    "a" and "data/easy/a.gr", but not "hard/a.gr".
+    """
+    rows = references.items()
+    named = {**_unshared((_stem(name), reference) for name, reference in rows), **references}
+    longer = _unshared((end, reference) for name, reference in rows for end in _ends(_stem(name)))
+
+    def find(case: Case) -> Reference | None:
+        wanted = case.source.wanted if isinstance(case.source, FromFile) else case.name
+        names = [case.name, *_ends(wanted), *_ends(_stem(wanted))]
+        return next((named[name] for name in names if name in named), longer.get(_stem(wanted)))
+
+    return find
 
 
-def _with_plain_names(references: dict[str, Reference]) -> dict[str, Reference]:
-    """The same, and each under its name without folders and suffix, unless two share it."""
-    count = Counter(plain_name(name) for name in references)
-    return {plain_name(name): value for name, value in references.items() if count[plain_name(name)] == 1} | references
+def _unshared(rows: Iterable[tuple[str, Reference]]) -> dict[str, Reference]:
+    """References by those names that no two of them have."""
+    rows = list(rows)
+    count = Counter(name for name, _ in rows)
+    return {name: reference for name, reference in rows if count[name] == 1}
 
 
-def _names_of(wanted: str) -> list[str]:
-    path = PurePosixPath(wanted)
-    tails = ["/".join(path.parts[start:]) for start in range(len(path.parts))]
-    stems = [str(PurePosixPath(tail).parent / plain_name(tail)) for tail in tails]
-    return [*tails, *stems]
+def _stem(path: str) -> str:
+    """A path without compression and format suffix."""
+    return str(PurePosixPath(path).parent / plain_name(path))
+
+
+def _ends(path: str) -> list[str]:
+    """A path, and what is left of it without its first folders."""
+    parts = PurePosixPath(path).parts
+    return ["/".join(parts[start:]) for start in range(len(parts))]
 
 
 def _with_reference(table: Table, cases: list[Case]) -> list[Case]:

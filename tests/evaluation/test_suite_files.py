@@ -288,6 +288,18 @@ def test_references_fit_by_name_file_and_path(tmp_path):
     assert cases[3].reference == Reference(2.0, ReferenceKind.BEST, bound=1.5)
 
 
+def test_a_reference_is_not_that_of_a_file_of_the_same_name_in_another_folder(tmp_path):
+    """The easy and the hard set both number their instances: gaps of one were measured against the other."""
+    (tmp_path / "best.csv").write_text("instance,value\neasy/a.tsp,1\nset/b.tsp,2\n")
+    text = (
+        '[[instances]]\nproblem = "tsp"\nreferences = "best.csv"\nname = "{folder}.{name}"\n'
+        'files = ["hard/a.tsp", "easy/a.tsp", "a.tsp.gz", "my/b", "my/set/b"]\n'
+    )
+    cases = suite(tmp_path, text + AUTO).cases
+    values = [None if case.reference is None else case.reference.value for case in cases]
+    assert values == [None, 1.0, 1.0, None, 2.0]
+
+
 def test_the_rows_of_references_may_be_the_list_of_instances(tmp_path):
     """541 names written twice would soon differ."""
     (tmp_path / "best.csv").write_text("instance,value,doubt\nx.tsp,1,too good\ny.tsp,2,\n")
