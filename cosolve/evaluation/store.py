@@ -95,7 +95,9 @@ class RecordFile:
 
 def files_folder(path: str | os.PathLike[str]) -> Path:
     """Folder that belongs to a file of records: ``RUN.files`` beside ``RUN.jsonl``."""
-    return Path(path).with_suffix(".files")
+    path = Path(path)
+    # No other suffix gives way, or run.v1 and run.v2 would share a folder and undo each other's work.
+    return path.with_name(f"{path.name.removesuffix('.jsonl')}.files")
 
 
 def read_records(path: str | os.PathLike[str]) -> list[Record]:

@@ -187,5 +187,7 @@ def test_a_missing_instance_gives_way_when_it_has_been_there(path):
 
 
 def test_files_lie_beside_the_records(path):
-    """Who moves a result must know what belongs to it."""
+    """Who moves a result must know what belongs to it; run.v1 and run.v2 removed each other's instances."""
     assert files_folder(path) == path.parent / "run.files"
+    names = [files_folder(path.with_name(name)).name for name in ("run.v1", "run.v2", "run", "run.v1.jsonl")]
+    assert names == ["run.v1.files", "run.v2.files", "run.files", "run.v1.files"]
