@@ -11,8 +11,6 @@ of its own with a device that nothing is left on.
 from __future__ import annotations
 
 import math
-import threading
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,9 +32,6 @@ from cosolve.evaluation.solver_run import Teller, check_options, write_failure
 
 #: Longest warm-up in seconds of a solver that works for as long as it may.
 _WARM_UP_LIMIT = 10.0
-
-#: One batch at a time on each device but the CPU: two would measure each other, and share its memory.
-_TURNS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 # -- in the process -------------------------------------------------------------------------------------------------
 
@@ -128,17 +123,8 @@ def run(tasks: Sequence[Ready], site: Site, cores: tuple[int, ...]) -> list[Run]
     refusal = _refusal(task)
     if refusal is not None:
         return [Run(ready.task.failure(ready.identity, *refusal)) for ready in tasks]
-    device = device_of(task)
-    if device == "cpu":
+    with site.turn(task.device):
         return _attempt(tasks, site, cores, 0)
-    with _TURNS[device]:
-        return _attempt(tasks, site, cores, 0)
-
-
-def device_of(task: Task) -> str:
-    """The device that a task's solver works on: "cpu" or "cuda:0", with its number."""
-    device = str(task.options.get("device", task.entrant.device))
-    return "cuda:0" if device == "cuda" else device
 
 
 def _refusal(task: Task) -> tuple[Failure, str] | None:
@@ -171,7 +157,7 @@ def _attempt(tasks: Sequence[Ready], site: Site, cores: tuple[int, ...], halving
                 "stop": stop_to_dict(task.stop),
                 "seed": task.seed if task.takes_seed else 0,
                 "threads": task.threads,
-                "device": device_of(task),
+                "device": task.device,
             },
             folder=folder,
             threads=task.threads,
@@ -197,7 +183,7 @@ def _attempt(tasks: Sequence[Ready], site: Site, cores: tuple[int, ...], halving
         latency=latency,
         amortised=latency / len(tasks),
         warm_up=warm_up,
-        device=device_of(task),
+        device=task.device,
         peak_device_memory=peak,
         halvings=halvings,
     )

@@ -114,6 +114,12 @@ class Task:
         return kind_of(self.entrant)
 
     @property
+    def device(self) -> str:
+        """What its solver works on: "cpu" or "cuda:0", with its number."""
+        device = str(self.options.get("device", self.entrant.device))
+        return "cuda:0" if device == "cuda" else device
+
+    @property
     def reference(self) -> Reference | None:
         """What its objective is compared with."""
         return self.case.reference

@@ -27,7 +27,6 @@ from typing import Any
 
 import cosolve
 from cosolve.core.errors import SolverUnavailableError
-from cosolve.evaluation.batch import device_of
 from cosolve.evaluation.executor import width_of
 from cosolve.evaluation.launcher import Interrupted
 from cosolve.evaluation.machine import usable_cores
@@ -385,7 +384,7 @@ def _room(needs: Mapping[str, float]) -> int:
 
 
 def _is_on_gpu(task: Task) -> bool:
-    return task.kind in (Kind.BATCH, Kind.SOLVER) and device_of(task) != "cpu"
+    return task.kind in (Kind.BATCH, Kind.SOLVER) and task.device != "cpu"
 
 
 def _portable(job: Job) -> Job:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import importlib
 import shutil
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
+from typing import Any
 
 from cosolve.core.instance import Instance
 from cosolve.evaluation.handover import open_map, write_map
@@ -138,6 +139,7 @@ class Site:
         self.launcher = Launcher(fork=fork)
         self.instances = Instances(scratch, keep=keep)
         self._syncer = Syncer()
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def run(self, job: Job, cores: tuple[int, ...] = ()) -> Finished:
         """
@@ -180,6 +182,10 @@ class Site:
                 handler: Handler = getattr(importlib.import_module(module), function)
                 runs += handler(ready, self, cores)
         return Finished(tuple(runs), identities)
+
+    def turn(self, device: str) -> AbstractContextManager[Any]:
+        """One at a time on each device but the CPU: two would measure each other, and share its memory."""
+        return nullcontext() if device == "cpu" else self._turns[device]
 
     @contextmanager
     def work_folder(self, key: str) -> Iterator[Path]:

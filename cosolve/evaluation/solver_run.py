@@ -175,8 +175,8 @@ def run(tasks: Sequence[Ready], site: Site, cores: tuple[int, ...]) -> list[Run]
     """Run one task in a process of its own; see :data:`cosolve.evaluation.site.Handler`."""
     [ready] = tasks
     task = ready.task
-    started = datetime.now(UTC)
-    with site.work_folder(ready.key) as folder:
+    with site.turn(task.device), site.work_folder(ready.key) as folder:
+        started = datetime.now(UTC)
         request = Request(
             target="cosolve.evaluation.solver_run:work",
             arguments={

@@ -81,6 +81,19 @@ class OneByOne(NearestNeighbours):
     features = Feature.NONE
 
 
+class Alone(NearestNeighbours):
+    """Does nothing, and fails if another does so beside it."""
+
+    name = "alone"
+
+    def solve(self, instance, monitor, *, seed, threads, initial, options):
+        mark = os.path.join(options.marks, "busy")
+        with open(mark, "x"):
+            time.sleep(options.pause)
+        os.remove(mark)
+        return Outcome()
+
+
 def tours(coords: list[np.ndarray], device: str) -> list[np.ndarray]:
     """Nearest neighbour tours from city 0, instances padded to the largest."""
     most = max(map(len, coords))

@@ -13,7 +13,7 @@ import pytest
 import cosolve
 from cosolve.core.result import Limit, Status
 from cosolve.core.stop import Stop
-from cosolve.evaluation.batch import device_of
+from cosolve.evaluation.executor import LocalExecutor
 from cosolve.evaluation.machine import describe
 from cosolve.evaluation.plan import jobs, plan
 from cosolve.evaluation.records import Failure, Record
@@ -170,11 +170,21 @@ def test_what_a_batch_can_not_do_is_said(run, entrant, stop, part):
 def test_the_device_reaches_the_solver_as_an_option():
     """Without it, a table would say GPU over numbers from a CPU; the device is part of the record's key."""
     on_gpu, on_cpu = (plan(suite(replace(MANY, device=device)))[0] for device in ("cuda", "cpu"))
-    assert (on_gpu.options["device"], device_of(on_gpu)) == ("cuda", "cuda:0")
+    assert (on_gpu.options["device"], on_gpu.device) == ("cuda", "cuda:0")
     assert on_cpu.options["device"] == "cpu"
     assert on_gpu.key("0") != on_cpu.key("0")
     with pytest.raises(ValueError, match="CPU only"):
         plan(suite(Entrant("greedy", "greedy", device="cuda")))
+
+
+def test_runs_one_by_one_take_turns_on_a_device_too(tmp_path):
+    """Only batches did: on a machine of eight cores, eight processes shared one GPU and measured each other."""
+    one = Entrant("one", "batch_stubs:Alone", options={"marks": str(tmp_path), "pause": 0.5}, device="cuda")
+    executor = LocalExecutor(tmp_path / "scratch", workers=2)
+    futures = [executor.submit(job) for job in jobs(plan(suite(one, sizes=(5, 6))))]
+    failures = [found.record.failure for future in futures for found in future.result(60).runs]
+    executor.close()
+    assert failures == [None, None]
 
 
 @pytest.mark.gpu
