@@ -1,7 +1,7 @@
 """
 Several instances together on a device: solvers with the BATCH feature, as they are meant to be run.
 
-The batch is one supervised process. Before its clock starts, the solver runs on the first instance alone, so that
+The batch is one supervised process. Before its clock starts, the solver runs on the first two instances, so that
 loading weights, compiling and the first kernels on the device are in no measured time. The clock is read with the
 device synchronised. The time limit is that of the whole batch, and a solution is in time if it was reported before
 it. If memory runs out, on the device or on the host, the two halves of the batch are run instead, each in a process
@@ -20,6 +20,7 @@ from time import perf_counter
 from typing import Any
 
 import cosolve
+from cosolve.core.result import Limit
 from cosolve.core.solver import Feature, solvers
 from cosolve.evaluation.child import Clock
 from cosolve.evaluation.conclusion import Evidence, conclude
@@ -30,8 +31,9 @@ from cosolve.evaluation.records import Batch, Failure
 from cosolve.evaluation.site import Ready, Run, Site
 from cosolve.evaluation.solver_run import Teller, check_options, write_failure
 
-#: Longest warm-up in seconds of a solver that works for as long as it may.
-_WARM_UP_LIMIT = 10.0
+#: Longest warm-ups in seconds: of a solver that works for as long as it may, of one that ends by itself, and of one
+#: whose network PyTorch compiles, which takes a minute, more on a busy machine.
+_SEARCHING, _LOADING, _COMPILING = 10.0, 30.0, 300.0
 
 # -- in the process -------------------------------------------------------------------------------------------------
 
@@ -62,7 +64,8 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
         tellers = [Teller(place, limits["time_limit"]) for place in places]
         check_options(arguments["solver"], arguments["options"])
         start = perf_counter()
-        solve(instances[:1], **(limits | {"time_limit": min(limits["time_limit"], _WARM_UP_LIMIT)}))
+        # Two, if there are: PyTorch compiles anew for several what it has compiled for one.
+        solve(instances[:2], **_warm_up_limits(arguments["solver"], arguments["options"], limits))
         _synchronise(device)
         warm_up = perf_counter() - start
         _reset_peak(device)
@@ -85,6 +88,18 @@ def work(arguments: Mapping[str, Any], clock: Clock) -> None:
     write_answer(folder, {"warm_up": warm_up, "latency": latency, "peak_device_memory": _peak(device)})
     for teller, result in zip(tellers, results, strict=True):
         teller.answer(result)
+
+
+def _warm_up_limits(solver: str, options: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Stopping criteria of a warm-up: where it can be helped, not the clock, or what is prepared would be cut off."""
+    adapter = solvers.get(solver)()
+    counts = Limit.ITERATION in adapter.limits
+    if Feature.TRAJECTORY in adapter.features and not counts:
+        return {**limits, "time_limit": min(limits["time_limit"], _SEARCHING)}
+    return {
+        "time_limit": _COMPILING if options.get("compile") else _LOADING,
+        "iterations": 1 if counts else None,
+    }
 
 
 def _place(folder: Path, position: int) -> Path:

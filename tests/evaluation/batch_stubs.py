@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
+from cosolve.core.result import Limit
 from cosolve.core.solver import Availability, Feature, Outcome, Solver
 from cosolve.instances.tsp import Tour
 
@@ -29,6 +31,8 @@ class Options:
         Seconds that it waits before it begins.
     marks
         Folder in which it leaves a file for each batch, named by the number of instances.
+    compile
+        Nothing, to it.
     """
 
     device: str = "cpu"
@@ -37,6 +41,7 @@ class Options:
     then: str = ""
     pause: float = 0.0
     marks: str = ""
+    compile: bool = False
 
 
 class NearestNeighbours(Solver):
@@ -65,7 +70,7 @@ class NearestNeighbours(Solver):
             time.sleep(0.5)
         orders = tours([instance.distances.coords for instance in instances], options.device)
         for instance, monitor, order in zip(instances, monitors, orders, strict=True):
-            if len(instances) > 1 and instance is instances[-1]:
+            if len(instances) > 2 and instance is instances[-1]:  # not in the warm-up
                 if options.then == "abort":
                     os.abort()
                 while options.then == "hang":
@@ -79,6 +84,32 @@ class OneByOne(NearestNeighbours):
 
     name = "one-by-one"
     features = Feature.NONE
+
+
+class SaysItsLimits(NearestNeighbours):
+    """Leaves word of its batches: how many instances, and limits."""
+
+    name = "says-its-limits"
+
+    def solve_batch(self, instances, monitors, *, seed, threads, options):
+        stop = monitors[0].stop
+        with open(os.path.join(options.marks, "limits"), "a") as file:
+            file.write(f"{len(instances)}: {stop.time_limit:g} s, {stop.iterations}\n")
+        return super().solve_batch(
+            instances, monitors, seed=seed, threads=threads, options=dataclasses.replace(options, marks="")
+        )
+
+
+class Searches(SaysItsLimits):
+    """Says that it works until its limit."""
+
+    features = Feature.BATCH | Feature.TRAJECTORY
+
+
+class Counts(Searches):
+    """Says that it counts iterations."""
+
+    limits = frozenset({Limit.ITERATION})
 
 
 class Alone(NearestNeighbours):

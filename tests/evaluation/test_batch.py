@@ -87,6 +87,22 @@ def test_a_batch_shares_its_time_and_says_so(run):
         assert Record.from_dict(record.to_dict()) == record
 
 
+@pytest.mark.parametrize(
+    ("stub", "compiles", "warm_up"),
+    [
+        ("SaysItsLimits", False, "2: 30 s, None"),
+        ("SaysItsLimits", True, "2: 300 s, None"),
+        ("Searches", False, "2: 2 s, None"),
+        ("Counts", True, "2: 300 s, 1"),
+    ],
+)
+def test_the_limit_of_the_runs_does_not_cut_off_the_warm_up(run, tmp_path, stub, compiles, warm_up):
+    """What took longer to compile was compiled for one instance alone, and went on in the measured time."""
+    options = {"marks": str(tmp_path), "compile": compiles}
+    run(suite(replace(MANY, solver=f"batch_stubs:{stub}", options=options), stop=Stop(time_limit=2.0)))
+    assert (tmp_path / "limits").read_text().splitlines() == [warm_up, "4: 2 s, None"]
+
+
 def test_batches_are_of_the_size_that_was_asked_for(run):
     """The last one is smaller; no instance is left out."""
     records = run(suite(replace(MANY, batch_size=3)))
