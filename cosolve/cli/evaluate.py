@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -97,6 +98,9 @@ def evaluate(
         if json:
             print_json(record.to_dict())
 
+    def on_wait(names: Sequence[str]) -> None:
+        print(f"cosolve: waiting until it is read or generated: {', '.join(names)}", file=sys.stderr, flush=True)
+
     try:
         with progress:
             records = runner.evaluate(
@@ -108,6 +112,7 @@ def evaluate(
                 retry=retry,
                 on_start=progress.on_start,
                 on_record=on_record,
+                on_wait=on_wait,
             )
     except KeyboardInterrupt:
         kept = f"{path} holds what is done; the same command goes on from there."

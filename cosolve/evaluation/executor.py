@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,9 @@ from typing import Protocol
 from cosolve.evaluation.machine import total_memory, usable_cores
 from cosolve.evaluation.plan import Job, Task
 from cosolve.evaluation.site import Finished, Site
+
+#: Seconds that closing may take before it is said what is waited for.
+_NOTICE_AFTER = 2.0
 
 
 class Executor(Protocol):
@@ -47,10 +50,22 @@ class LocalExecutor:
         Cores for each; jobs are pinned to them if there are ``workers * width``.
     fork
         See :class:`cosolve.evaluation.launcher.Launcher`.
+    on_wait
+        Called if closing takes long, with the names of the cases whose instances are being read or generated: that
+        can't be ended.
     """
 
-    def __init__(self, scratch: Path, *, workers: int = 1, width: int = 1, fork: bool | None = None) -> None:
+    def __init__(
+        self,
+        scratch: Path,
+        *,
+        workers: int = 1,
+        width: int = 1,
+        fork: bool | None = None,
+        on_wait: Callable[[Sequence[str]], None] | None = None,
+    ) -> None:
         self.slots = workers
+        self._on_wait = on_wait
         self._site = Site(scratch, keep=workers + 1, fork=fork)
         cores = usable_cores() if hasattr(os, "sched_setaffinity") else []
         self._free: queue.SimpleQueue[tuple[int, ...]] = queue.SimpleQueue()
@@ -76,8 +91,19 @@ class LocalExecutor:
     def close(self) -> None:
         """See :class:`Executor`."""
         self._site.launcher.stop()
-        self._pool.shutdown(cancel_futures=True)
+        notice = threading.Timer(_NOTICE_AFTER, self._say_what_is_waited_for)
+        notice.daemon = True
+        notice.start()
+        try:
+            self._pool.shutdown(cancel_futures=True)
+        finally:
+            notice.cancel()
         self._site.close()
+
+    def _say_what_is_waited_for(self) -> None:
+        names = sorted(set(self._site.instances.loading))
+        if names and self._on_wait is not None:
+            self._on_wait(names)
 
 
 def width_of(tasks: Iterable[Task]) -> int:

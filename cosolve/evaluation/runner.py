@@ -66,6 +66,7 @@ def evaluate(
     retry: bool = False,
     on_start: Callable[[Outlook], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
+    on_wait: Callable[[Sequence[str]], None] | None = None,
 ) -> list[Record]:
     """
     Run every solver of a suite on every instance with every seed, and record what comes out.
@@ -93,6 +94,8 @@ def evaluate(
         Called once, when it is known what there is to do.
     on_record
         Called with each record the moment it is safe on the disk.
+    on_wait
+        Called if Ctrl-C has to wait for instances that are being read or generated here, with their names.
 
     Returns
     -------
@@ -117,7 +120,7 @@ def evaluate(
     with RecordFile(records_path(suite) if out is None else out) as store:
         state = _State(tasks, store.records, store.folder, retry=retry)
         (store.folder / "solutions").mkdir(parents=True, exist_ok=True)
-        chosen = _make_executor(executor, store.folder, state.to_do, workers, address)
+        chosen = _make_executor(executor, store.folder, state.to_do, workers, address, on_wait)
         try:
             if on_start is not None:
                 on_start(state.outlook(chosen.slots))
@@ -153,11 +156,19 @@ def records_path(suite: Suite) -> Path:
     return Path(f"{suite.name}.jsonl")
 
 
-def _make_executor(kind: str, folder: Path, to_do: list[Task], workers: int | None, address: str | None) -> Executor:
+def _make_executor(
+    kind: str,
+    folder: Path,
+    to_do: list[Task],
+    workers: int | None,
+    address: str | None,
+    on_wait: Callable[[Sequence[str]], None] | None,
+) -> Executor:
     if kind == "local":
         if address is not None:
             raise ValueError("address is for the executor 'ray'.")
-        return LocalExecutor(folder / "work", workers=workers or default_workers(to_do), width=width_of(to_do))
+        workers = workers or default_workers(to_do)
+        return LocalExecutor(folder / "work", workers=workers, width=width_of(to_do), on_wait=on_wait)
     if kind == "ray":
         from cosolve.evaluation.ray_executor import RayExecutor
 

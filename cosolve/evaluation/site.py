@@ -250,6 +250,8 @@ class Instances:
         self._keep = keep
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        #: Names of the cases whose instances are being read or generated.
+        self.loading: list[str] = []
 
     @contextmanager
     def borrow(self, case: Case) -> Iterator[Loaded]:
@@ -271,10 +273,13 @@ class Instances:
         try:
             with entry.lock:
                 if entry.loaded is None and entry.error is None:
+                    self.loading.append(case.name)
                     try:
                         entry.loaded = self._load(case)
                     except Exception as error:
                         entry.error = error
+                    finally:
+                        self.loading.remove(case.name)
             if entry.loaded is None:
                 assert entry.error is not None
                 raise entry.error

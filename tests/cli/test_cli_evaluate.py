@@ -119,13 +119,16 @@ def test_wrong_usage_is_one_line_and_code_2(cli, suite, arguments, message):
 def test_interruption_is_one_line_that_says_how_to_go_on(cli, suite, monkeypatch):
     """130, as everywhere."""
 
-    def interrupted(*_, **__):
+    def interrupted(*_, on_wait, **__):
+        on_wait(["square", "large"])
         raise KeyboardInterrupt
 
     monkeypatch.setattr("cosolve.evaluation.runner.evaluate", interrupted)
     answer = cli("evaluate", "mine.toml")
     assert answer.code == 130
-    assert answer.err.splitlines()[-1].startswith("cosolve: interrupted. mine.jsonl holds what is done")
+    waits, last = answer.err.splitlines()[-2:]
+    assert waits == "cosolve: waiting until it is read or generated: square, large"
+    assert last.startswith("cosolve: interrupted. mine.jsonl holds what is done")
 
 
 def test_remaining_time_follows_what_runs_took(capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -150,6 +151,29 @@ def test_closing_while_an_instance_is_read_is_no_missing_file(tmp_path, monkeypa
     with pytest.raises(Interrupted):
         closed.run(job)
     assert not (tmp_path / "scratch").exists()
+
+
+def test_closing_says_which_instances_it_waits_for(tmp_path, monkeypatch):
+    """After Ctrl-C, a terminal that says nothing for minutes looks dead."""
+    reading, go_on, said = threading.Event(), threading.Event(), []
+
+    def load(*arguments):
+        reading.set()
+        go_on.wait(30)
+        raise ValueError
+
+    def on_wait(names):
+        said.extend(names)
+        go_on.set()
+
+    monkeypatch.setattr(site, "load_source", load)
+    monkeypatch.setattr(executor, "_NOTICE_AFTER", 0.1)
+    local = LocalExecutor(tmp_path / "scratch", on_wait=on_wait)
+    future = local.submit(jobs(plan(tiny_suite("greedy")))[0])
+    assert reading.wait(30)
+    local.close()
+    assert said == ["t0"]
+    assert isinstance(future.exception(), Interrupted)
 
 
 def test_wrong_arguments_are_refused(tmp_path):
