@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -159,13 +160,18 @@ class Run:
 
     def _lock_folder(self) -> None:
         """Keep other processes from the run, and find out now, not after the first steps, if nothing can be written."""
-        stream = (self.folder / _LOCK).open("w")
-        try:
-            lock(stream, self.folder, "another training is at the run in this folder; wait for it")
-        except OSError:
-            stream.close()
-            raise
-        self._lock = stream
+        path = self.folder / _LOCK
+        while self._lock is None:
+            stream = path.open("w")
+            try:
+                lock(stream, self.folder, "another training is at the run in this folder; wait for it")
+            except OSError:
+                stream.close()
+                raise
+            if _is_at(stream, path):
+                self._lock = stream
+            else:  # whoever had it has removed it since: a lock on it keeps nobody away
+                stream.close()
 
     def _start(self, begin_from: str, load: Callable[[checkpoints.Checkpoint], None] | None) -> None:
         if begin_from:  # before a folder is made
@@ -412,6 +418,14 @@ class Run:
             moments = self.optimiser.state.get(parameter, {})
             tensors |= {f"{key}.{name}": moments[key] for key in _MOMENTS if key in moments}
         return tensors
+
+
+def _is_at(stream: IO[str], path: Path) -> bool:
+    """Whether an open file is still the one of that path."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -17,7 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from cosolve.core.errors import InvalidFileError, TrainingError
-from cosolve.models import checkpoints
+from cosolve.instances.files import lock
+from cosolve.models import checkpoints, run
 from cosolve.models.decost.config import DataConfig, DecostConfig, ModelConfig, TrainingConfig
 from cosolve.models.decost.data import sampler
 from cosolve.models.decost.losses import imitation_loss, ptar_gap, reinforce_loss
@@ -229,6 +230,26 @@ def test_a_run_is_of_one_process(tmp_path, unmeasured, resume):
     assert refused == [2]
     assert all(torch.equal(tensor, expected[name]) for name, tensor in state(tmp_path).items())
     assert not (tmp_path / "run.lock").exists()
+
+
+def test_a_lock_whose_file_was_removed_meanwhile_keeps_others_away(tmp_path, monkeypatch):
+    """A call that ends removes it: who had opened it before was at the run alone, with whoever came next."""
+    locked = []
+
+    def lock_late(stream, folder, message):
+        if not locked:
+            (folder / "run.lock").unlink()
+        locked.append(folder)
+        lock(stream, folder, message)
+
+    def again(what, done, total):
+        if len(locked) == 2:
+            with pytest.raises(BlockingIOError):
+                train(CONFIG, tmp_path)
+
+    monkeypatch.setattr(run, "lock", lock_late)
+    train(CONFIG, tmp_path, max_steps=1, on_progress=again)
+    assert locked == [tmp_path] * 3
 
 
 def test_a_run_begins_from_networks_of_its_kind(tmp_path):
