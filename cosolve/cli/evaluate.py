@@ -123,25 +123,15 @@ def evaluate(
     return DONE if any(record.is_feasible for record in records) else FAILED
 
 
-def _seeds(text: str) -> list[int]:
-    """``"0,3-5"`` to [0, 3, 4, 5]."""
-    from cosolve.evaluation.toml_table import MAX_SEEDS
+def _seeds(text: str) -> tuple[int, ...]:
+    """``"0,3-5"`` to 0, 3, 4, 5."""
+    from cosolve.evaluation.toml_table import seeds_of
 
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        try:
-            least, most = int(first), int(last if dash else first)
-        except ValueError:
-            raise UsageError(f"--seeds must be like 0,1,2 or 0-9, got {text!r}.") from None
-        if most < least:
-            raise UsageError(f"--seeds must have ranges from the least to the greatest, got {text!r}.")
-        if len(found) + most - least >= MAX_SEEDS:
-            raise UsageError(f"--seeds must be at most {MAX_SEEDS:,} seeds, got {text!r}.")
-        found += range(least, most + 1)
-    if not found or len(set(found)) < len(found):
-        raise UsageError(f"--seeds must be distinct integers >= 0, got {text!r}.")
-    return found
+    parts = [part.strip() for part in text.split(",")]
+    try:
+        return seeds_of(int(part) if part.isdecimal() else part for part in parts)
+    except ValueError as error:
+        raise UsageError(f"--seeds must be {error}, got {text!r}.") from None
 
 
 def duration(seconds: float) -> str:

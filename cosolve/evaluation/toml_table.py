@@ -18,7 +18,32 @@ _UNITS = {
 
 
 #: Most seeds of a suite: a night of runs of milliseconds.
-MAX_SEEDS = 1_000_000
+_MAX_SEEDS = 1_000_000
+
+
+def seeds_of(parts: Iterable[Any]) -> tuple[int, ...]:
+    """
+    The seeds of a list of integers and ranges, such as [7, "0-4"].
+
+    Raises
+    ------
+    ValueError
+        Which says what the list must be.
+    """
+    found: list[int] = []
+    for part in parts:
+        limits = re.fullmatch(r"(\d+)-(\d+)", part) if isinstance(part, str) else None
+        least, most = map(int, limits.groups()) if limits else (part, part)
+        if isinstance(least, bool) or not isinstance(least, int) or least < 0:
+            raise ValueError('a list of integers >= 0 and ranges like "0-9"')
+        if most < least:
+            raise ValueError("a list with ranges from the least to the greatest")
+        if len(found) + most - least >= _MAX_SEEDS:
+            raise ValueError(f"at most {_MAX_SEEDS:,} seeds")
+        found += range(least, most + 1)
+    if not found or len(set(found)) < len(found):
+        raise ValueError("a list of distinct integers, at least one")
+    return tuple(found)
 
 
 class Table:
@@ -100,22 +125,14 @@ class Table:
         return dict(value)
 
     def seeds(self, key: str) -> tuple[int, ...]:
-        """Integers >= 0 from a list of integers and ranges, such as [7, "0-4"], or one range; empty where not given."""
-        value = self._values.get(key, [])
-        found: list[int] = []
-        for part in value if isinstance(value, list) else [value]:
-            limits = re.fullmatch(r"(\d+)-(\d+)", part) if isinstance(part, str) else None
-            if limits and len(found) + int(limits[2]) - int(limits[1]) >= MAX_SEEDS:
-                self.wrong(key, f"at most {MAX_SEEDS:,} seeds")
-            if limits and int(limits[1]) <= int(limits[2]):
-                found += range(int(limits[1]), int(limits[2]) + 1)
-            elif isinstance(part, int) and not isinstance(part, bool) and part >= 0 and isinstance(value, list):
-                found.append(part)
-            else:
-                self.wrong(key, 'a list of integers >= 0 and ranges, such as [0, 1] or "0-9"')
-        if (key in self and not found) or len(set(found)) < len(found):
-            self.wrong(key, "a list of distinct integers, at least one")
-        return tuple(found)
+        """See :func:`seeds_of`; or one range. Empty where not given."""
+        if key not in self:
+            return ()
+        value = self._values[key]
+        try:
+            return seeds_of(value if isinstance(value, list) else [str(value)])
+        except ValueError as error:
+            self.wrong(key, str(error))
 
     def memory(self, key: str) -> int | None:
         """Bytes, from an integer or a text such as "2 GiB"; ``None`` where not given."""

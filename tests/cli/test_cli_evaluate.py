@@ -96,7 +96,7 @@ def test_a_dry_run_says_what_is_missing(cli, suite):
         (["mine.toml", "--only-solver", "x"], "fits no solver"),
         (["mine.toml", "--group", "hard"], "there are: small"),
         (["mine.toml", "--seeds", "1,1"], "distinct"),
-        (["mine.toml", "--seeds", "a"], "0,1,2 or 0-9"),
+        (["mine.toml", "--seeds", "a"], 'integers >= 0 and ranges like "0-9"'),
         (["mine.toml", "--seeds", "0,5-3"], "from the least to the greatest, got '0,5-3'"),
         (["mine.toml", "--seeds", "0,1-99999999999999999999"], "at most 1,000,000 seeds"),
         (["mine.toml", "--workers", "0"], "workers"),
