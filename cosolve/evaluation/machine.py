@@ -34,6 +34,10 @@ PACKAGES = (
     "ray",
 )
 
+#: Open files for batches of 16,000 instances. Not more: outside programs that close all that may be open exist, and
+#: the system may allow a billion.
+_OPEN_FILES = 65_536
+
 
 @cache
 def describe() -> dict[str, Any]:
@@ -82,14 +86,17 @@ def total_memory() -> int:
 
 
 def allow_open_files() -> None:
-    """Let this process, and those that it starts from now on, hold as many open files as the system allows them."""
+    """Let this process, and those that it starts from now on, hold enough open files, if the system allows them."""
     import resource
 
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError):
-        pass  # no number, on some systems
+        pass  # some systems promise more than they give
 
 
 def _cpu() -> str:
