@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cosolve.core.jit import jit, jit_allocating
+from cosolve.core.union_find import find
 from cosolve.search.stp_dual import useless_edges
 from cosolve.search.stp_graph import Adjacency, ascending, csr, heap_pop, heap_push, prune, voronoi
 
@@ -237,12 +238,8 @@ def _contains(left: np.ndarray, right: np.ndarray, record: np.ndarray, in_tree: 
 def _labels(n: int, ends: np.ndarray, edges: np.ndarray) -> np.ndarray:
     label = np.arange(n)
     for e in edges:
-        u = ends[e, 0]
-        v = ends[e, 1]
-        while label[u] != u:
-            u = label[u]
-        while label[v] != v:
-            v = label[v]
+        u = find(label, ends[e, 0])
+        v = find(label, ends[e, 1])
         label[max(u, v)] = min(u, v)
     for v in range(n):
         label[v] = label[label[v]]
@@ -253,7 +250,11 @@ def _labels(n: int, ends: np.ndarray, edges: np.ndarray) -> np.ndarray:
 def _peel(
     indptr: np.ndarray, neighbours: np.ndarray, edge_ids: np.ndarray, is_terminal: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Edges that remain when parts without terminals and dead ends go, and those that end at a terminal of degree 1."""
+    """
+    Edges that remain when parts without terminals and dead ends go, and those of them that every tree has.
+
+    A terminal's only edge is one, and its other end a terminal from then on: chains of them are followed to their end.
+    """
     n = len(indptr) - 1
     m = len(neighbours) // 2
     alive = np.zeros(m, np.bool_)
@@ -279,15 +280,27 @@ def _peel(
                             stack[top] = neighbours[k]
                             top += 1
     degree = prune(indptr, neighbours, edge_ids, alive, is_terminal)
-    if num_terminals > 1:
-        for v in range(n):
-            if is_terminal[v] and degree[v] == 1:
-                for k in range(indptr[v], indptr[v + 1]):
-                    if alive[edge_ids[k]]:
-                        forced[edge_ids[k]] = True
-    else:
-        alive[:] = False
-    return alive, forced
+    is_wanted = is_terminal.copy()
+    for v in range(n):
+        if is_wanted[v] and degree[v] == 1:
+            stack[top] = v
+            top += 1
+    while top > 0 and num_terminals > 1:
+        top -= 1
+        v = stack[top]
+        for k in range(indptr[v], indptr[v + 1]):
+            e = edge_ids[k]
+            if degree[v] == 1 and alive[e] and not forced[e]:
+                forced[e] = True
+                u = neighbours[k]
+                degree[v] -= 1
+                degree[u] -= 1
+                num_terminals -= is_wanted[u]
+                is_wanted[u] = True
+                if degree[u] == 1:
+                    stack[top] = u
+                    top += 1
+    return (alive if num_terminals > 1 else forced), forced
 
 
 @jit_allocating

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cosolve.instances.generators.stp import hypercube, random_graph, road
 from cosolve.instances.stp import EdgeSet, STPInstance, evaluate
+from cosolve.search import stp_reduce
 from cosolve.search.random import stream
 from cosolve.search.stp import SteinerSearch, connects
 from cosolve.search.stp_anneal import Annealing, _least_loss, _tree
@@ -249,6 +250,20 @@ def test_reductions_keep_the_optimum_and_the_way_back(instance):
         terminals=np.flatnonzero(graph.is_terminal),
     )
     assert graph.fixed_weight + optimum(small) == pytest.approx(best)
+
+
+def test_chain_of_terminals_is_fixed_in_a_few_rounds(monkeypatch):
+    """A round fixed one edge at each end: a path of 12,000 terminals was still at it 10 s after a limit of half one."""
+    rounds = []
+    contract = stp_reduce._contract
+    monkeypatch.setattr(stp_reduce, "_contract", lambda *arguments: rounds.append(0) or contract(*arguments))
+    order = np.random.default_rng(0).permutation(200)
+    graph = original(200, np.column_stack((order[:-1], order[1:])), np.ones(199), np.arange(200))
+    graph = stp_reduce.reduce_degrees(graph)
+    assert graph.num_terminals == 1
+    assert graph.fixed_weight == 199
+    assert graph.expand(np.zeros(0, np.bool_), 199).all()
+    assert len(rounds) <= 6
 
 
 @given(instances(), st.booleans())
