@@ -35,7 +35,7 @@ from cosolve.search.stp_local import improve
 from cosolve.search.stp_partition import cut_out, put_back
 from cosolve.search.stp_reduce import Reduced, original, reduce_by_bound, reduce_degrees, simplify
 
-#: Work units of one slice of local search: a few hundredths of a second.
+#: Work units of one slice of local search: a few hundredths of a second. On large graphs more, see :func:`_slice`.
 _SLICE = 3_000_000
 
 _POOL = 16
@@ -338,8 +338,8 @@ class SteinerSearch:
         return tree
 
     def _descend(self, graph: Reduced, adjacency: Adjacency, tree: np.ndarray, weights: np.ndarray) -> Iterator[None]:
-        cursor = np.zeros(3, np.int64)
-        while not improve(*adjacency, graph.ends, weights, graph.is_terminal, tree, cursor, _SLICE):
+        cursor, budget = np.zeros(3, np.int64), _slice(graph)
+        while not improve(*adjacency, graph.ends, weights, graph.is_terminal, tree, cursor, budget):
             yield
 
     def _population(self) -> Iterator[None]:
@@ -488,6 +488,11 @@ class SteinerSearch:
 
 def _is_sparse(graph: Reduced) -> bool:
     return len(graph.ends) < _SPARSE * graph.num_nodes
+
+
+def _slice(graph: Reduced) -> int:
+    """Work of a slice of what looks at the whole graph first, and is to get further than that."""
+    return max(_SLICE, 10 * (graph.num_nodes + 2 * len(graph.ends)))
 
 
 def _dual_budget(graph: Reduced) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cosolve.instances.generators.stp import hypercube, random_graph, road
 from cosolve.instances.stp import EdgeSet, STPInstance, evaluate
-from cosolve.search import stp_reduce
+from cosolve.search import stp, stp_reduce
 from cosolve.search.random import stream
 from cosolve.search.stp import SteinerSearch, connects
 from cosolve.search.stp_anneal import Annealing, _least_loss, _tree
@@ -304,6 +304,15 @@ def test_local_search_walks_the_same_path_in_slices_of_any_size():
         descend(instance, tree, budget)
         results.append(tree)
     assert np.array_equal(*results)
+
+
+def test_slices_of_local_search_grow_with_the_graph(monkeypatch):
+    """Each slice begins with a look at the whole graph: where that was all its work, it got on by one node, or none."""
+    monkeypatch.setattr(stp, "_SLICE", 1000)
+    instance = random_graph(seed=0, num_nodes=200, num_edges=2000, num_terminals=20)
+    search, tree = engine(instance), first_tree(instance, int(instance.terminals[0]))
+    descent = search._descend(search.graph, instance.adjacency, tree, instance.weights)
+    assert sum(1 for _ in zip(range(50), descent, strict=False)) < 50
 
 
 def test_search_finds_the_optimum_of_a_hypercube():
