@@ -11,7 +11,7 @@ terminals are improved part by part (:mod:`cosolve.search.stp_partition`).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -183,7 +183,8 @@ class SteinerSearch:
             for _ in self._search():
                 yield
                 if self._smaller is not None:
-                    self.graph, self._smaller = simplify(self._smaller), None
+                    smaller, self._smaller = self._smaller, None
+                    self.graph = yield from simplify(smaller)
                     yield from self._reduce()
                     break
 
@@ -212,15 +213,13 @@ class SteinerSearch:
         if len(start):
             self._found(self.graph, start)
         yield
-        self.graph = simplify(self.graph)
+        self.graph = yield from simplify(self.graph)
         yield
         yield from self._reduce()
 
     def _reduce(self) -> Iterator[None]:
         self._strong = None
-        for graph in self._dual_rounds(self.graph, True):
-            self.graph = graph
-            yield
+        yield from self._dual_rounds(self.graph, True)
         if self._is_exhausted(self.graph):
             self._raise(self.weight)
 
@@ -232,9 +231,9 @@ class SteinerSearch:
         degree = np.bincount(graph.ends.ravel(), minlength=graph.num_nodes)
         return bool((degree[graph.is_terminal] == 0).any())
 
-    def _dual_rounds(self, graph: Reduced, is_root: bool) -> Iterator[Reduced]:
+    def _dual_rounds(self, graph: Reduced, is_root: bool) -> Generator[None, None, Reduced]:
         """
-        Dual ascent from several roots, a tree from each, and what the bound removes; yields the graph each time.
+        Dual ascent from several roots, a tree from each, and what the bound removes; the graph that is left.
 
         Once that stalls, each dual solution is improved by search first.
         """
@@ -243,50 +242,54 @@ class SteinerSearch:
             before = len(graph.ends)
             adjacency = graph.graph()
             root, dual = self._dual(graph, adjacency)
+            yield from dual.complete(_slice(graph))
             if is_strong:
-                yield from (graph for _ in self._strengthen(graph, dual, _ROOT_STALL if is_root else _NODE_STALL))
+                yield from self._strengthen(graph, dual, _ROOT_STALL if is_root else _NODE_STALL)
             bound = graph.fixed_weight + dual.bound
             if is_root:
                 self._raise(bound)
             self._node_bound = max(self._node_bound, bound) if not is_root else bound
             if self._slack(bound) < 0:
                 self._node_bound = np.inf
-                yield graph
-                return
+                yield
+                return graph
             # Ascend and prune: the saturated arcs hold light trees.
             saturated = (dual.reduced[0::2] == 0) | (dual.reduced[1::2] == 0)
             self._saturated = (graph, saturated)
             tree = self._shortest_paths(graph, adjacency, np.where(saturated, graph.weights, np.inf), root)
             if len(tree):
                 descent = self._descend(graph, adjacency, tree, graph.weights)
-                yield from (graph for _ in islice(descent, _FIRST_DESCENT))
+                yield from islice(descent, _FIRST_DESCENT)
                 self._found(graph, tree)
             slack = self._slack(bound)
             if slack < 0:
                 self._node_bound = np.inf
                 if is_root:
                     self._raise(self.weight)
-                yield graph
-                return
+                yield
+                return graph
             whole, graph = graph, reduce_by_bound(graph, dual.reduced, root, slack)
-            graph = simplify(graph) if len(graph.ends) < 0.9 * before else reduce_degrees(graph)
+            graph = yield from (simplify if len(graph.ends) < 0.9 * before else reduce_degrees)(graph)
             idle = 0 if len(graph.ends) < 0.95 * before else idle + 1
+            if is_root:
+                self.graph = graph
             if is_root and is_strong and idle:
                 self._strong = whole, root, dual
-            yield graph
+            yield
             stalled = idle == (4 if is_root else 2)
             if (is_strong and idle) or (stalled and not _is_sparse(graph)):
-                return
+                break
             is_strong = is_strong or stalled
+        return graph
 
     def _dual(self, graph: Reduced, adjacency: Adjacency) -> tuple[int, DualAscent]:
-        """Dual ascent from a terminal drawn at random."""
+        """A terminal drawn at random, and a dual solution for it that is still to be completed."""
         terminals = np.flatnonzero(graph.is_terminal)
         root = int(terminals[self._pick(len(terminals))])
         return root, DualAscent(adjacency, graph.ends, graph.weights, graph.is_terminal, root, self._random)
 
     def _strengthen(self, graph: Reduced, dual: DualAscent, stall: float) -> Iterator[None]:
-        """Improve a dual solution until it stalls, or closes the gap."""
+        """Improve a complete dual solution until it stalls, or closes the gap."""
         budget = _dual_budget(graph)
         slices = 3 * max(1, _DUAL_WORK * len(graph.ends) // budget)
         idle = 0
@@ -297,7 +300,7 @@ class SteinerSearch:
                 yield
             gap = self.weight - graph.fixed_weight - dual.bound
             idle = 0 if dual.bound - before >= stall * gap > 0 else idle + 1
-        dual.complete()
+        yield from dual.complete(_slice(graph))
 
     def _tighten(self) -> Iterator[None]:
         """Improve the dual solution of :meth:`_reduce` on and on, until the graph is worth to be reduced again."""
@@ -308,6 +311,7 @@ class SteinerSearch:
             graph, root, dual = self._strong  # holds for this graph, which was hardly larger
         else:
             root, dual = self._dual(graph, graph.graph())
+            yield from dual.complete(_slice(graph))
         budget = _dual_budget(graph)
         idle, looked = 0, np.inf
         while True:
@@ -322,7 +326,7 @@ class SteinerSearch:
                 self._raise(self.weight)
             elif slack < (1 - _WORTH) * looked:
                 looked = slack
-                dual.complete()
+                yield from dual.complete(_slice(graph))
                 slack = self._slack(graph.fixed_weight + dual.bound)
                 smaller = reduce_by_bound(graph, dual.reduced, root, slack)
                 if len(smaller.ends) < (1 - _WORTH) * len(self.graph.ends):
@@ -463,10 +467,8 @@ class SteinerSearch:
             self.nodes += 1
             self._node_bound = bound
             self._saturated = None
-            graph = simplify(graph)  # may solve it, and then there are no rounds
-            for reduced in self._dual_rounds(graph, False):
-                graph = reduced
-                yield
+            graph = yield from simplify(graph)  # may solve it, and then there are no rounds
+            graph = yield from self._dual_rounds(graph, False)
             if self._is_exhausted(graph) or self._node_bound == np.inf or self._slack(self._node_bound) < 0:
                 continue
             assert self._saturated is not None

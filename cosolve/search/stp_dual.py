@@ -21,6 +21,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.random import below, uniform
 from cosolve.search.stp_graph import Adjacency, heap_pop, heap_push
 
-#: How an ascent ends: every terminal is reached, the store of cuts is full, some terminal can't be reached.
-_DONE, _FULL, _UNREACHABLE = range(3)
+#: How an ascent ends: every terminal is reached, the store of cuts is full, some terminal can't be reached, or so much
+#: work was enough for once.
+_DONE, _FULL, _UNREACHABLE, _PAUSED = range(4)
 
 # Slots of the counters.
 _NOW, _CUTS, _WORK, _HEAP = range(4)
@@ -41,7 +43,7 @@ _MOST = 8
 
 class DualAscent:
     """
-    A dual solution for one root.
+    A dual solution for one root: 0 everywhere at first, raised by :meth:`complete`.
 
     Parameters
     ----------
@@ -90,11 +92,11 @@ class DualAscent:
         self._first = np.full(n, -1, np.int64)
         self._counters = np.zeros(4, np.int64)
         self._unproven = 0
-        self._ascend_all()
-        self.bound = self._proven() if self._is_reached else np.inf
+        self._is_reached = False
+        self.bound = 0.0
 
     def improve(self, budget: int) -> None:
-        """Search for ``budget`` units of work (arcs looked at); see :meth:`complete` for when it is over."""
+        """Search from a complete solution for ``budget`` units of work (arcs looked at); complete it again after it."""
         if not self._is_reached or len(self._terminals) < 2:
             return
         self._counters[_WORK] = 0
@@ -106,27 +108,33 @@ class DualAscent:
         if self._is_exact or self._unproven > self._start[self._counters[_CUTS]]:
             self.bound, self._unproven = self._proven(), 0
 
-    def complete(self) -> None:
+    def complete(self, budget: int) -> Iterator[None]:
         """
-        Let every terminal ascend that taking back the cuts of others has cut off again; the bound can only rise.
+        Let every terminal ascend: at first, or those that taking back the cuts of others has cut off again.
 
-        After this, as after the first ascent, the arcs of reduced cost 0 join the root to all terminals.
+        The bound can only rise. At the end the arcs of reduced cost 0 join the root to all terminals.
+
+        Parameters
+        ----------
+        budget
+            Units of work after which this hands back control; less than it takes to look at all arcs several times
+            would lengthen the whole.
         """
-        if not self._is_reached:
+        if self.bound == np.inf:
             return
         self._factor[:] = 1.0
-        self._ascend_all()
-        self.bound, self._unproven = self._proven(), 0
-
-    def _ascend_all(self) -> None:
         self._is_active[:] = self._is_terminal
         self._is_active[self._root] = False
         _begin(self._graph[0], self._is_active, self._heap, self._where, self._score, self._counters)
-        while (end := _ascend(*self._state)) == _FULL:
-            self._make_room()
+        while (end := _ascend(budget, *self._state)) in (_FULL, _PAUSED):
+            if end == _FULL:
+                self._make_room()
+            else:
+                yield
         self._is_reached = end == _DONE
         self._first[:] = -1
         _link(0, self._owner, self._after, self._first, self._counters)
+        self.bound, self._unproven = self._proven() if self._is_reached else np.inf, 0
 
     def cuts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The cuts, ``arcs[start[k]:start[k + 1]]`` each, and by how much they are raised: start, arcs, heights."""
@@ -187,6 +195,7 @@ def _begin(
 
 @jit
 def _ascend(
+    budget: int,
     indptr: np.ndarray,
     neighbours: np.ndarray,
     edge_ids: np.ndarray,
@@ -209,7 +218,7 @@ def _ascend(
     counters: np.ndarray,
 ) -> int:
     """
-    Let the terminals in the heap ascend; how it ended, to be called again after ``_FULL`` with more room.
+    Let the terminals in the heap ascend; how it ended. Called again it goes on, after ``_FULL`` with more room.
 
     Every terminal grows the set of nodes that reach it over arcs of reduced cost 0; while that set lacks the root and
     other active terminals, the cut that enters it is raised until an arc saturates. The terminal with the smallest
@@ -305,6 +314,11 @@ def _ascend(
             if met:
                 is_active[t] = False
                 break
+            if work >= budget:  # after a raise, so that every call gets on
+                size = heap_push(heap, where, score, size, t)
+                break
+        if work >= budget and size > 0 and end == _DONE:
+            end = _PAUSED
     counters[_HEAP] = size
     counters[_NOW] = now
     counters[_CUTS] = count
@@ -395,8 +409,8 @@ def _improve(
             score[v] = (indptr[v + 1] - indptr[v]) * factor[v]
             counters[_HEAP] = heap_push(heap, where, score, counters[_HEAP], v)
         end = _ascend(
-            indptr, neighbours, edge_ids, ends, reduced, tiny, is_active, factor, root, heap, where, score, stamp,
-            members, cut, start, arcs, delta, owner, counters,
+            1 << 62, indptr, neighbours, edge_ids, ends, reduced, tiny, is_active, factor, root, heap, where, score,
+            stamp, members, cut, start, arcs, delta, owner, counters,
         )  # fmt: skip
         total = 0.0
         for k in range(begin, counters[_CUTS]):

@@ -7,6 +7,7 @@ Tests and their names follow Duin and Volgenant (1989), *Networks* 19: 549-567, 
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,9 @@ from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.union_find import find
 from cosolve.search.stp_dual import useless_edges
 from cosolve.search.stp_graph import Adjacency, ascending, csr, heap_pop, heap_push, prune, voronoi
+
+#: Edges whose detours are looked for in one step, a few hundredths of a second; graphs of more are large.
+_STEP = 15_000
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,12 @@ def original(num_nodes: int, ends: np.ndarray, weights: np.ndarray, terminals: n
     return Reduced(ends, weights, is_terminal, records, records, np.full(len(ends), -1), none, 0.0)
 
 
-def reduce_degrees(graph: Reduced) -> Reduced:
+def reduce_degrees(graph: Reduced) -> Generator[None, None, Reduced]:
     """
     Degree tests to the end: drop what no terminal needs, fix a terminal's only edge, merge chains; O(n + m) a round.
 
-    Parallel edges are merged, and parts of the graph without terminals vanish.
+    Parallel edges are merged, and parts of the graph without terminals vanish. Hands back control between the rounds of
+    large graphs.
     """
     while True:
         before = (graph.num_nodes, len(graph.ends))
@@ -99,6 +104,8 @@ def reduce_degrees(graph: Reduced) -> Reduced:
         graph = _merge_chains(graph)
         if (graph.num_nodes, len(graph.ends)) == before:
             return graph
+        if len(graph.ends) > _STEP:
+            yield
 
 
 def reduce_terminals(graph: Reduced) -> Reduced:
@@ -109,9 +116,11 @@ def reduce_terminals(graph: Reduced) -> Reduced:
     return _contract(graph, chosen) if len(chosen) else graph
 
 
-def reduce_long_edges(graph: Reduced, limit: int = 200) -> Reduced:
+def reduce_long_edges(graph: Reduced, limit: int = 200) -> Generator[None, None, Reduced]:
     """
     Drop edges that a detour replaces: over terminals (special distance), or by a path; O(m (limit + log n)).
+
+    Hands back control on the way if the graph is large.
 
     Parameters
     ----------
@@ -121,7 +130,14 @@ def reduce_long_edges(graph: Reduced, limit: int = 200) -> Reduced:
     if graph.num_terminals < 2:
         return graph
     indptr, neighbours, edge_ids = graph.graph()
-    useless = _long_edges(indptr, neighbours, edge_ids, graph.ends, graph.weights, graph.is_terminal, limit)
+    arrays = indptr, neighbours, edge_ids, graph.ends, graph.weights
+    useless = _far_apart(*arrays, graph.is_terminal)
+    n, m = graph.num_nodes, len(graph.ends)
+    room = np.full(n, np.inf), np.full(n, -1, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    for first in range(0, m, _STEP):
+        if m > _STEP:
+            yield
+        _bypass(*arrays, useless, first, min(first + _STEP, m), limit, *room)
     return graph.without(useless) if useless.any() else graph
 
 
@@ -132,18 +148,18 @@ def reduce_by_bound(graph: Reduced, reduced_costs: np.ndarray, root: int, slack:
     return graph.without(useless) if useless.any() else graph
 
 
-def simplify(graph: Reduced) -> Reduced:
-    """All tests that need no bound, until they find no more."""
+def simplify(graph: Reduced) -> Generator[None, None, Reduced]:
+    """All tests that need no bound, until they find no more; hands back control on the way if the graph is large."""
     while graph.num_terminals > 1 and len(graph.ends):
         before = len(graph.ends)
-        graph = reduce_degrees(graph)
+        graph = yield from reduce_degrees(graph)
         if graph.num_terminals > 1:
-            graph = reduce_long_edges(graph)
+            graph = yield from reduce_long_edges(graph)
         if graph.num_terminals > 1:
             graph = reduce_terminals(graph)
         if len(graph.ends) > 0.98 * before:
             break
-    return reduce_degrees(graph)
+    return (yield from reduce_degrees(graph))
 
 
 def _contract(graph: Reduced, edges: np.ndarray) -> Reduced:
@@ -415,15 +431,15 @@ def _bottleneck(parent: np.ndarray, link: np.ndarray, a: int, b: int) -> float:
 
 
 @jit_allocating
-def _long_edges(
+def _far_apart(
     indptr: np.ndarray,
     neighbours: np.ndarray,
     edge_ids: np.ndarray,
     ends: np.ndarray,
     weights: np.ndarray,
     is_terminal: np.ndarray,
-    limit: int,
 ) -> np.ndarray:
+    """Flag per edge: a detour over terminals replaces it."""
     n = len(indptr) - 1
     m = len(ends)
     dist, base, pred = voronoi(indptr, neighbours, edge_ids, weights, is_terminal)
@@ -467,12 +483,27 @@ def _long_edges(
             continue
         if base[u] == base[v] or _bottleneck(parent, link, base[u], base[v]) <= weights[e]:
             useless[e] = True
-    # Plain paths, over what is left at that moment.
-    key = np.full(n, np.inf)
-    where = np.full(n, -1, np.int64)
-    heap = np.empty(n, np.int64)
-    seen = np.empty(n, np.int64)
-    for e in range(m):
+    return useless
+
+
+@jit
+def _bypass(
+    indptr: np.ndarray,
+    neighbours: np.ndarray,
+    edge_ids: np.ndarray,
+    ends: np.ndarray,
+    weights: np.ndarray,
+    useless: np.ndarray,
+    first: int,
+    last: int,
+    limit: int,
+    key: np.ndarray,
+    where: np.ndarray,
+    heap: np.ndarray,
+    seen: np.ndarray,
+) -> None:
+    """Flag edges from ``first`` up to ``last`` that a path replaces, over what is left at that moment."""
+    for e in range(first, last):
         if useless[e]:
             continue
         u = ends[e, 0]
@@ -504,4 +535,3 @@ def _long_edges(
         for i in range(num_seen):
             key[seen[i]] = np.inf
             where[seen[i]] = -1
-    return useless

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Generator
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -96,6 +98,23 @@ def engine(instance: STPInstance, seed: int = 0, keeps_best: bool = False) -> St
     )
 
 
+def last(steps: Generator) -> tuple[int, Any]:
+    """How often a generator hands back control, and what it returns."""
+    count = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return count, end.value
+        count += 1
+
+
+def ascent(instance: STPInstance, root: int, random: np.ndarray) -> DualAscent:
+    dual = DualAscent(instance.adjacency, instance.edges, instance.weights, flags(instance), root, random)
+    last(dual.complete(10**9))
+    return dual
+
+
 @given(instances())
 @settings(max_examples=30, deadline=None)
 def test_bound_optimum_heuristic_are_in_order(instance):
@@ -107,7 +126,7 @@ def test_bound_optimum_heuristic_are_in_order(instance):
     descend(instance, tree, 500)
     verdict = evaluate(instance, EdgeSet(edges=instance.edges[tree]))
     assert verdict.feasible, verdict.violations
-    dual = DualAscent(instance.adjacency, instance.edges, instance.weights, flags(instance), root, stream(0))
+    dual = ascent(instance, root, stream(0))
     assert dual.bound <= best + 1e-9
     assert best <= verdict.objective + 1e-9
     assert verdict.objective <= before + 1e-9
@@ -139,13 +158,13 @@ def test_search_for_dual_solutions_raises_cuts_within_the_weights(instance, is_f
             num_nodes=instance.num_nodes, edges=instance.edges, weights=weights, terminals=instance.terminals
         )
     best, root = optimum(instance), int(instance.terminals[0])
-    dual = DualAscent(instance.adjacency, instance.edges, instance.weights, flags(instance), root, stream(seed))
+    dual = ascent(instance, root, stream(seed))
     before = dual.bound
     for _ in range(5):
         dual.improve(2_000)
         assert before - 1e-9 <= dual.bound <= best + 1e-9
     before = dual.bound
-    dual.complete()
+    last(dual.complete(10**9))
     assert before - 1e-9 <= dual.bound <= best + 1e-9
     assert set(instance.terminals.tolist()) <= reachable(instance, root, np.flatnonzero(dual.reduced > 1e-9))
     start, arcs, heights = dual.cuts()
@@ -166,7 +185,7 @@ def test_search_for_dual_solutions_closes_most_of_the_gap_on_roads():
         pass
     assert search.is_closed
     root = int(instance.terminals[0])
-    dual = DualAscent(instance.adjacency, instance.edges, instance.weights, flags(instance), root, stream(0))
+    dual = ascent(instance, root, stream(0))
     before = dual.bound
     dual.improve(10_000_000)
     assert search.weight - dual.bound < 0.3 * (search.weight - before)
@@ -237,7 +256,7 @@ def test_partition_beats_one_descent_on_a_large_graph():
 def test_reductions_keep_the_optimum_and_the_way_back(instance):
     """A test that removes one edge too many shows here; so does a tree that does not expand to a tree."""
     best = optimum(instance)
-    graph = simplify(original(instance.num_nodes, instance.edges, instance.weights, instance.terminals))
+    _, graph = last(simplify(original(instance.num_nodes, instance.edges, instance.weights, instance.terminals)))
     if graph.num_terminals == 1:
         assert graph.fixed_weight == pytest.approx(best)
         tree = graph.expand(np.zeros(len(graph.ends), np.bool_), instance.num_edges)
@@ -259,11 +278,37 @@ def test_chain_of_terminals_is_fixed_in_a_few_rounds(monkeypatch):
     monkeypatch.setattr(stp_reduce, "_contract", lambda *arguments: rounds.append(0) or contract(*arguments))
     order = np.random.default_rng(0).permutation(200)
     graph = original(200, np.column_stack((order[:-1], order[1:])), np.ones(199), np.arange(200))
-    graph = stp_reduce.reduce_degrees(graph)
+    _, graph = last(stp_reduce.reduce_degrees(graph))
     assert graph.num_terminals == 1
     assert graph.fixed_weight == 199
     assert graph.expand(np.zeros(0, np.bool_), 199).all()
     assert len(rounds) <= 6
+
+
+def test_reductions_of_a_large_graph_hand_back_control(monkeypatch):
+    """A million edges in one step hear no limit; what is found must not depend on the steps."""
+    instance = random_graph(seed=0, num_nodes=300, num_edges=1500, num_terminals=30)
+    graph = original(instance.num_nodes, instance.edges, instance.weights, instance.terminals)
+    steps, at_once = last(simplify(graph))
+    assert steps == 0
+    monkeypatch.setattr(stp_reduce, "_STEP", 100)
+    steps, stepwise = last(simplify(graph))
+    assert steps >= 15
+    assert np.array_equal(stepwise.ends, at_once.ends)
+    assert np.array_equal(stepwise.record, at_once.record)
+
+
+def test_dual_ascent_hands_back_control():
+    """The first ascent of a large graph takes many seconds; what it proves must not depend on the steps."""
+    instance = random_graph(seed=0, num_nodes=300, num_edges=1500, num_terminals=30)
+    found = []
+    for budget in (10**9, 1):
+        root = int(instance.terminals[0])
+        dual = DualAscent(instance.adjacency, instance.edges, instance.weights, flags(instance), root, stream(0))
+        found.append((last(dual.complete(budget))[0], dual.bound))
+    assert found[0][0] == 0
+    assert found[1][0] > 30
+    assert found[0][1] == found[1][1]
 
 
 @given(instances(), st.booleans())

@@ -154,6 +154,9 @@ def prepare(instance: STPInstance, monitor: Monitor | None) -> Arborescence | No
     # A root of high degree has the most ways to begin; dual ascent then raises the most cuts.
     root = int(np.argmax(np.where(graph.is_terminal, degree, -1)))
     dual = DualAscent(graph.graph(), graph.ends, graph.weights, graph.is_terminal, root, stream(0))
+    for _ in dual.complete(_SLICE):
+        if monitor is not None and monitor.should_stop():
+            break
     for _ in range(_SLICES):
         if monitor is not None and monitor.should_stop():
             break
