@@ -170,7 +170,7 @@ class SteinerSearch:
     def _slack(self, bound: float) -> float:
         """How much a tree may weigh more than ``bound`` and still be lighter than the best."""
         if self._keeps_best:
-            return self.weight * (1.0 + 1e-9) + 1e-9 - bound
+            return self.weight * (1.0 + 1e-9) - bound
         step = 1.0 - 1e-6 if self._is_integral else 1e-9 * self.weight
         return self.weight - step - bound
 

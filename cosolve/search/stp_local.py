@@ -13,6 +13,9 @@ import numpy as np
 from cosolve.core.jit import jit, jit_allocating
 from cosolve.search.stp_graph import ascending, heap_pop, heap_push, prune, tree_nodes, voronoi
 
+#: Part of what a move takes away that it has to save: less may be the rounding of sums of a million weights.
+_LEAST_GAIN = 1e-10
+
 
 @jit
 def improve(
@@ -155,7 +158,7 @@ def _insertions(
         added[0] = star[ranks[0]]
         num_added = 1
         num_dropped = 0
-        gain = -star_weight[ranks[0]]
+        saved, spent = 0.0, star_weight[ranks[0]]
         for rank in ranks[1:]:
             e = star[rank]
             x = ends[e, 0] + ends[e, 1] - v
@@ -185,13 +188,14 @@ def _insertions(
                     removed[worst] = True
                     dropped[num_dropped] = worst
                     num_dropped += 1
-                    gain += weights[worst] - star_weight[rank]
+                    saved += weights[worst]
+                    spent += star_weight[rank]
                     added[num_added] = e
                     num_added += 1
                 break
         for k in range(num_dropped):
             removed[dropped[k]] = False
-        if gain > 1e-9 * (1.0 + star_weight[ranks[0]]):
+        if saved - spent > _LEAST_GAIN * saved:
             for k in range(num_added):
                 in_tree[added[k]] = True
             for k in range(num_dropped):
@@ -474,7 +478,7 @@ def _key_moves(
                         joined += 1
                         if joined == num_parts or cost >= total:
                             break
-                better = joined == num_parts and cost < total - 1e-9 * (1.0 + total)
+                better = joined == num_parts and cost < (1.0 - _LEAST_GAIN) * total
                 if better:
                     _cut_out(in_tree, is_terminal, degree, order, first, last, parent, parent_edge, v, move)
                     for k in range(joined):
