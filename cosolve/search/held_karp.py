@@ -260,7 +260,7 @@ class Ascent:
             self.factor *= 0.7
         direction = excess if self._before is None else 0.7 * excess + 0.3 * self._before
         self._before = excess
-        gap = max(self.upper - length, 1e-4 * abs(self.upper), 1e-9)
+        gap = max(self.upper - length, 1e-4 * abs(self.upper), 1e-300)
         self.prices += self.factor * gap / square * direction
         return better
 
