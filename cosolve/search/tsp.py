@@ -377,7 +377,7 @@ def _descend(
         counters[_LENGTH] -= 1
         is_queued[city] = 0
         gain = 1.0
-        while gain > 0.0:
+        while gain > 0.0 and counters[_USED] <= max_used:
             gain = improve_city(
                 metric,
                 coords,

@@ -252,3 +252,26 @@ def test_the_symmetric_twin_of_a_directed_instance_bounds_it(n: int, seed: int):
         assert bound <= brute_force(matrix) + 1e-6
         if scale == 0.0:
             assert bound >= matrix[np.arange(n), columns].sum() - 1e-6
+
+
+def test_steps_of_the_ascent_have_no_unit():
+    """A floor of 1e-9 under the step: on distances of that size the bound fell far below what it is on large ones."""
+    moved = []
+    for scale in (1.0, 2.0**-60):
+        ascent = held_karp.Ascent(np.zeros(4), 10.0 * scale)
+        ascent.step(8.0 * scale, np.array([1, 3, 1, 3]))
+        moved.append(ascent.prices / scale)
+    assert np.array_equal(*moved)
+
+
+def test_descent_ends_after_the_move_that_fills_its_journal():
+    """A city that moved again and again ran past the end of the journal, and its kick could not be undone."""
+    rng = np.random.default_rng(0)
+    search, _ = tsp.prepare(int(Metric.EUC_2D), points(200, 0), EMPTY, is_integral=True)
+    arrays = search.metric, search.coords, search.matrix, search.neighbours, search.lengths
+    for _ in range(50):
+        state = tsp.start(rng.permutation(200), rng)
+        own = state.order, state.position, state.queue, state.is_queued, state.journal, state.counters
+        limits = search.max_reversal, search.epsilon, 1 << 40, 0
+        assert tsp._descend(*arrays, *own, *search.breadth, *limits) > 0
+        assert state.counters[tsp._USED] <= 3
