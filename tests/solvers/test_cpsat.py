@@ -18,7 +18,10 @@ import pytest
 
 import cosolve
 from cosolve.core.monitor import Monitor, OutOfTime
+from cosolve.instances.distances import Distances
 from cosolve.instances.milp import MILPInstance, Values
+from cosolve.instances.stp import STPInstance
+from cosolve.instances.tsp import TSPInstance
 from cosolve.solvers.cpsat import MAX_PRESOLVED, CpSat, CpSatOptions, Model, run
 from cosolve.solvers.cpsat.milp import build as milp_model
 from tests.solvers.milps import INF, brute_force, hard_cover, milp, random_milp
@@ -91,6 +94,34 @@ def test_invalid_model_is_an_error_with_cp_sats_own_words():
     _, outcome = solve(instance, Model(model, [y], lambda values: Values(values=np.array(values, dtype=float))))
     assert outcome.status == cosolve.Status.ERROR
     assert "domain" in outcome.message
+
+
+def test_reason_of_an_invalid_model_is_a_short_one():
+    """CP-SAT tells of an objective that is too large by printing all of it: half a megabyte for 120 cities."""
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    literals = [model.new_bool_var("") for _ in range(1000)]
+    model.minimize(cp_model.LinearExpr.weighted_sum(literals, [2**60] * 1000))
+    _, outcome = solve(milp([[1]], 1, upper=1), Model(model, literals, lambda values: Values(values=np.array([1.0]))))
+    assert outcome.status == cosolve.Status.ERROR
+    assert "overflow" in outcome.message
+    assert len(outcome.message) < 250
+
+
+def test_whole_costs_make_valid_models_however_large():
+    """CP-SAT adds up the costs of all variables, not of as many as a solution has: these models were invalid."""
+    matrix = 1.5e15 * (1.0 - np.eye(60))
+    cities = TSPInstance(distances=Distances.from_matrix(matrix))
+    graph = cosolve.generate("stp", "hypercube", dimensions=6, perturbed=True)
+    trees = STPInstance(
+        num_nodes=graph.num_nodes, edges=graph.edges, weights=2e14 * graph.weights, terminals=graph.terminals
+    )
+    for instance in (cities, trees):
+        assert instance.is_integral
+        model = importlib.import_module(f"cosolve.solvers.cpsat.{instance.problem}").build(instance)
+        assert model.scale > 1.0
+        assert model.model.validate() == ""
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.6])

@@ -40,6 +40,9 @@ _STATUS = {
 #: models of 6 to 8 variables 0.2 to 3 % were closed at a wrong value, none below that and none without presolve.
 MAX_PRESOLVED = 2**30
 
+#: Characters of a reason that CP-SAT gives.
+_MOST_REASON = 200
+
 
 @dataclass(frozen=True)
 class Model:
@@ -269,7 +272,9 @@ def run(
     limit = Limit.TIME if status in (Status.FEASIBLE, Status.NO_SOLUTION) else None
     message = ""
     if status is Status.ERROR:
-        message = f"CP-SAT rejects the model: {model.model.validate().strip() or solver.solution_info()}"
+        # With the reason may come the whole model.
+        reason = model.model.validate().strip() or solver.solution_info()
+        message = f"CP-SAT rejects the model: {reason[:_MOST_REASON]}"
     elif not model.bound_is_valid and status in (Status.OPTIMAL, Status.INFEASIBLE):
         status = Status.FEASIBLE
         message = "CP-SAT closed a rounded model: no proof for the instance itself."

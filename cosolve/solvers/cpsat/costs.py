@@ -7,7 +7,7 @@ import numpy as np
 #: Fractional costs are scaled to this largest one: a thousand of them are rounded by less than what counts as equal.
 LARGEST = 1e10
 
-#: Sums of whole costs stay below what CP-SAT takes.
+#: CP-SAT takes no model whose costs, of all variables together, are more.
 _MOST = 2.0**62
 
 
@@ -18,9 +18,9 @@ def whole_costs(costs: np.ndarray, is_integral: bool, terms: int) -> tuple[np.nd
     Parameters
     ----------
     costs
-        Finite, >= 0.
+        Finite, >= 0; one for each variable, of 0 and 1, in the objective.
     is_integral
-        Whether they are whole numbers, which stay as they are unless their sums might be too large.
+        Whether they are whole numbers, which stay as they are unless their sum is too large.
     terms
         How many of them a solution adds up at most.
 
@@ -31,7 +31,7 @@ def whole_costs(costs: np.ndarray, is_integral: bool, terms: int) -> tuple[np.nd
         unit each by rounding, and as much for floating point.
     """
     largest = float(costs.max(initial=0.0))
-    if is_integral and largest * terms < _MOST:
+    if is_integral and float(costs.sum(dtype=np.float64)) < _MOST:
         return np.rint(costs).astype(np.int64), 1.0, 0.0
     unit = max(largest / LARGEST, 1e-300)
     return np.rint(costs / unit).astype(np.int64), unit, terms * unit

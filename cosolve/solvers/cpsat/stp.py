@@ -58,8 +58,8 @@ def build(instance: STPInstance, monitor: Monitor | None = None) -> Model:
                 model.add_bool_or([arcs[b] for b in outward[v] if b != a ^ 1]).only_enforce_if(arcs[a])
     for k in range(len(frame.cut_start) - 1):
         model.add_bool_or([arcs[a] for a in frame.cut_arcs[frame.cut_start[k] : frame.cut_start[k + 1]]])
-    weights, unit, slack = whole_costs(graph.weights, instance.is_integral, graph.num_nodes)
-    model.minimize(sum(int(weights[a >> 1]) * arcs[a] for a in range(num_arcs)))
+    weights, unit, slack = whole_costs(np.repeat(graph.weights, 2), instance.is_integral, graph.num_nodes)
+    model.minimize(cp_model.LinearExpr.weighted_sum(arcs, weights.tolist()))
 
     def decode(values: Sequence[int]) -> EdgeSet:
         chosen = np.asarray(values[:num_arcs]) > 0
