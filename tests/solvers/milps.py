@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linprog
 
 from cosolve.instances.milp import MILPInstance, Values
 from cosolve.solvers.formulations import Formulation, Rows
@@ -64,6 +65,51 @@ def random_milp(seed: int, *, columns: int = 6, rows: int = 4) -> MILPInstance:
         maximize=bool(seed % 2),
         offset=float(seed % 3) / 2,
     )
+
+
+def random_mixed_milp(seed: int) -> MILPInstance:
+    """
+    Two binaries, a free integer column, a continuous column without an end and a free one; with an equality.
+
+    The last row alone keeps the free integer column within -2..2.
+    """
+    rng = np.random.default_rng(seed)
+    matrix = rng.integers(-4, 5, (4, 5)) * (rng.random((4, 5)) < 0.8)
+    matrix[3] = [0, 0, 1, 0, 0]
+    low = rng.integers(-8, 5, 4).astype(float)
+    is_open = rng.random(4) < 0.5
+    return milp(
+        matrix,
+        rng.integers(-9, 10, 5),
+        lower=[0, 0, -INF, 0, -INF],
+        upper=[1, 1, INF, INF, INF],
+        integer=[True, True, True, False, False],
+        row_lower=[low[0], low[1], -INF if is_open[2] else low[2], -2],
+        row_upper=[low[0], INF, low[2] + 4, 2],
+        maximize=bool(seed % 2),
+        offset=float(seed % 3) / 2,
+    )
+
+
+def brute_force_mixed(instance: MILPInstance) -> float | None:
+    """Optimum of a model of :func:`random_mixed_milp`, infinite without an end: a linear program for each point."""
+    dense, sign = instance.matrix.toarray(), -1.0 if instance.maximize else 1.0
+    best = None
+    for point in itertools.product(range(2), range(2), range(-2, 3)):
+        taken = dense[:3, :3] @ point
+        has_upper, has_lower = np.isfinite(instance.row_upper[:3]), np.isfinite(instance.row_lower[:3])
+        found = linprog(
+            sign * instance.cost[3:],
+            np.vstack([dense[:3, 3:][has_upper], -dense[:3, 3:][has_lower]]),
+            np.concatenate([(instance.row_upper[:3] - taken)[has_upper], -(instance.row_lower[:3] - taken)[has_lower]]),
+            bounds=[(0, None), (None, None)],
+        )
+        if found.status == 3:
+            return -sign * INF
+        if found.status == 0:
+            value = sign * float(instance.cost[:3] @ point) + found.fun
+            best = value if best is None else min(best, value)
+    return None if best is None else sign * best + instance.offset
 
 
 def brute_force(instance: MILPInstance) -> float | None:

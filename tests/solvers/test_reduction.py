@@ -18,6 +18,7 @@ from cosolve.instances.generators import generate
 from cosolve.instances.milp import Values
 from cosolve.models import checkpoints
 from cosolve.models.ctc import predictor
+from cosolve.models.ctc.config import CtcConfig, ModelConfig
 from cosolve.models.ctc.quick import quick_solutions
 from cosolve.models.ctc.rows import activity_bounds
 from cosolve.models.watch import TimeUpError
@@ -26,7 +27,7 @@ from cosolve.solvers.reduction.ladder import climb_down
 from cosolve.solvers.reduction.prediction import Limits, Prediction, by_chance, by_oracle, select
 from cosolve.solvers.reduction.reduce import Reduction, reduce
 from cosolve.solvers.reduction.solver import LearnedOptions, RandomRows, ReductionOptions, ReductionSolver
-from tests.solvers.milps import INF, brute_force, milp, random_milp
+from tests.solvers.milps import INF, brute_force, brute_force_mixed, milp, random_milp, random_mixed_milp
 
 NONE = np.empty(0, np.int64)
 LIAR = "tests.solvers.test_reduction:Liar"
@@ -74,11 +75,16 @@ def binary_milp(seed):
 
 @pytest.mark.parametrize("backend", ["scip", "highs"])
 def test_wrong_predictions_never_reach_status_or_bound(backend):
-    """The standing test: 200 small MILPs, each prediction as wrong as can be, and the answer of brute force."""
-    repaired = infeasible = 0
-    for seed in range(100):
-        instance = binary_milp(seed + 1000 * (backend == "highs"))
-        expected = brute_force(instance)
+    """The standing test: 280 small MILPs, each prediction as wrong as can be, and the answer of brute force."""
+    repaired = infeasible = unbounded = 0
+    for seed in range(140):
+        shifted = seed + 1000 * (backend == "highs")
+        if seed < 100:
+            instance = binary_milp(shifted)
+            expected = brute_force(instance)
+        else:
+            instance = random_mixed_milp(shifted)
+            expected = brute_force_mixed(instance)
         options = {
             "backend": backend,
             "lie": seed,
@@ -92,6 +98,10 @@ def test_wrong_predictions_never_reach_status_or_bound(backend):
             infeasible += 1
             assert result.status is Status.INFEASIBLE, seed
             assert result.objective is None
+        elif np.isinf(expected):
+            unbounded += 1
+            assert result.status in (Status.UNBOUNDED, Status.FEASIBLE), seed
+            assert result.bound is None
         else:
             assert result.status is Status.OPTIMAL, (seed, result.message)
             assert result.objective == pytest.approx(expected, abs=1e-6), seed
@@ -99,6 +109,7 @@ def test_wrong_predictions_never_reach_status_or_bound(backend):
             assert judge(instance, result.solution).feasible
     assert repaired > 20
     assert infeasible > 5
+    assert 2 < unbounded < 20
 
 
 def test_without_time_for_the_original_nothing_is_claimed(monkeypatch):
@@ -340,24 +351,47 @@ def test_oracle_and_chance_take_tight_rows_only():
         assert judge(model, best.solution).feasible
 
 
-@pytest.mark.parametrize("solver", ["random-rows", "oracle-rows"])
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """Folder of a network that covers all instances, has learned nothing, and takes every row for tight."""
+    torch = pytest.importorskip("torch")
+    network_module = pytest.importorskip("cosolve.models.ctc.network")
+    torch.manual_seed(1)
+    config = CtcConfig(model=ModelConfig(width=16, heads=2, rounds=1))
+    network = network_module.Network(config.model)
+    network.calibration[0] = torch.tensor([1.0, 3.0])
+    folder = tmp_path_factory.mktemp("models") / "untrained"
+    weights = network.state_dict()
+    checkpoints.write(folder, weights, family="ctc", problem="milp", config=config, coverage={}, card="")
+    return str(folder)
+
+
+@pytest.mark.parametrize("solver", ["random-rows", "oracle-rows", "ctc", "ps", "rows"])
 @pytest.mark.parametrize("problem", ["mis", "mds", "cflp", "cpmp", "stp"])
-def test_problems_with_a_formulation_are_solved_as_themselves(problem, solver):
+def test_problems_with_a_formulation_are_solved_as_themselves(problem, solver, request):
     """The solution is mapped back and judged as one of the original problem, with its own optimum."""
     families = {
         "mis": ("er", {"nodes": 40, "probability": 0.1}),
         "mds": ("ba", {"nodes": 40}),
         "cflp": ("cornuejols", {"facilities": 5, "customers": 8}),
         "cpmp": ("osman", {"n": 12, "p": 3}),
-        "stp": ("random", {"num_nodes": 30, "num_edges": 60, "num_terminals": 8}),
+        "stp": ("hypercube", {"dimensions": 4, "perturbed": True}),
     }
     distribution, parameters = families[problem]
-    instance = generate(problem, distribution, seed=5, **parameters)
+    instance = generate(problem, distribution, seed=6, **parameters)
     expected = cosolve.solve(instance, "scip", time_limit=30)
-    result = cosolve.solve(instance, solver, time_limit=30, options={"row_budget": 1, "rows": 0.2})
+    options = {"row_budget": 1, "rows": 0.2}
+    if solver in ("ctc", "ps", "rows"):
+        doubts = {"row_doubts": 100.0, "column_doubts": 100.0}
+        options |= {"checkpoint": request.getfixturevalue("untrained"), "columns": 0.5, "column_budget": 1, **doubts}
+    result = cosolve.solve(instance, solver, time_limit=30, options=options)
     assert result.problem == problem
     assert result.status is Status.OPTIMAL
     assert result.objective == pytest.approx(expected.objective)
+    if solver != "oracle-rows":  # which may prove the optimum on the way to a reference
+        first = result.stats["rungs"][0]
+        assert (first["rows"] > 0) == (solver != "ps")
+        assert (first["columns"] > 0) == (solver in ("ctc", "ps"))
 
 
 def test_the_portfolio_takes_bounds_from_the_original_only():
