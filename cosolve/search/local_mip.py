@@ -33,8 +33,8 @@ from cosolve.search.random import below, stream
 ITERATION, VIOLATED, FOUND = range(3)
 
 # Entries of State.numbers: cost of the point and of the best solution; weight of the objective; by how much weights
-# of rows exceed 1 in all.
-_COST, BEST, _PRICE, _EXCESS = range(4)
+# of rows exceed 1 in all; how far from 0 columns move at most.
+_COST, BEST, _PRICE, _EXCESS, _FAR = range(5)
 
 #: Violated rows, and entries of each, whose tight moves are compared; costs whose breakthrough or lift moves are.
 _ROWS, _ENTRIES, _COSTS, _LIFTS = 5, 20, 100, 50
@@ -48,8 +48,8 @@ _REST, _MORE_REST = 3, 10
 _MOST_EXCESS, _KEPT = 10.0, 0.9
 #: Moves between two sums of activities from nothing: rounding adds up.
 _REFRESH = 50_000
-#: No column moves further from 0 than that.
-_FAR = 1e9
+#: No column moves further from 0 than that, or than twice as far as any is at the start.
+_LEAST_FAR = 1e9
 #: The shortest lift of a continuous column.
 _EPSILON = 1e-9
 #: Moves after which a point that lifts go on to make better is kept as it is.
@@ -143,8 +143,10 @@ class Choice(NamedTuple):
 def make_state(model: Model, value: np.ndarray, seed: int) -> State:
     """A search that begins at a point, (n,), or near: within the bounds, and with whole numbers."""
     n, m = len(model.cost), len(model.least)
+    value = np.clip(np.where(model.is_integer, np.rint(value), value), model.lower, model.upper)
+    far = max(_LEAST_FAR, 2 * np.abs(value).max(initial=0.0))
     state = State(
-        value=np.clip(np.where(model.is_integer, np.rint(value), value), model.lower, model.upper),
+        value=value,
         best=np.zeros(n),
         activity=np.zeros(m),
         weight=np.ones(m),
@@ -154,7 +156,7 @@ def make_state(model: Model, value: np.ndarray, seed: int) -> State:
         may_fall=np.zeros(n, np.int64),
         moved=np.zeros(n, np.int64),
         counts=np.zeros(3, np.int64),
-        numbers=np.array([0.0, np.inf, 0.0, 0.0]),
+        numbers=np.array([0.0, np.inf, 0.0, 0.0, far]),
         random=stream(seed),
     )
     _refresh(model, state)
@@ -266,7 +268,7 @@ def _set_activity(model: Model, state: State, i: int, activity: float) -> None:
 def _move(model: Model, state: State, choice: Choice) -> None:
     j, before = choice.column[0], state.value[choice.column[0]]
     value = before + choice.move[1]
-    state.value[j] = np.rint(value) if model.is_integer[j] else min(max(value, model.lower[j]), model.upper[j])
+    state.value[j] = min(max(np.rint(value) if model.is_integer[j] else value, model.lower[j]), model.upper[j])
     delta = state.value[j] - before
     now = state.counts[ITERATION]
     rest = now + _REST + below(state.random, _MORE_REST)
@@ -336,8 +338,8 @@ def _compare(state: State, choice: Choice, j: int, delta: float, score: float) -
 @jit
 def _within(model: Model, state: State, j: int, delta: float) -> float:
     """The part of a move that bounds allow."""
-    value = state.value[j]
-    return min(max(min(max(value + delta, -_FAR), _FAR), model.lower[j]), model.upper[j]) - value
+    value, far = state.value[j], state.numbers[_FAR]
+    return min(max(min(max(value + delta, -far), far), model.lower[j]), model.upper[j]) - value
 
 
 @jit
@@ -464,7 +466,7 @@ def _compare_lifts(model: Model, state: State, choice: Choice) -> None:
 def _lift(model: Model, state: State, j: int) -> float:
     """How far a column can move in the direction that pays while all rows hold."""
     sign = 1.0 if model.cost[j] < 0 else -1.0
-    room = abs(_within(model, state, j, sign * 2 * _FAR))
+    room = max(0.0, sign * _within(model, state, j, sign * 2 * state.numbers[_FAR]))
     least = 1.0 if model.is_integer[j] else _EPSILON
     for k in range(model.starts[j], model.starts[j + 1]):
         if room < least:

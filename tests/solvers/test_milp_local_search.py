@@ -121,6 +121,14 @@ def test_numbers_that_are_easily_got_wrong(instance, best):
     assert result.objective == pytest.approx(best, rel=1e-9, abs=1e-9)
 
 
+def test_a_start_far_from_0_is_lifted_further_and_not_past_its_bound():
+    """The way back to 1e9 was taken for room ahead: the column went past its bound, and the other never rose."""
+    instance = milp([[1.0, 1.0]], [1.0, 1.0], upper=[6e9, 5], row_upper=[1e10], maximize=True)
+    start = Values(values=np.array([5e9, 0.0]))
+    result = cosolve.solve(instance, "local-search", iterations=1_000, initial=start, time_limit=60)
+    assert result.solution.values.tolist() == [6e9, 5]
+
+
 def test_without_an_objective_the_first_solution_is_optimal():
     instance = milp([[3.0, -5.0, 7.0]], [0.0, 0.0, 0.0], upper=20, row_lower=[1], row_upper=[1])
     result = cosolve.solve(instance, "local-search", time_limit=60)
