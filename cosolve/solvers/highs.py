@@ -78,6 +78,9 @@ _USUAL, _SMALL = 1e-9, 1e-12
 #: Above, an integer that is off by what is allowed moves a row by hundreds (measured: false "infeasible" at 5e9).
 _LARGE = 1e9
 
+#: ``large_matrix_value`` of HiGHS.
+_REFUSED = 1e15
+
 #: What reduced costs may be off by where costs are small: the least value of HiGHS.
 _TIGHT = 1e-10
 
@@ -160,7 +163,7 @@ class Highs(FormulationSolver):
         # Other algorithms and native options may mean other tolerances.
         is_tight = options.lp_solver in ("choose", "simplex") and not options.native
         cost = 100 * _TIGHT if is_tight else Precision.cost
-        return Precision(coefficient, cost, _LARGE)
+        return Precision(coefficient, cost, _LARGE, _REFUSED)
 
     def solve_formulation(
         self,

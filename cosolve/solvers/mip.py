@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from cosolve.core.stop import Stop
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.compiled import WARM_UP_TIME, small_instances, solve_tiny
 from cosolve.solvers.formulations import Formulation, Rows, formulate
-from cosolve.solvers.proofs import Precision, doubt, without_huge_limits
+from cosolve.solvers.proofs import Precision, doubt, with_smaller_rows, without_huge_limits
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ BOUND_MARGIN = 1e-7
 
 #: What a direction must be paid, of the largest cost, for one step in its widest column to count as a ray.
 _RAY = 1e-6
+
+#: Where the largest cost is beyond the first, it is brought below two to the second: no smaller, as others must not
+#: become noise.
+_HUGE_COST, _LARGE_COST = 1e15, 40
 
 #: Rounds of row addition without progress after which the linear relaxation is left for branch and bound.
 MAX_STALLED = 60
@@ -61,9 +66,6 @@ class FormulationSolver(Solver):
         formulation, monitor, formulated = prepared
         start = start_values(formulation, initial)
         outcome = self.solve_provably(formulation, monitor, seed=seed, threads=threads, start=start, options=options)
-        if instance.problem != "milp" and outcome.status in (Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED):
-            # No other problem has solutions without bound.
-            outcome = _weakened(outcome, f"the numbers are too large for {self.name}.")
         return replace(outcome, build_time=formulated + outcome.build_time)
 
     def solve_provably(
@@ -77,7 +79,10 @@ class FormulationSolver(Solver):
         options: Any,
     ) -> Outcome:
         """:meth:`solve_formulation`, but nothing is claimed that its backend can't prove of this model."""
-        model, has_huge = without_huge_limits(formulation.model)
+        model, row = with_smaller_rows(formulation.model, self.precision(options))
+        if row:
+            return Outcome(message=f"{row} has coefficients that are too large for {self.name}: it was not asked.")
+        model, has_huge = without_huge_limits(model)
         formulation = replace(formulation, model=model)
         outcome = solve_trivial(formulation, monitor) if has_huge else None
         if outcome is None:
@@ -94,6 +99,9 @@ class FormulationSolver(Solver):
                 outcome = _weakened(outcome, "the relaxation is unbounded.")
         if has_huge and not monitor.is_proven and outcome.status is not Status.INFEASIBLE:
             outcome = _weakened(outcome, f"{has_huge}, which {self.name} takes for none.")
+        if monitor.instance.problem != "milp" and outcome.status in (Status.UNBOUNDED, Status.INFEASIBLE_OR_UNBOUNDED):
+            # No other problem has solutions without bound.
+            outcome = _weakened(outcome, f"the numbers are too large for {self.name}.")
         return outcome
 
     def precision(self, options: Any) -> Precision:
@@ -285,8 +293,7 @@ def has_ray(model: MILPInstance, monitor: Monitor) -> bool:
 
     falls, rises = np.isneginf(model.col_lower), np.isposinf(model.col_upper)
     moves = np.flatnonzero(falls | rises)
-    matrix = model.matrix.tocsr()[:, moves]
-    matrix.eliminate_zeros()
+    matrix = model.matrix[:, moves]
     # In units of its least coefficient a row lets next to nothing through by tolerance.
     least = np.full(matrix.shape[0], np.inf)
     np.minimum.at(least, np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), np.abs(matrix.data))
@@ -365,10 +372,13 @@ def scaled(formulation: Formulation, monitor: Monitor) -> tuple[Formulation, Mon
     The formulation with costs that backends can tell from noise, and a monitor that takes their values for it.
 
     They compare reduced costs with 1e-7 and improvements with up to 1e-5, so that of costs of 1e-9 any solution is
-    optimal, and of costs of 1e-2 one that is 3e-6 too dear.
+    optimal, and of costs of 1e-2 one that is 3e-6 too dear. Costs of 1e20, and what adds up to that, are infinite to
+    them.
     """
     model = formulation.model
     factor = unit_factor(model.magnitude)
+    if model.magnitude > _HUGE_COST:
+        factor = 2.0 ** (_LARGE_COST - math.frexp(model.magnitude)[1])
     if factor == 1:
         return formulation, monitor
     scaled_monitor = ScaledMonitor(monitor, factor, model.offset)

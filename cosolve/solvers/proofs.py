@@ -1,4 +1,4 @@
-"""What keeps a MILP backend's proof from holding for the model: numbers beyond its infinity or below its zero."""
+"""What keeps a MILP backend from a proof, or from the model: numbers beyond its infinity or below its zero."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ class Precision:
         Costs below this may drown in tolerances: ten times what a reduced cost may be off by.
     largest
         Matrix coefficients above this make rows infeasible by what integers may be off by.
+    refused
+        Models with matrix coefficients of this size and more are refused.
     spread, row_spread
         Where coefficients in rows with integer columns are so many times apart in all, and in one row, solutions may
         be lost.
@@ -44,6 +46,7 @@ class Precision:
     coefficient: float = 1e-9
     cost: float = 1e-6
     largest: float = np.inf
+    refused: float = INFINITY
     spread: float = 1e7
     row_spread: float = 1e5
 
@@ -93,6 +96,35 @@ def small_cost(model: MILPInstance, least: float) -> int | None:
     columns = np.flatnonzero((model.cost != 0) & (np.abs(model.cost) < least))
     change = np.abs(model.cost[columns]) * (model.col_upper - model.col_lower)[columns]
     return int(columns[change.argmax()]) if change.sum() > _CHANGE else None
+
+
+def with_smaller_rows(model: MILPInstance, precision: Precision) -> tuple[MILPInstance, str]:
+    """
+    The model with rows that a backend refuses divided by powers of two, and which row none helps; "" if there is none.
+
+    The least coefficient of such a row becomes about 1, or as much less as the largest needs; it must not become one
+    that is dropped.
+    """
+    sizes = np.abs(model.data)
+    if sizes.max(initial=0.0) < precision.refused:
+        return model, ""
+    rows = np.repeat(np.arange(len(model.row_lower)), np.diff(model.indptr))
+    least, most = np.full(len(model.row_lower), np.inf), np.zeros(len(model.row_lower))
+    np.minimum.at(least, rows, sizes)
+    np.maximum.at(most, rows, sizes)
+    is_refused = most >= precision.refused
+    needed = np.frexp(most)[1] - (np.frexp(precision.refused)[1] - 1)
+    exponent = np.where(is_refused, np.maximum(np.frexp(least)[1] - 1, needed), 0)
+    is_hopeless = is_refused & (np.ldexp(least, -exponent) <= precision.coefficient)
+    if is_hopeless.any():
+        return model, model.row_label(int(is_hopeless.argmax()))
+    smaller = replace(
+        model,
+        data=np.ldexp(model.data, -exponent[rows]),
+        row_lower=np.ldexp(model.row_lower, -exponent),
+        row_upper=np.ldexp(model.row_upper, -exponent),
+    )
+    return smaller, ""
 
 
 def without_huge_limits(model: MILPInstance) -> tuple[MILPInstance, str]:

@@ -149,9 +149,8 @@ def _check_solver(options: PulpOptions) -> None:
 
 def _is_in_a_row(model: MILPInstance) -> np.ndarray:
     """(n,) bool: columns of a row that has a side."""
-    entries = np.repeat(has_side(model), np.diff(model.indptr)) & (model.data != 0)
     found = np.zeros(model.size, np.bool_)
-    found[model.indices[entries]] = True
+    found[model.indices[np.repeat(has_side(model), np.diff(model.indptr))]] = True
     return found
 
 

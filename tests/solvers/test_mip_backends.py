@@ -811,6 +811,42 @@ def test_large_coefficients_prove_nothing_false(solver):
     assert result.objective == pytest.approx(-26624.0)
 
 
+# Numbers that the reader takes and backends don't: errors of theirs, or "unknown", or a wrong "infeasible".
+HUGE = {
+    "costs": (milp([[1, 1]], [1e25, 2e25], row_lower=1, upper=1), 1e25),
+    "profits": (milp([[1, 1]], [1e300, 2e300], row_upper=1, upper=1, maximize=True), 2e300),
+    "even row": (milp([[1e25, 1e25]], [1, 2], row_lower=1e25, upper=1), 1),
+    "row": (milp([[1e19, 3e17]], [1, 2], row_lower=1e19, upper=1), 1),
+    "wide row": (milp([[1e25, 1]], [1, 2], row_lower=1, upper=1), 1),
+    "widest row": (milp([[1e300, 1e-10]], [1, 2], row_lower=1, upper=1), 1),
+}
+
+
+@pytest.mark.parametrize("solver", PROVERS)
+@pytest.mark.parametrize("case", HUGE)
+def test_huge_numbers_are_no_error(solver, case):
+    instance, optimum = HUGE[case]
+    result = cosolve.solve(instance, solver, time_limit=20)
+    assert not contradicts(result, optimum, instance.maximize)
+    if case in ("costs", "profits", "even row"):
+        assert result.objective == optimum
+    if case == "even row":
+        assert result.status == cosolve.Status.OPTIMAL
+    if case == "widest row":
+        assert "row 0 has coefficients that are too large" in result.message
+
+
+@pytest.mark.parametrize("solver", [*BACKENDS, "random-rows"])
+def test_costs_of_other_problems_may_be_huge(solver):
+    """Sums of 1e20 are infinite to backends: facilities with costs of 1e19 were an error."""
+    instance = cosolve.generate("cflp", "cornuejols", seed=6, facilities=5, customers=8)
+    expected = cosolve.solve(instance, "scip", time_limit=20)
+    scaled = replace(instance, fixed_cost=instance.fixed_cost * 1e17, cost=instance.cost * 1e17)
+    result = cosolve.solve(scaled, solver, time_limit=20)
+    assert result.status == cosolve.Status.OPTIMAL
+    assert result.objective == pytest.approx(1e17 * expected.objective)
+
+
 def test_a_gap_of_bounds_that_prove_nothing_is_not_reached():
     """HiGHS says so of any optimum that it was asked a gap for."""
     assert cosolve.solve(DROPPED["highs-bound"][0], "highs", time_limit=20, gap=0.5).limit is None

@@ -74,9 +74,7 @@ def activity_bounds(model: MILPInstance) -> tuple[np.ndarray, np.ndarray]:
     """Least and greatest value of each row over the bounds of its columns, (num_rows,) each, infinite where open."""
     num_rows = len(model.row_lower)
     row = np.repeat(np.arange(num_rows), np.diff(model.indptr))
-    used = model.data != 0  # nothing times an infinite bound is no number
-    row, data, column = row[used], model.data[used], model.indices[used]
-    low, high = model.col_lower[column], model.col_upper[column]
+    data, low, high = model.data, model.col_lower[model.indices], model.col_upper[model.indices]
     least = np.bincount(row, data * np.where(data > 0, low, high), minlength=num_rows)
     greatest = np.bincount(row, data * np.where(data > 0, high, low), minlength=num_rows)
     return least, greatest
