@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import cosolve
 from cosolve.core.monitor import Monitor
 from cosolve.core.problem import judge
-from cosolve.core.result import Status
+from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Outcome, solvers
 from cosolve.core.stop import Stop
 from cosolve.instances.generators import generate
@@ -208,24 +209,30 @@ def test_rows_that_held_columns_make_tight_take_no_doubts():
 
 
 def test_the_ladder_imposes_less_each_time():
-    """Infeasible: half and again, counted; solved: wider; out of time with a solution: on to the original."""
+    """
+    Infeasible: half and again, counted; solved: wider; out of time with a solution: on to the original.
+
+    Where a backend may not call a model solved, as nothing of its answers counts as proven, one rung was all.
+    """
     instance = milp([[1, 1, 1, 1]], [1, 1, 1, 1], upper=1, row_lower=1)
     formulation = formulate(instance)
     rows = np.zeros(8, np.int64)
     cases = {
-        (Status.INFEASIBLE, False): ([8, 4, 2, 1], 4),
-        (Status.OPTIMAL, True): ([8, 4, 2], 0),
-        (Status.FEASIBLE, True): ([8], 0),
-        (Status.FEASIBLE, False): ([8, 4, 2, 1], 4),
+        (Status.INFEASIBLE, None, False): ([8, 4, 2, 1], 4),
+        (Status.OPTIMAL, None, True): ([8, 4, 2], 0),
+        (Status.FEASIBLE, Limit.TIME, True): ([8], 0),
+        (Status.FEASIBLE, Limit.MEMORY, True): ([8], 0),
+        (Status.FEASIBLE, None, True): ([8, 4, 2], 0),
+        (Status.FEASIBLE, None, False): ([8, 4, 2, 1], 4),
     }
-    for (status, finds), (expected, fallbacks) in cases.items():
+    for (status, limit, finds), (expected, fallbacks) in cases.items():
         monitor = Monitor(instance, cosolve.Stop(100))
 
-        def backend(model, stage, start, status=status, finds=finds):
+        def backend(model, stage, start, status=status, limit=limit, finds=finds):
             stage.report_bound(1.0)
             if finds:
                 stage.report(Values(values=np.array([1.0, 0, 0, 0])))
-            return Outcome(status)
+            return Outcome(status, limit)
 
         reduction = Reduction(rows, 0, NONE, NONE, 0)
         ladder = climb_down(formulation, reduction, monitor, backend, share=0.5, most=3)
@@ -278,6 +285,14 @@ def test_the_network_looks_at_the_clock(monkeypatch):
     assert "more than its share of the time" in result.message
 
 
+def test_the_relaxation_ends_though_nobody_can_interrupt_it(monkeypatch):
+    """In a run of an hour, Ctrl-C had to wait for twelve minutes; and without it nothing is believed."""
+    instance = generate("milp", "auction", seed=1000, items=100, bids=500)
+    monkeypatch.setattr(predictor, "_LONGEST", 0.0)
+    with pytest.raises(TimeUpError):
+        predictor.predict(instance, checkpoints.find("ctc-auction"), time_limit=720.0)
+
+
 @pytest.mark.parametrize("limit", [0.0, 0.05])
 def test_nothing_is_believed_of_a_network_without_what_it_learned_from(limit):
     """Without quick solutions and the relaxation 5 % of the surest columns of an auction were wrong."""
@@ -327,13 +342,48 @@ def test_the_oracle_prefers_rows_of_small_rho_however_small():
 
 
 @pytest.mark.parametrize(
-    ("threads", "portfolio", "said"), [(1, True, "needs two"), (2, False, "one thread"), (2, True, "")]
+    ("threads", "portfolio", "said"),
+    [(1, True, "needs two"), (2, False, "one thread"), (2, True, ""), (4, True, "two of 4 threads")],
 )
 def test_threads_that_are_not_used_are_told(threads, portfolio, said):
     instance = generate("milp", "vertex-cover", seed=3, nodes=20)
     result = cosolve.solve(instance, "random-rows", time_limit=20, threads=threads, options={"portfolio": portfolio})
     assert said in result.message
     assert bool(result.message) == bool(said)
+
+
+@pytest.mark.parametrize("portfolio", [False, True])
+def test_what_the_oracle_proves_on_its_way_is_not_proven_again(portfolio, monkeypatch):
+    """It forgot that there is no solution, and the backend began anew."""
+    adapter = type(solvers.get("scip")())
+    asked, original = [], adapter.solve_formulation
+
+    def solve(self, formulation, stage, **arguments):
+        if threading.current_thread().name == "cosolve-original":
+            while not stage.should_stop():
+                time.sleep(0.01)
+            return Outcome()
+        asked.append(stage)
+        return original(self, formulation, stage, **arguments)
+
+    monkeypatch.setattr(adapter, "solve_formulation", solve)
+    instance = milp([[2, 2]], [1, 1], upper=3, row_lower=3, row_upper=3)
+    options = {"portfolio": portfolio}
+    result = cosolve.solve(instance, "oracle-rows", time_limit=20, threads=1 + portfolio, options=options)
+    assert (result.status, len(asked)) == (Status.INFEASIBLE, 1)
+    assert result.runtime < 15
+
+
+def test_only_milps_are_unbounded(monkeypatch):
+    """Numbers too large for a backend made it say so of an independent set, and it was believed behind a reduction."""
+    adapter = type(solvers.get("scip")())
+    monkeypatch.setattr(adapter, "solve_formulation", lambda *args, **others: Outcome(Status.UNBOUNDED))
+    for problem, parameters in (("mis", {"nodes": 40, "probability": 0.1}), ("milp", {})):
+        instance = generate("mis", "er", seed=6, **parameters) if parameters else milp([[1, -1]], [-1, 0], row_lower=0)
+        for solver in ("scip", "random-rows"):
+            result = cosolve.solve(instance, solver, time_limit=20, options={})
+            assert (result.status is Status.UNBOUNDED) == (problem == "milp"), (problem, solver)
+            assert ("too large for scip" in result.message) == (problem == "mis")
 
 
 def test_oracle_and_chance_take_tight_rows_only():

@@ -22,6 +22,9 @@ from cosolve.models.ctc.rows import is_binary, may_be_imposed
 from cosolve.models.devices import device_of
 from cosolve.models.watch import TimeUpError, Watch
 
+#: Seconds at most for the linear relaxation, which no one can interrupt.
+_LONGEST = 30.0
+
 
 @checkpoints.kept_while_unchanged
 def network_of(folder: Path, device: str) -> Network:
@@ -53,7 +56,8 @@ def predict(
     device
         "cpu", "cuda" or "cuda:N".
     time_limit
-        Seconds for quick solutions and the linear relaxation together, where the network takes them.
+        Seconds for quick solutions and the linear relaxation together, where the network takes them; the relaxation
+        has 30 at most.
     should_stop
         Asked by the search for quick solutions, and before each operation of the network.
     on_better
@@ -73,10 +77,13 @@ def predict(
         Once ``should_stop`` says so, or where quick solutions and the relaxation would take longer.
     """
     config, network = checkpoint.config(CtcConfig), network_of(checkpoint.folder, device)
-    until = perf_counter() + time_limit
+    began = perf_counter()
+    until = began + time_limit
     relaxation = quick = None
     if config.model.relaxation:
-        relaxation = solve_relaxation(instance, time_limit)
+        relaxation = solve_relaxation(instance, min(time_limit, _LONGEST))
+        if relaxation is None and perf_counter() > began + _LONGEST:
+            raise TimeUpError
         if relaxation is not None and on_better is not None:
             values = rounded(instance, relaxation.values)
             if values is not None:

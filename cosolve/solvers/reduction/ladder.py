@@ -34,7 +34,8 @@ class Ladder:
     rungs
         One entry for each reduced model: what it imposed, how it ended, and the objective after it.
     fallbacks
-        Rungs that were repaired: infeasible, or out of time without any solution.
+        Rungs that were repaired: infeasible, or at an end while the run had no solution. One that found nothing better
+        than the run had is none: nothing better may be left in that model.
     """
 
     rungs: list[dict[str, Any]] = field(default_factory=list)
@@ -53,8 +54,9 @@ def climb_down(
     """
     Solve the reduced model; impose less; solve again, from the best solution so far.
 
-    A wider model repairs a reduction without a solution, and goes on from one that has been solved. A
-    rung that runs out of time with a solution in hand is the last: a wider model would only be slower.
+    A wider model repairs a reduction without a solution, and goes on from one that has been solved, whether or not
+    the backend may call that proven. A rung that runs out of time, or of anything else, with a solution in hand is the
+    last: a wider model would only be slower.
 
     Parameters
     ----------
@@ -89,7 +91,7 @@ def climb_down(
         )
         if outcome.status is Status.INFEASIBLE or monitor.best is None:
             ladder.fallbacks += 1
-        elif outcome.status is not Status.OPTIMAL and outcome.limit is not Limit.GAP:
+        elif outcome.status is not Status.OPTIMAL and (stage.should_stop() or outcome.limit not in (None, Limit.GAP)):
             break
         reduction = reduction.wider(num_binaries)
     return ladder

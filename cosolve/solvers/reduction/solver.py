@@ -177,7 +177,11 @@ class ReductionSolver(Solver):
     def predict(
         self, formulation: Formulation, monitor: Monitor, backend: Backend, seed: int, options: Any
     ) -> tuple[Prediction, Limits, Outcome]:
-        """What is believed, how much of it to impose, and an outcome that holds stats and a message about it."""
+        """
+        What is believed, how much of it to impose, and an outcome that holds stats and a message about it.
+
+        Its status is FEASIBLE, or what is proven of the original: then nothing else is solved.
+        """
 
     def solve(
         self,
@@ -221,7 +225,10 @@ class ReductionSolver(Solver):
             ladder, about = reduced(monitor)
             best = monitor.best
             start = start_values(formulation, None if best is None else best.solution)
-            outcome = Outcome() if monitor.should_stop() else backend(formulation, StageMonitor(monitor), start)
+            is_over = monitor.should_stop() or about.status is not Status.FEASIBLE
+            outcome = Outcome() if is_over else backend(formulation, StageMonitor(monitor), start)
+        if about.status is not Status.FEASIBLE:
+            outcome = replace(outcome, status=about.status)
         stats = {
             **about.stats,
             "rungs": ladder.rungs,
@@ -265,14 +272,18 @@ def _side_by_side(
     backend: Backend,
     reduced: Callable[[Monitor], tuple[Ladder, Outcome]],
 ) -> tuple[Ladder, Outcome, Outcome]:
-    """Reduced models here, the original on a second thread; what that proves holds, so it alone may end the run."""
+    """
+    Reduced models here, the original on a second thread.
+
+    What is proven of the original holds, there or on the way to a prediction, so that alone may end the run.
+    """
     answers: list[Outcome] = []
     errors: list[Exception] = []
-    is_decided, has_failed = threading.Event(), threading.Event()
+    is_decided, is_over = threading.Event(), threading.Event()
 
     def plain() -> None:
         try:
-            answer = backend(formulation, _Until(monitor, has_failed), start_values(formulation, initial))
+            answer = backend(formulation, _Until(monitor, is_over), start_values(formulation, initial))
             answers.append(answer)
         except Exception as error:  # raised below, on the thread that the driver watches
             errors.append(error)
@@ -286,8 +297,10 @@ def _side_by_side(
     side.start()
     try:
         ladder, about = reduced(_Until(monitor, is_decided))
+        if about.status is not Status.FEASIBLE:
+            is_over.set()
     except BaseException:
-        has_failed.set()
+        is_over.set()
         raise
     finally:
         side.join()
@@ -435,7 +448,9 @@ class OracleRows(_ReferenceSolver):
         reference = _reference(monitor.instance, options)
         if reference is None:
             start = None if monitor.best is None else start_values(formulation, monitor.best.solution)
-            backend(formulation, StageMonitor(monitor, monitor.allowance(options.share)), start)
+            found = backend(formulation, StageMonitor(monitor, monitor.allowance(options.share)), start)
+            if found.status in (Status.INFEASIBLE, Status.UNBOUNDED):
+                return _nothing(formulation), _limits(options), replace(found, stats={})
             reference = None if monitor.best is None else monitor.best.solution
         if reference is None:
             return _nothing(formulation), _limits(options), Outcome(message="no solution to take tight rows from.")
@@ -446,6 +461,8 @@ def _about_threads(options: ReductionOptions, threads: int) -> str:
     """What becomes of threads that were asked for, where that is not what one may think."""
     if options.portfolio and threads == 1:
         return "a portfolio needs two threads: the original came after the reduced models."
+    if options.portfolio and threads > 2:
+        return f"a portfolio ran on two of {threads} threads."
     if threads > 1 and not options.portfolio and options.backend == "scip":
         return "SCIP ran on one thread: portfolio=true makes use of a second."
     return ""
