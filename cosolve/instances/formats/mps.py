@@ -46,6 +46,8 @@ _IGNORED = -2
 
 #: The six fields of the fixed format, and what lies between them.
 _FIELDS = (slice(1, 3), slice(4, 12), slice(14, 22), slice(24, 36), slice(39, 47), slice(49, 61))
+#: Where a dollar begins a comment there: the third field, and the fifth.
+_COMMENTS = (14, 39)
 _GAPS = (slice(0, 1), slice(3, 4), slice(12, 14), slice(22, 24), slice(36, 39), slice(47, 49), slice(61, None))
 
 
@@ -84,7 +86,8 @@ def _free_words(line: str) -> list[str]:
 
 
 def _fixed_words(line: str) -> list[str]:
-    """Fields without those left empty; none at all if something stands between them."""
+    """Fields without those left empty, up to a comment; none at all if something stands between them."""
+    line = line[: next((at for at in _COMMENTS if line[at : at + 1] == "$"), None)]
     if any(line[gap].strip() for gap in _GAPS):
         return []
     return [word for field in _FIELDS if (word := line[field].strip())]
@@ -135,6 +138,8 @@ class _Reader:
                 continue
             if line[:1].isspace():
                 words = words_of(line)
+                if "$" in line:
+                    words = self._without_comment(words)
                 if words:
                     handle(words, number)
                 elif line.strip():
@@ -161,6 +166,14 @@ class _Reader:
                 text = f"unknown section {words[0][:80]!r}; known: {known} (lines of data begin with a blank)."
                 self._fail(text, number)
         self._fail("the file ends without ENDATA: it may be cut off.", len(lines))
+
+    def _without_comment(self, words: list[str]) -> list[str]:
+        """The words before a comment: it begins with a dollar, behind two words at least, and is no name."""
+        names = self._draft.rows, self._draft.columns, self._free
+        for k in range(2, len(words)):
+            if words[k][0] == "$" and not any(words[k] in known for known in names):
+                return words[:k]
+        return words
 
     def _fail(self, message: str, line: int) -> NoReturn:
         self._source.fail(message, line=line)
@@ -336,11 +349,12 @@ def write(instance: MILPInstance, path: Path) -> None:
     Raises
     ------
     ValueError
-        If a name holds blanks or is that of markers, or a column's that of a section; or if a side or bound is beyond
-        what the format can say.
+        If a name holds blanks, begins like a comment or is that of markers, or a column's that of a section; or if a
+        side or bound is beyond what the format can say.
     """
+    # SCIP crashes at a row called $r.
     rows, columns = written_names(
-        instance, lambda name: name == "'MARKER'" or name.split() != [name], _SECTIONS_ANYWHERE
+        instance, lambda name: name == "'MARKER'" or name[:1] == "$" or name.split() != [name], _SECTIONS_ANYWHERE
     )
     check_written(instance)
     # HiGHS takes the name of a set for the row or column of that name.

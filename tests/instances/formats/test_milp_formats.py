@@ -238,6 +238,40 @@ def test_mps_fixed_columns_allow_blanks_in_names(read_text):
     assert instance.col_upper.tolist() == [3]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (" L cap", " L cap $ at most"),
+        (" x need 1", " x need 1 $ at least"),
+        (" x need 1", " x need 1 $at least"),
+        (" RHS cap 4 need 1", " cap 4 $ no more\n need 1"),
+        (" RHS cap 4 need 1", " RHS cap 4 need 1 $ all"),
+        (" UP BND x 3", " UP BND x 3 $ three"),
+        (" UP BND x 3", " UP x 3 $ three"),
+    ],
+)
+def test_mps_comments_behind_data(changed, read_text, old, new):
+    """The dollar was an unknown row, or a word too many; SCIP reads these files."""
+    assert changed(old, new) == read_text(EXAMPLE)
+
+
+def test_mps_comments_behind_data_in_fixed_columns(read_text):
+    rows = "NAME          OLD\nROWS\n N  COST\n L  ROW ONE   $ AT MOST, ROW BY ROW\nCOLUMNS\n"
+    columns = "    X 1       COST             1.0   ROW ONE            1.0\n".replace("   ROW", "     ROW")
+    rest = "    X 2       COST             1.0     $ ONE AND ANOTHER\nRHS\n    RHS       ROW ONE          4.0\nENDATA\n"
+    instance = read_text(rows + columns + rest)
+    assert (instance.row_names, instance.col_names) == (("ROW ONE",), ("X 1", "X 2"))
+    assert instance.cost.tolist() == [1, 1]
+
+
+def test_mps_names_may_begin_with_a_dollar(read_text):
+    """As HiGHS reads them; but no file that SCIP crashes at is written."""
+    text = EXAMPLE.replace("need", "$need").replace(" x", " $x")
+    instance = read_text(text)
+    assert instance == read_text(EXAMPLE)
+    assert (instance.row_names, instance.col_names) == (("cap", "$need"), ("$x", "y"))
+
+
 def test_mps_errors_are_those_of_the_reading_that_got_further(read_text):
     """By words the first blank in a name is the error, far above the line that is wrong."""
     rows = "NAME          OLD\nROWS\n N  COST\n L  ROW ONE\nCOLUMNS\n"
@@ -542,8 +576,9 @@ def test_writers_refuse_what_readers_would_misread(tmp_path, changes, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_mps_writer_refuses_the_name_of_markers(tmp_path):
-    instance = replace(milp([[1, 1]], 1, upper=5, row_upper=9), row_names=("'MARKER'",))
+@pytest.mark.parametrize("name", ["'MARKER'", "$row"])
+def test_mps_writer_refuses_the_names_of_markers_and_comments(tmp_path, name):
+    instance = replace(milp([[1, 1]], 1, upper=5, row_upper=9), row_names=(name,))
     with pytest.raises(ValueError, match="can't stand in this format"):
         cosolve.write(instance, tmp_path / "x.mps")
 
