@@ -211,6 +211,14 @@ def test_equal_costs_have_no_spread():
     assert facts(replace(instance, cost=np.linspace(1, 1.001, 30)))["cost_spread"] > 0.0
 
 
+def test_the_spread_of_huge_costs_is_that_of_small_ones():
+    """Squares of 1e200 are infinite, and so was the spread."""
+    instance = generate("milp", "vertex-cover", seed=1, nodes=30)
+    spread = facts(replace(instance, cost=np.linspace(1, 2, 30)))["cost_spread"]
+    with np.errstate(all="raise"):
+        assert facts(replace(instance, cost=np.linspace(1e200, 2e200, 30)))["cost_spread"] == pytest.approx(spread)
+
+
 def test_node_set_problems_are_recognised():
     """The graph problem behind it has the same optimum; what is none is refused."""
     for family in ("independent-set", "vertex-cover"):

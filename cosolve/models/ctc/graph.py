@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch_geometric.data import HeteroData
 
+from cosolve.core.instance import largest
 from cosolve.instances.milp import MILPInstance
 from cosolve.models.ctc.quick import agreement
 from cosolve.models.ctc.relaxation import Relaxation
@@ -33,7 +34,8 @@ _TIGHT = 1e-6
 
 def facts(instance: MILPInstance) -> dict[str, float]:
     """What a checkpoint's coverage is about."""
-    spread = float(np.std(instance.cost) / max(1e-12, float(np.abs(instance.cost).mean())))
+    cost = instance.cost / (largest(instance.cost) or 1.0)  # squares of costs from 1e154 on are infinite
+    spread = float(np.std(cost) / max(1e-12, float(np.abs(cost).mean())))
     return {
         "columns": float(instance.size),
         "rows": float(len(instance.row_lower)),
