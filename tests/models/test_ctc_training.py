@@ -257,7 +257,7 @@ def test_measured_worth_decides_between_families_of_one_type(monkeypatch, tmp_pa
     for name, value in (("LEAST_TIGHT", 1), ("LEAST_SHARE", 0.0), ("GREATEST_SHARE", 1.0)):
         monkeypatch.setattr(families, name, value)
 
-    def seconds(instance, solver, time_limit):
+    def seconds(instance, time_limit):
         is_equal = instance.row_lower == instance.row_upper
         imposed = {name for name, equal in zip(instance.row_families, is_equal, strict=True) if equal}
         return {frozenset(): 8.0, frozenset({"bidder"}): 1.0, frozenset({"item"}): 8.0}[frozenset(imposed)]
@@ -509,7 +509,7 @@ def test_a_slice_that_ends_while_families_are_judged_goes_on_there(tmp_path, mon
     labels_of(tmp_path, data)
     clock, limits = [0.0], []
 
-    def seconds(instance, solver, time_limit):
+    def seconds(instance, time_limit):
         imposed = (instance.row_lower == instance.row_upper).any()
         needs = 1.0 if imposed else 10.0
         limits.append(time_limit)

@@ -2,8 +2,8 @@
 Which families of rows are critical: worth to be predicted and imposed.
 
 A family is judged by its labels: enough tight rows, and neither nearly none nor nearly all of them tight, which teaches
-nothing. Those that pass are walked by strength, ``-log rho`` [1]_. Strength alone would not tell the rows of an auction
-that group bids from those of items, so their worth is also measured: solve with the tight rows of one family as
+nothing. Strength, ``-log rho`` [1]_, only orders them: it would not tell the rows of an auction that group bids from
+those of items. So where several families pass, their worth is measured too: solve with the tight rows of one family as
 equalities, and see how much sooner that ends.
 
 References
@@ -81,7 +81,7 @@ class Family:
 
 
 def survey(labels: Sequence[Label]) -> list[Family]:
-    """All families with candidates, the strongest first."""
+    """Families of candidates with enough tight rows to learn from, the strongest first."""
     count: dict[str, list[float]] = {}
     kinds: dict[str, set[RowType]] = {}
     for label in labels:
@@ -107,22 +107,23 @@ def choose(
     labels: Sequence[Label],
     *,
     oracle: int = 0,
-    solver: str = "scip",
     time_limit: float = 20.0,
     time_left: Callable[[], float] = lambda: math.inf,
     keep: Path | None = None,
     on_family: Callable[[Family], None] | None = None,
 ) -> list[Family]:
     """
-    Critical families, the strongest first; all that have a tight row if the judge lets none through.
+    Critical families, the strongest first.
+
+    If no measured worth is enough, those that pass by their labels; if none do, all of :func:`survey`.
 
     Parameters
     ----------
     oracle
         Instances on which the worth of a family is measured, the first ones with tight rows of it; 0 for none. With
         one family there is nothing to choose.
-    solver, time_limit
-        That measure it.
+    time_limit
+        Seconds that SCIP has for an instance then.
     time_left
         Seconds that all measurements together may still take.
     keep
@@ -147,7 +148,7 @@ def choose(
             if key not in known:
                 limit = min(time_limit, time_left())
                 instance = _imposed(label, family) if family else label.instance
-                seconds = _seconds(instance, solver, limit) if limit > 0 else math.inf
+                seconds = _seconds(instance, limit) if limit > 0 else math.inf
                 if seconds == math.inf and limit < time_limit:
                     raise TimeoutError("no time is left for the oracle.")
                 known[key] = min(seconds, time_limit)
@@ -198,9 +199,9 @@ def _imposed(label: Label, family: str) -> MILPInstance:
     return replace(instance, row_lower=lower, row_upper=upper)
 
 
-def _seconds(instance: MILPInstance, solver: str, time_limit: float) -> float:
-    """Of a solve; infinite if the limit ended it."""
-    result = solve(instance, solver, time_limit=time_limit)
+def _seconds(instance: MILPInstance, time_limit: float) -> float:
+    """Of a solve by SCIP; infinite if the limit ended it."""
+    result = solve(instance, "scip", time_limit=time_limit)
     if result.limit is Limit.INTERRUPTED:
         raise KeyboardInterrupt  # which the driver turned into a result, but is meant for all solves
     return math.inf if result.limit is Limit.TIME else result.runtime

@@ -28,6 +28,7 @@ from cosolve.instances.files import lock, read
 from cosolve.instances.formats.source import format_suffix
 from cosolve.instances.milp import MILPInstance, Values, with_whole_limits
 from cosolve.models.ctc.config import DataConfig
+from cosolve.models.ctc.lines import whole_text
 from cosolve.models.ctc.node_sets import node_set_problem
 from cosolve.models.ctc.rows import tight
 
@@ -145,7 +146,7 @@ def label(
         with path.open("a", encoding="utf-8") as stream:
             lock(stream, path, "another run is making these labels; wait for it")
             lines = _read(path, manifest)  # another run may have made some meanwhile
-            stream.truncate(len(_whole(path)) if lines else 0)
+            stream.truncate(len(whole_text(path)) if lines else 0)
             stream.seek(0, os.SEEK_END)
             missing = [file for file in files if file.name not in lines]
             for unread in missing:
@@ -201,15 +202,10 @@ def label(
     return out, [file for file in files if file.name not in lines]
 
 
-def _whole(path: Path) -> bytes:
-    """The file without a last line that was cut off."""
-    data = path.read_bytes()
-    return data[: data.rfind(b"\n") + 1]
-
-
 def _read(path: Path, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Lines of a file by instance."""
-    rows = _whole(path).splitlines() if path.is_file() else []
+    # Read without the lock too: a line that another run is writing must not be dropped.
+    rows = whole_text(path).splitlines()
     if len(rows) == 1 and rows[0].startswith(b'{"kind": "manifest"'):  # of settings that made no label
         return {}
     lines = {}

@@ -10,6 +10,12 @@ from typing import Any
 from cosolve.core.errors import InvalidFileError
 
 
+def whole_text(path: Path) -> bytes:
+    """The file without a last line that was cut off; empty if there is no file."""
+    text = path.read_bytes() if path.is_file() else b""
+    return text[: text.rfind(b"\n") + 1]
+
+
 def whole_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """
     Numbers from 1 on and values of the JSON lines of a file, none if there is no file.
@@ -21,9 +27,8 @@ def whole_lines(path: Path) -> Iterator[tuple[int, Any]]:
     InvalidFileError
         If a line is no JSON.
     """
-    text = path.read_bytes() if path.is_file() else b""
-    whole = text[: text.rfind(b"\n") + 1]
-    if whole != text:
+    whole = whole_text(path)
+    if path.is_file() and len(whole) < path.stat().st_size:
         path.write_bytes(whole)
     for number, row in enumerate(whole.splitlines(), start=1):
         try:
