@@ -667,6 +667,13 @@ def contradicts(result, optimum, maximize):
     return is_wrong or (result.bound is not None and sign * (result.bound - optimum) > slack)
 
 
+def without_contradiction(instance, solver, optimum, options=None):
+    """The result of a solver, which must not claim what the optimum refutes."""
+    result = cosolve.solve(instance, solver, time_limit=20, options=options)
+    assert not contradicts(result, optimum, instance.maximize)
+    return result
+
+
 # Solvers that take their proofs from a MILP backend.
 PROVERS = [*BACKENDS, "auto", "random-rows", "oracle-rows"]
 
@@ -683,8 +690,7 @@ PROVERS = [*BACKENDS, "auto", "random-rows", "oracle-rows"]
 )
 def test_limits_that_backends_take_for_infinite_prove_nothing_false(solver, instance, optimum, where):
     """Infeasible, unbounded behind reductions, or an error of HiGHS, which takes no side that is infinite to it."""
-    result = cosolve.solve(instance, solver, time_limit=20)
-    assert not contradicts(result, optimum, instance.maximize)
+    result = without_contradiction(instance, solver, optimum)
     assert where in result.message
 
 
@@ -711,8 +717,7 @@ DROPPED = {
 def test_coefficients_that_a_backend_drops_prove_nothing_false(solver, case):
     """Each was "optimal" at another value, or infeasible."""
     instance, optimum = DROPPED[case]
-    result = cosolve.solve(instance, solver, time_limit=20)
-    assert not contradicts(result, optimum, instance.maximize)
+    result = without_contradiction(instance, solver, optimum)
     is_kept = solver in ("highs", "auto") and case == "scip-bound"
     assert (result.status == cosolve.Status.OPTIMAL) == is_kept
     assert is_kept or "row 0 has coefficients" in result.message
@@ -743,8 +748,7 @@ SPREAD = {
 def test_coefficients_that_are_far_apart_prove_nothing_false(solver, case):
     """Presolve of HiGHS loses solutions; nothing is claimed where that may be."""
     instance, optimum = SPREAD[case]
-    result = cosolve.solve(instance, solver, time_limit=20)
-    assert not contradicts(result, optimum, instance.maximize)
+    result = without_contradiction(instance, solver, optimum)
     assert result.status != cosolve.Status.OPTIMAL or result.objective == pytest.approx(optimum)
     if case == "infeasible":
         assert ("too far apart" in result.message) == (solver in ("highs", "pulp"))
@@ -806,8 +810,7 @@ def test_large_coefficients_prove_nothing_false(solver):
         [[5, 5e9, -5e9, -3]], [-1.024e-6, 1024, -1024, -7.168e-6], row_lower=-4e9, upper=[3e9, 3, 3, 3e9],
         integer=[False, True, True, False],
     )  # fmt: skip
-    result = cosolve.solve(instance, solver, time_limit=20)
-    assert not contradicts(result, -26624.0, maximize=False)
+    result = without_contradiction(instance, solver, -26624.0)
     assert result.objective == pytest.approx(-26624.0)
 
 
@@ -826,8 +829,7 @@ HUGE = {
 @pytest.mark.parametrize("case", HUGE)
 def test_huge_numbers_are_no_error(solver, case):
     instance, optimum = HUGE[case]
-    result = cosolve.solve(instance, solver, time_limit=20)
-    assert not contradicts(result, optimum, instance.maximize)
+    result = without_contradiction(instance, solver, optimum)
     if case in ("costs", "profits", "even row"):
         assert result.objective == optimum
     if case == "even row":
@@ -862,8 +864,7 @@ def wide_columns(e):
 @pytest.mark.parametrize("e", [1e-6, 5e-8, 1e-8, 1e-9, 1e-10])
 def test_costs_that_tolerances_hide_prove_nothing_false(solver, e):
     """2.9 was optimal to HiGHS: 5e-8 is 0 to it, but not 1.8e7 times."""
-    result = cosolve.solve(wide_columns(e), solver, time_limit=20)
-    assert not contradicts(result, 1.1, maximize=False)
+    result = without_contradiction(wide_columns(e), solver, 1.1)
     is_proven = e == 1e-6 or (solver in ("highs", "auto") and e >= 1e-8)
     assert (result.status == cosolve.Status.OPTIMAL) == is_proven
     assert is_proven or "column 1 has a cost" in result.message
@@ -872,8 +873,7 @@ def test_costs_that_tolerances_hide_prove_nothing_false(solver, e):
 @pytest.mark.parametrize("options", [{"native": {"dual_feasibility_tolerance": 1e-7}}, {"lp_solver": "ipm"}])
 def test_options_of_highs_give_small_costs_no_false_proof(options):
     """What it is told comes after what we set for them."""
-    result = cosolve.solve(wide_columns(5e-8), "highs", time_limit=20, options=options)
-    assert not contradicts(result, 1.1, maximize=False)
+    without_contradiction(wide_columns(5e-8), "highs", 1.1, options=options)
 
 
 @pytest.mark.parametrize("solver", BACKENDS)
