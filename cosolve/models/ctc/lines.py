@@ -10,10 +10,13 @@ from typing import Any
 from cosolve.core.errors import InvalidFileError
 
 
-def whole_text(path: Path) -> bytes:
-    """The file without a last line that was cut off; empty if there is no file."""
+def whole_text(path: Path, *, mend: bool = False) -> bytes:
+    """The file without a last line that was cut off, which is dropped from it to mend it; empty if there is no file."""
     text = path.read_bytes() if path.is_file() else b""
-    return text[: text.rfind(b"\n") + 1]
+    whole = text[: text.rfind(b"\n") + 1]
+    if mend and whole != text:
+        path.write_bytes(whole)
+    return whole
 
 
 def whole_lines(path: Path) -> Iterator[tuple[int, Any]]:
@@ -27,10 +30,7 @@ def whole_lines(path: Path) -> Iterator[tuple[int, Any]]:
     InvalidFileError
         If a line is no JSON.
     """
-    whole = whole_text(path)
-    if path.is_file() and len(whole) < path.stat().st_size:
-        path.write_bytes(whole)
-    for number, row in enumerate(whole.splitlines(), start=1):
+    for number, row in enumerate(whole_text(path, mend=True).splitlines(), start=1):
         try:
             line = json.loads(row)
         except (ValueError, RecursionError) as error:
