@@ -84,6 +84,11 @@ class Outcome:
     message: str = ""
 
 
+def join_messages(*messages: str) -> str:
+    """One line of all those that say something."""
+    return " ".join(message for message in messages if message)
+
+
 class Solver(ABC):
     """
     Base of all solvers: Instance in, incumbents and bounds to the monitor, Outcome out.

@@ -16,7 +16,7 @@ from cosolve.core.errors import SolverUnavailableError
 from cosolve.core.instance import Instance, Sense
 from cosolve.core.problem import JudgeMode, problems
 from cosolve.core.result import Limit, Status, jsonable
-from cosolve.core.solver import Feature, Solver, make_options, solvers
+from cosolve.core.solver import Feature, Solver, join_messages, make_options, solvers
 from cosolve.core.stop import Stop
 from cosolve.evaluation.records import Failure, Record
 from cosolve.evaluation.references import Reference
@@ -203,7 +203,7 @@ class Task:
         elif self.case.problem in problems:
             sense = problems.get(self.case.problem).sense
             known["sense"] = sense if sense in ("min", "max") else None  # milp: each instance has its own
-        facts["message"] = " ".join(part for part in (facts.get("message", ""), self.note) if part)
+        facts["message"] = join_messages(facts.get("message", ""), self.note)
         return Record(**(known | facts), status=status)
 
     def failure(self, identity: Identity | None, failure: Failure, message: str, **facts: Any) -> Record:

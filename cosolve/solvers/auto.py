@@ -21,7 +21,7 @@ from cosolve.core.driver import run_adapter
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, PatientMonitor, StageMonitor
 from cosolve.core.result import Limit, Status
-from cosolve.core.solver import Availability, Feature, Outcome, Solver, make_options, solvers
+from cosolve.core.solver import Availability, Feature, Outcome, Solver, join_messages, make_options, solvers
 from cosolve.instances.stp import STPInstance
 from cosolve.instances.vrptw import VRPTWInstance
 
@@ -281,11 +281,9 @@ class _Run:
         # Why one part could prove nothing is no news where another did.
         is_proven = bool(proofs) or self.monitor.is_proven
         telling = [o for o in outcomes if not is_proven or o.status in (*known, Status.OPTIMAL, Status.ERROR)]
-        messages = [outcome.message for outcome in telling if outcome.message]
+        message = join_messages(*(outcome.message for outcome in telling))
         build_time = sum(outcome.build_time for outcome in outcomes)
-        return Outcome(
-            status, limit=self._limit, build_time=build_time, stats={"stages": stages}, message=" ".join(messages)
-        )
+        return Outcome(status, limit=self._limit, build_time=build_time, stats={"stages": stages}, message=message)
 
 
 class _ChainMonitor(PatientMonitor):

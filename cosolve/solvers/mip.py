@@ -18,7 +18,7 @@ from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, OutOfTime, ScaledMonitor, SolutionsOnly, unit_factor
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
-from cosolve.core.solver import Outcome, Solver
+from cosolve.core.solver import Outcome, Solver, join_messages
 from cosolve.core.stop import Stop
 from cosolve.instances.milp import MILPInstance
 from cosolve.solvers.compiled import WARM_UP_TIME, small_instances, solve_tiny
@@ -137,7 +137,7 @@ def _weakened(outcome: Outcome, reason: str) -> Outcome:
     """The outcome without its claim, which a gap is too."""
     status = outcome.status if outcome.status is Status.ERROR else Status.FEASIBLE
     limit = None if outcome.limit is Limit.GAP else outcome.limit
-    return replace(outcome, status=status, limit=limit, message=f"{outcome.message} {reason}".strip())
+    return replace(outcome, status=status, limit=limit, message=join_messages(outcome.message, reason))
 
 
 @cache

@@ -14,7 +14,7 @@ from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, StageMonitor
 from cosolve.core.problem import judge
 from cosolve.core.result import Limit, Status
-from cosolve.core.solver import Feature, Outcome
+from cosolve.core.solver import Feature, Outcome, join_messages
 from cosolve.instances.cvrp import CVRPInstance, Routes, VehicleRoutingInstance
 from cosolve.instances.tsp import ATSPInstance, Tour, TSPInstance
 from cosolve.solvers import rr
@@ -149,7 +149,7 @@ class Rrnco(DecodingSolver["Job", "Prediction"]):
             if not (found.predictions or job.refusal or is_over):
                 gaps = "some ways are missing, and no decoded solution does without them."
                 why = gaps if job.has_gaps else "no decoded solution keeps all limits."
-                message = _sentences(found.outcome.message, why)
+                message = join_messages(found.outcome.message, why)
                 decoded[k] = replace(found, outcome=replace(found.outcome, message=message))
         for i, outcome in zip(some, self._finish(jobs, decoded, watched, seed, threads, options), strict=True):
             outcomes[i] = outcome
@@ -217,13 +217,9 @@ class RrncoPlus(Rrnco):
             searched = _search(job.instance, start, stage, streams[i], threads, pool, others)
             if limit is not None and searched.stats.get("iterations", 0) >= limit:
                 monitor.interrupt(Limit.ITERATION)
-            message = _sentences(found.outcome.message, searched.message)
+            message = join_messages(found.outcome.message, searched.message)
             outcomes.append(replace(found.outcome, message=message, stats={**found.outcome.stats, **searched.stats}))
         return outcomes
-
-
-def _sentences(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
 
 
 def _is_out_of_reach(instance: Instance) -> bool:

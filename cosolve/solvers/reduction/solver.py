@@ -18,7 +18,7 @@ import numpy as np
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor, PatientMonitor, StageMonitor
 from cosolve.core.result import Status
-from cosolve.core.solver import Availability, Feature, Outcome, Solver, solvers
+from cosolve.core.solver import Availability, Feature, Outcome, Solver, join_messages, solvers
 from cosolve.core.stop import Stop
 from cosolve.instances.files import read_solution
 from cosolve.instances.generators.auction import auction
@@ -235,7 +235,7 @@ class ReductionSolver(Solver):
             "fallbacks": ladder.fallbacks,
             "original": dict(outcome.stats),
         }
-        message = " ".join(part for part in (about.message, _about_threads(options, threads), outcome.message) if part)
+        message = join_messages(about.message, _about_threads(options, threads), outcome.message)
         return replace(outcome, build_time=build_time + outcome.build_time, stats=stats, message=message)
 
 
