@@ -66,6 +66,7 @@ def train(
 ) -> int:
     """Train a network; its checkpoint is complete and usable after every measurement."""
     from cosolve.models import checkpoints, trainers
+    from cosolve.models.devices import caution, device_of
 
     trainer = trainers.get(family)
     pairs = list(set_ or [])
@@ -84,6 +85,9 @@ def train(
         with progress.hidden():
             report(line)
 
+    warning = caution(device_of(device), getattr(chosen.training, "precision", "float32"))
+    if warning and not quiet:
+        print(f"{warning} Choose it by --set training.precision=float32.", file=sys.stderr)
     _keep_freed_memory()
     try:
         with TrainingProgress(quiet=quiet) as progress:

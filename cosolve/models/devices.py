@@ -34,6 +34,16 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Non
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
+def caution(device: torch.device, precision: str) -> str:
+    """What to know before computing there in this precision; empty if nothing."""
+    level = torch.backends.cpu.get_cpu_capability()
+    # Processors with instructions for bfloat16 have AVX-512, unless they are of another kind altogether.
+    is_emulated = platform.machine() in ("x86_64", "AMD64") and "AVX512" not in level
+    if device.type == "cpu" and precision == "bfloat16" and is_emulated:
+        return f"bfloat16 is emulated on this CPU ({level}): float32 is faster here."
+    return ""
+
+
 def stream(device: torch.device, seed: int) -> torch.Generator:
     """Random numbers by a seed of any size: PyTorch takes 64 bits."""
     return torch.Generator(device).manual_seed(seed if seed < 2**64 else derived_seed(seed))

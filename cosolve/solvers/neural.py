@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from cosolve.core.instance import Instance, Solution
 from cosolve.core.monitor import Monitor
-from cosolve.core.solver import Availability, Outcome, Solver
+from cosolve.core.solver import Availability, Outcome, Solver, join_messages
 from cosolve.core.stop import Stop
 from cosolve.solvers.compiled import small_instances
 
@@ -203,15 +203,18 @@ class DecodingSolver(Solver, Generic[J, P]):
             See :func:`cosolve.models.checkpoints.choose`.
         """
         from cosolve.models import checkpoints
+        from cosolve.models.devices import caution, device_of
 
+        warning = caution(device_of(options.device), options.precision)
         choices = []
         for job in jobs:
             if job.refusal:
                 choices.append(Choice(Outcome(message=f"{job.refusal}: the network was not asked.")))
                 continue
             checkpoint, outside = checkpoints.choose(self.family, options.checkpoint, job.facts, job.problem)
-            message = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
-            choices.append(Choice(Outcome(stats={"checkpoint": checkpoint.name}, message=message), checkpoint.folder))
+            strange = f"outside of what {checkpoint.name} was trained on: {'; '.join(outside)}." if outside else ""
+            outcome = Outcome(stats={"checkpoint": checkpoint.name}, message=join_messages(strange, warning))
+            choices.append(Choice(outcome, checkpoint.folder))
         return choices
 
     def decode(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import platform
 import re
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from cosolve.models import checkpoints, trainers
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 TINY = [
     *("--size", "12", "--width", "100", "--seed", "4"),
@@ -40,6 +41,17 @@ def test_train_writes_a_checkpoint_and_goes_on_with_it(cli, tmp_path):
     assert "seed = 4" in text
     again = cli("train", "decost", "--config", str(out / "config.toml"), "--out", str(tmp_path / "b"), "--max-steps=0")
     assert again.code == 0, again.err
+
+
+def test_train_tells_that_half_precision_is_emulated(cli, tmp_path, monkeypatch):
+    """Such a run took four times as long, and nothing said why."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    out = tmp_path / "net"
+    done = cli("train", "decost", "--out", str(out), "--max-steps=0", "--set=training.precision=bfloat16", *TINY)
+    assert done.code == 0
+    assert "bfloat16 is emulated on this CPU (AVX2)" in done.err
+    assert "emulated" not in cli("train", "decost", "--out", str(out), "--resume", "--max-steps=0", "--quiet").err
 
 
 @pytest.mark.parametrize("family", ["decost", "ctc", "rrnco"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 
 import numpy as np
@@ -367,6 +368,16 @@ def test_half_precision_decodes_nearly_as_well(problem):
     assert all(result.status is cosolve.Status.FEASIBLE for result in short)
     ratio = [b.objective / a.objective for a, b in zip(exact, short, strict=True)]
     assert np.mean(ratio) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(("level", "warned"), [("AVX2", True), ("AVX512", False)])
+def test_emulated_half_precision_is_told(monkeypatch, level, warned):
+    """It takes four times as long as float32, which nobody expects who asks for it to save time."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: level)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    instance = cosolve.generate("atsp", "road", n=20, points=100)
+    result = cosolve.solve(instance, "rrnco", options={"precision": "bfloat16"}, time_limit=60)
+    assert ("bfloat16 is emulated" in result.message) is warned
 
 
 @pytest.mark.gpu

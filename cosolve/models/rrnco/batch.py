@@ -186,13 +186,6 @@ class Batch:
         return (self.duration / self.time_unit).clamp_max(_FAR).float()
 
     @cached_property
-    def scaled_windows(self) -> tuple[Tensor, Tensor]:
-        """Openings and closings since the depot's opening in longest durations, float32 (B, 1, n) each."""
-        assert self.opens is not None
-        assert self.closes is not None
-        return self.in_durations(self.opens).unsqueeze(1), self.in_durations(self.closes).unsqueeze(1)
-
-    @cached_property
     def angle(self) -> Tensor:
         """Direction from each node to each other, float32 (B, n, n)."""
         gap = self.coords.unsqueeze(1) - self.coords.unsqueeze(2)
@@ -204,11 +197,6 @@ class Batch:
         assert self.demand is not None
         assert self.capacity is not None
         return (self.demand / self.capacity.clamp_min(1e-300).unsqueeze(1)).float()
-
-    def in_durations(self, time: Tensor) -> Tensor:
-        """Times (B, m) since the depot's opening in longest durations, float32."""
-        assert self.opens is not None
-        return ((time - self.opens[:, :1]) / self.time_unit[:, 0]).float()
 
     def in_horizons(self, time: Tensor) -> Tensor:
         """Times (B, m) since the depot's opening in published horizons, which are 4.6 longest durations; float32."""

@@ -14,9 +14,6 @@ from cosolve.models.rrnco.batch import Batch
 from cosolve.models.rrnco.config import ModelConfig
 from cosolve.models.rrnco.environment import State
 
-#: Waits and slacks are cut off here, in longest durations: beyond it a window is just far away.
-_CLIP = 1.0
-
 
 @dataclass(frozen=True)
 class Embedding:
@@ -56,9 +53,7 @@ class Decoder(nn.Module):
     """
     Scores of the next node.
 
-    Scores and attention fall with the distance by learned weights; with time windows also with the duration, with the
-    wait for the window and with the slack behind it. The last two are ours: a query of a few numbers can't tell which
-    windows an arrival just makes.
+    Scores and attention fall with the distance by learned weights, and with the duration where there are windows.
     """
 
     def __init__(self, config: ModelConfig, problem: str) -> None:
@@ -66,15 +61,12 @@ class Decoder(nn.Module):
         e, self.heads, self.form = config.embedding, config.heads, config.distance_bias
         self.is_tour, self.has_windows = problem == "atsp", problem == "acvrptw"
         num_clocks = {"atsp": 0, "acvrp": 1, "acvrptw": 2}[problem]
-        num_views = 4 if problem == "acvrptw" else 1
         self.place = nn.Linear(e, e, bias=False)
         self.first = nn.Linear(e, e, bias=False) if self.is_tour else None
         self.clocks = None if self.is_tour else nn.Linear(num_clocks, e, bias=False)
         self.project = nn.Linear(e, 3 * e, bias=False)
         self.hidden = nn.Sequential(nn.Linear(e, 4 * e), nn.ReLU(), nn.Linear(4 * e, e))
-        pull = torch.zeros(num_views)
-        pull[:2] = 1.0
-        self.pull = nn.Parameter(pull)
+        self.pull = nn.Parameter(torch.ones(2 if self.has_windows else 1))
         self.attention_pull = nn.Parameter(torch.zeros(config.heads)) if config.glimpse_bias else None
 
     def remember(self, rows: Tensor, columns: Tensor) -> Embedding:
@@ -118,18 +110,13 @@ class Decoder(nn.Module):
         return torch.stack(columns, dim=2)
 
     def _pull(self, batch: Batch, state: State) -> Tensor:
-        """What scores lose by distance, and with windows by duration, wait and slack; float32 (B, S, n)."""
+        """What scores lose by distance, and with windows by duration; float32 (B, S, n)."""
         leg = state.row_of(batch.scaled_distance)
         if self.form == "log":
             leg = (leg + 1e-3).log()
-        if not self.has_windows:
-            return self.pull[0] * leg
-        duration, (opens, closes) = state.row_of(batch.scaled_duration), batch.scaled_windows
-        arrival = batch.in_durations(state.time).unsqueeze(2) + duration
         pull = self.pull[0] * leg
-        views = duration, (opens - arrival).clamp_(0, _CLIP), (closes - arrival).clamp_(0, _CLIP)
-        for weight, view in zip(self.pull[1:], views, strict=True):
-            pull = torch.addcmul(pull, view, weight)
+        if self.has_windows:
+            pull = torch.addcmul(pull, state.row_of(batch.scaled_duration), self.pull[1])
         return pull
 
     def _split(self, x: Tensor) -> Tensor:
