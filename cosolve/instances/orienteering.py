@@ -175,7 +175,7 @@ class OPTWVPInstance(Instance):
         return (
             self.distances.dense(),
             self.opens,
-            self.closes + self.time_slack,
+            frozen_array(self.closes + self.time_slack),
             self.horizon + self.time_slack,
             self.min_service,
             self.segment_ptr,

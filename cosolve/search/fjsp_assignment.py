@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from cosolve.core.jit import jit_allocating
+from cosolve.core.jit import frozen, jit_allocating
 
 #: Updates of the weights, at most, and alternatives looked at in all of them and in all moves after: a second each.
 _ROUNDS, _EFFORT = 3000, 200_000_000
@@ -33,7 +33,6 @@ _ROUNDS, _EFFORT = 3000, 200_000_000
 _STEP = 0.3
 
 
-@jit_allocating
 def assign(
     alt_ptr: np.ndarray, alt_machine: np.ndarray, alt_time: np.ndarray, num_machines: int
 ) -> tuple[np.ndarray, int]:
@@ -52,6 +51,13 @@ def assign(
     bound
         No schedule is shorter.
     """
+    return _assign(frozen(alt_ptr), frozen(alt_machine), frozen(alt_time), num_machines)
+
+
+@jit_allocating
+def _assign(
+    alt_ptr: np.ndarray, alt_machine: np.ndarray, alt_time: np.ndarray, num_machines: int
+) -> tuple[np.ndarray, int]:
     n, num_alts = len(alt_ptr) - 1, len(alt_machine)
     weight = np.full(num_machines, 1.0 / max(1, num_machines))
     alt, best_alt = np.zeros(n, np.int64), np.zeros(n, np.int64)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cosolve.core.jit import freeze, frozen
 from cosolve.search.label_arrays import Data
 from cosolve.search.labelling import shortest
 from cosolve.search.service_times import best_service_times
@@ -44,6 +45,9 @@ class Arrays:
     is_integral: bool
     margin: float = 0.0
 
+    def __post_init__(self) -> None:
+        freeze(self)
+
     def widened(self) -> Arrays:
         """Windows and horizon later by the margin: what holds for all routes of these holds whatever the rounding."""
         closes, horizon = self.closes + self.margin, self.horizon + self.margin
@@ -75,9 +79,9 @@ class Arrays:
         """The instance in one direction of time, prizes less the multipliers."""
         travel, least, opens, closes = self.travel, self.least, self.opens, self.closes
         if reverse:
-            travel, least = np.ascontiguousarray(travel.T), np.ascontiguousarray(least.T)
-            opens, closes = self.horizon - closes, self.horizon - opens
-        prize = self.prize if multipliers is None else self.prize - multipliers
+            travel, least = frozen(travel.T), frozen(least.T)
+            opens, closes = frozen(self.horizon - closes), frozen(self.horizon - opens)
+        prize = self.prize if multipliers is None else frozen(self.prize - multipliers)
         segments = (self.segment_ptr, self.segment_length, self.segment_rate)
         return Data(travel, opens, closes, self.horizon, self.service, prize, *segments, least)
 

@@ -17,14 +17,14 @@ from itertools import islice
 
 import numpy as np
 
-from cosolve.core.jit import jit_allocating
+from cosolve.core.jit import frozen, jit_allocating
 from cosolve.search.random import stream
 from cosolve.search.stp_anneal import Annealing
 from cosolve.search.stp_anneal_even import EvenAnnealing
 from cosolve.search.stp_dual import DualAscent
 from cosolve.search.stp_graph import (
     Adjacency,
-    csr,
+    adjacency_of,
     next_random,
     prune,
     shortest_path_tree_heuristic,
@@ -335,14 +335,14 @@ class SteinerSearch:
 
     def _shortest_paths(self, graph: Reduced, adjacency: Adjacency, weights: np.ndarray, root: int) -> np.ndarray:
         """Tree (a flag per edge) by the shortest path heuristic under other weights; empty if there is none."""
-        nodes = shortest_path_tree_heuristic(*adjacency, graph.ends, weights, graph.is_terminal, root)
+        nodes = shortest_path_tree_heuristic(*adjacency, graph.ends, frozen(weights), graph.is_terminal, root)
         tree = np.zeros(len(graph.ends), np.bool_)
         if not nodes.any() or not spanning_tree(*adjacency, graph.weights, nodes, graph.is_terminal, tree):
             return np.empty(0, np.bool_)
         return tree
 
     def _descend(self, graph: Reduced, adjacency: Adjacency, tree: np.ndarray, weights: np.ndarray) -> Iterator[None]:
-        cursor, budget = np.zeros(3, np.int64), _slice(graph)
+        cursor, budget, weights = np.zeros(3, np.int64), _slice(graph), frozen(weights)
         while not improve(*adjacency, graph.ends, weights, graph.is_terminal, tree, cursor, budget):
             yield
 
@@ -476,7 +476,7 @@ class SteinerSearch:
             if node < 0:
                 # Every node is a terminal: a spanning tree solves it.
                 tree = np.zeros(len(graph.ends), np.bool_)
-                if spanning_tree(*graph.graph(), graph.weights, graph.is_terminal, graph.is_terminal, tree):
+                if spanning_tree(*graph.graph(), graph.weights, graph.is_terminal.copy(), graph.is_terminal, tree):
                     self._found(graph, tree)
                 continue
             inside = graph.is_terminal.copy()
@@ -555,6 +555,5 @@ def connects(num_nodes: int, ends: np.ndarray, terminals: np.ndarray) -> bool:
     """Whether all terminals lie in one component; O(n + m)."""
     is_terminal = np.zeros(num_nodes, np.bool_)
     is_terminal[terminals] = True
-    adjacency = csr(num_nodes, ends)
-    ones = np.ones(len(ends))
-    return bool(shortest_path_tree_heuristic(*adjacency, ends, ones, is_terminal, int(terminals[0])).any())
+    arrays = *adjacency_of(num_nodes, ends), frozen(ends), frozen(np.ones(len(ends))), frozen(is_terminal)
+    return bool(shortest_path_tree_heuristic(*arrays, int(terminals[0])).any())

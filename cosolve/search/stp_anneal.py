@@ -23,10 +23,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit, jit_allocating
+from cosolve.core.jit import frozen, jit, jit_allocating
 from cosolve.core.union_find import find
 from cosolve.search.random import below, uniform
-from cosolve.search.stp_graph import Adjacency, csr
+from cosolve.search.stp_graph import Adjacency, adjacency_of
 
 #: First temperature, in units of the median weight.
 HOT = 0.3
@@ -96,9 +96,8 @@ class Annealing:
         self, num_nodes: int, ends: np.ndarray, weights: np.ndarray, is_terminal: np.ndarray, random: np.ndarray
     ) -> None:
         order = np.argsort(weights, kind="stable")
-        self._ends = np.ascontiguousarray(ends[order])
-        self._weights = np.ascontiguousarray(weights[order])
-        self._adjacency: Adjacency = csr(num_nodes, self._ends)
+        self._ends, self._weights = frozen(ends[order]), frozen(weights[order])
+        self._adjacency: Adjacency = adjacency_of(num_nodes, self._ends)
         self._is_terminal = is_terminal
         self._free = np.flatnonzero(~is_terminal)
         self._unit = float(np.median(weights))

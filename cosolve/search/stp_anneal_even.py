@@ -22,7 +22,7 @@ from cosolve.core.jit import jit, jit_allocating
 from cosolve.core.union_find import find
 from cosolve.search.random import below, uniform
 from cosolve.search.stp_anneal import HOT, last_temperature, penalty_of
-from cosolve.search.stp_graph import csr
+from cosolve.search.stp_graph import adjacency_of
 
 # Slots of State.counters.
 _CHOSEN, _PARTS, _LABELS, _ITERATION, _BEST = range(5)
@@ -108,7 +108,7 @@ class EvenAnnealing:
     def __init__(
         self, num_nodes: int, ends: np.ndarray, weights: np.ndarray, is_terminal: np.ndarray, random: np.ndarray
     ) -> None:
-        self._indptr, self._neighbours, _ = csr(num_nodes, ends)
+        self._indptr, self._neighbours, _ = adjacency_of(num_nodes, ends)
         self._unit = float(weights[0])
         self._penalty = penalty_of(ends, is_terminal)
         self._is_terminal = is_terminal

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit, jit_allocating
+from cosolve.core.jit import frozen, jit, jit_allocating
 
 #: CSR adjacency: indptr (n + 1,), neighbours (2m,), edge ids (2m,).
 Adjacency = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+def adjacency_of(num_nodes: int, ends: np.ndarray) -> Adjacency:
+    """CSR adjacency (indptr, neighbours, edge ids) of edges (m, 2), frozen; O(n + m)."""
+    indptr, neighbours, edge_ids = _csr(num_nodes, frozen(ends))
+    return frozen(indptr), frozen(neighbours), frozen(edge_ids)
+
+
 @jit_allocating
-def csr(num_nodes: int, ends: np.ndarray) -> Adjacency:
-    """CSR adjacency (indptr, neighbours, edge ids) of edges (m, 2); O(n + m)."""
+def _csr(num_nodes: int, ends: np.ndarray) -> Adjacency:
     m = len(ends)
     indptr = np.zeros(num_nodes + 1, np.int64)
     for e in range(m):

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cosolve.core.jit import jit, jit_allocating
+from cosolve.core.jit import freeze, jit, jit_allocating
 from cosolve.core.union_find import find
 from cosolve.search.stp_dual import useless_edges
-from cosolve.search.stp_graph import Adjacency, ascending, csr, heap_pop, heap_push, prune, voronoi
+from cosolve.search.stp_graph import Adjacency, adjacency_of, ascending, heap_pop, heap_push, prune, voronoi
 
 #: Edges whose detours are looked for in one step, a few hundredths of a second; graphs of more are large.
 _STEP = 15_000
@@ -50,6 +50,9 @@ class Reduced:
     fixed: np.ndarray
     fixed_weight: float
 
+    def __post_init__(self) -> None:
+        freeze(self)
+
     @property
     def num_nodes(self) -> int:
         """Number of nodes left."""
@@ -61,8 +64,8 @@ class Reduced:
         return int(np.count_nonzero(self.is_terminal))
 
     def graph(self) -> Adjacency:
-        """CSR adjacency of :func:`cosolve.search.stp_graph.csr`."""
-        return csr(self.num_nodes, self.ends)
+        """CSR adjacency of :func:`cosolve.search.stp_graph.adjacency_of`."""
+        return adjacency_of(self.num_nodes, self.ends)
 
     def expand(self, in_tree: np.ndarray, num_edges: int) -> np.ndarray:
         """Flag per original edge for a flag per reduced edge."""

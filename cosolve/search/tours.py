@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import jit, jit_allocating
+from cosolve.core.jit import frozen, jit, jit_allocating
 from cosolve.core.metric import Metric, distance
 from cosolve.core.union_find import find
 from cosolve.search.neighbours import nearest, neighbour_distances, quadrant_points
@@ -236,13 +236,6 @@ def nearest_neighbour(matrix: np.ndarray, start: int) -> np.ndarray:
                 best = other
         city = best
     return order
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """Read-only contiguous view: kernels are compiled anew for each kind of array, so give them one kind only."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
 
 
 def candidates(

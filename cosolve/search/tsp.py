@@ -29,10 +29,10 @@ from typing import Any
 
 import numpy as np
 
-from cosolve.core.jit import jit, jit_allocating
+from cosolve.core.jit import frozen, jit, jit_allocating
 from cosolve.core.metric import Metric, distance
 from cosolve.search.neighbours import build_tree, points_of
-from cosolve.search.tours import candidates, frozen
+from cosolve.search.tours import candidates
 
 #: Candidates of the first and of the second added edge.
 BREADTH = (10, 6)

@@ -8,13 +8,14 @@ import numpy as np
 
 import cosolve
 from cosolve.core.instance import Solution
+from cosolve.core.jit import frozen
 from cosolve.core.metric import Metric
 from cosolve.core.monitor import Monitor
 from cosolve.core.solver import Availability, Feature, Outcome
 from cosolve.instances.tsp import Tour, TSPInstance, evaluate
 from cosolve.search import held_karp
 from cosolve.search.atsp import assignment, patch
-from cosolve.search.tours import candidates, frozen, greedy_edge, shortest_tour
+from cosolve.search.tours import candidates, greedy_edge, shortest_tour
 from cosolve.solvers.compiled import CompiledSolver
 
 #: Up to this many cities every 1-tree of the last phase is taken over the complete graph.

@@ -266,7 +266,7 @@ class _Search:
         is_served, is_exact = transport(unit, self.demand, capacity, is_open, flow, slack, self.monitor.should_stop)
         if not is_served:
             return False
-        cost = supply_cost(unit, flow, instance.fixed_cost[opened], is_open)
+        cost = supply_cost(unit, flow, frozen_array(instance.fixed_cost[opened]), is_open)
         if cost < self.best:
             everywhere = np.zeros((instance.num_facilities, instance.num_customers))
             everywhere[np.ix_(opened, self.customers)] = flow

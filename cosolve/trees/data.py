@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosolve.core.jit import jit_allocating
+from cosolve.core.jit import frozen, jit_allocating
 from cosolve.trees.tree import NO_CHILD, NO_FEATURE, Tree
 
 #: Most values of a column that is sorted by counting.
@@ -129,7 +129,7 @@ class TrainingData:
             Targets, weights, and by how much the SSE of a tree may seem greater than it is, for both reasons.
         """
         if self.is_unweighted:
-            return self.y, self.weights, 0.0
+            return frozen(self.y), frozen(self.weights), 0.0
         # The rounding of a sum of n numbers grows with the square root of n; 4 is for safety.
         least = 4 * float(np.finfo(float).eps * np.sqrt(self.num_rows) * self.weights.sum())
         weights = np.maximum(self.weights, least)
@@ -137,7 +137,7 @@ class TrainingData:
         # A light row of target t, at first y, is in a leaf of mean m: ``least`` (t - m)^2 is more than its error by
         # ``least`` (m^2 + 2 |m t|) at most. A wrong ``least`` in the weight of a leaf costs ``least`` m^2.
         num_light = int(np.count_nonzero(self.weights < least))
-        return y, weights, (1 + 3 * num_light) * least * float(np.abs(self.y).max()) ** 2
+        return frozen(y), frozen(weights), (1 + 3 * num_light) * least * float(np.abs(self.y).max()) ** 2
 
 
 def threshold_between(lower: float, upper: float) -> float:

@@ -21,7 +21,7 @@ from cosolve.search.stp_anneal import Annealing, _least_loss, _tree
 from cosolve.search.stp_anneal_even import EvenAnnealing
 from cosolve.search.stp_cuts import violated_cuts
 from cosolve.search.stp_dual import DualAscent
-from cosolve.search.stp_graph import csr, shortest_path_tree_heuristic, spanning_tree, tree_weight
+from cosolve.search.stp_graph import adjacency_of, shortest_path_tree_heuristic, spanning_tree, tree_weight
 from cosolve.search.stp_local import improve
 from cosolve.search.stp_partition import cut_out, put_back
 from cosolve.search.stp_reduce import original, simplify
@@ -446,7 +446,7 @@ def test_what_an_exit_costs_is_never_less_than_its_bound(seed: int):
     ends, weights = graph.edges[np.argsort(graph.weights)], np.sort(graph.weights)
     alive = rng.random(12) < 0.8
     near = np.bincount(ends[alive[ends[:, ::-1]]], minlength=12)
-    indptr, neighbours, edge_ids = csr(12, ends)
+    indptr, neighbours, edge_ids = adjacency_of(12, ends)
 
     def cost() -> float:
         induced = np.flatnonzero(alive[ends].all(axis=1))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cosolve.core.jit import frozen
 from cosolve.core.monitor import Monitor
 from cosolve.instances.milp import MILPInstance
 from cosolve.instances.stp import EdgeSet, STPInstance
@@ -84,11 +85,11 @@ class Arborescence:
         flags = self.graph.expand(used, instance.num_edges)
         is_terminal = np.zeros(instance.num_nodes, np.bool_)
         is_terminal[instance.terminals] = True
-        weights = np.where(flags, instance.weights, np.inf)
+        weights = frozen(np.where(flags, instance.weights, np.inf))
         nodes = is_terminal.copy()
         nodes[instance.edges[flags].ravel()] = True
         tree = np.zeros(instance.num_edges, np.bool_)
-        if not spanning_tree(*instance.adjacency, weights, nodes, is_terminal, tree):
+        if not spanning_tree(*instance.adjacency, weights, nodes, frozen(is_terminal), tree):
             return EdgeSet(edges=instance.edges[flags])  # the judge says what is wrong with it
         return EdgeSet(edges=instance.edges[tree])
 

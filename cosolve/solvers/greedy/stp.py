@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cosolve.core.jit import frozen
 from cosolve.core.monitor import Monitor
 from cosolve.instances.stp import EdgeSet, STPInstance
 from cosolve.search.stp_graph import shortest_path_tree_heuristic, spanning_tree, tree_weight
@@ -20,6 +21,7 @@ def construct(instance: STPInstance, monitor: Monitor, rng: np.random.Generator)
     """
     is_terminal = np.zeros(instance.num_nodes, np.bool_)
     is_terminal[instance.terminals] = True
+    is_terminal = frozen(is_terminal)
     best: np.ndarray | None = None
     best_weight = np.inf
     number = int(np.clip(_WORK // (1 + 2 * instance.num_edges), 1, min(20, len(instance.terminals))))

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cosolve.core.jit import freeze
 from cosolve.core.monitor import Monitor, OutOfTime, stop_of
 from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
@@ -42,6 +43,9 @@ class Kernel:
     indices: np.ndarray
     kept: np.ndarray
     taken: np.ndarray
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
     def lift(self, nodes: np.ndarray) -> NodeSet:
         """Independent set of the whole graph from one of the kernel."""
