@@ -61,7 +61,9 @@ def _compiled(function: F, *, counts_references: bool) -> F:
     of all that there is to compile. They are given as Python gives them, which is int64 and bool.
     """
     kernel = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=counts_references)(function)
-    template = kernel.get_call_template
+    template = getattr(kernel, "get_call_template", None)
+    if template is None:  # by NUMBA_DISABLE_JIT=1, to debug: the function itself
+        return kernel
     kernel.get_call_template = lambda given, by_name: template(
         tuple(map(_plain, given)), {name: _plain(kind) for name, kind in by_name.items()}
     )

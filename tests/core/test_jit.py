@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +31,14 @@ def test_constants_and_narrow_numbers_have_no_version_of_their_own(kind):
     """Each constant that a kernel was called with, and each width of a number, was compiled for seconds again."""
     assert _entries(np.array([1.0, 2.0, 3.0]), np.array([2], kind)) == 1.0 + 20.0 + 100.0
     assert len(_entry.signatures) == 1
+
+
+def test_kernels_run_uncompiled_to_be_debugged():
+    """Debuggers and coverage see nothing of a compiled one."""
+    code = "from cosolve.core.union_find import find; import numpy as np; print(find(np.array([1, 1]), 0), type(find))"
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("1 <class 'function'>")
 
 
 def test_frozen_arrays_are_read_only_and_contiguous_and_their_own_owners_stay_as_they_are():
