@@ -317,34 +317,33 @@ class _Line:
     def __init__(self, end: socket.socket, process: subprocess.Popen[bytes] | None = None) -> None:
         self._socket = end
         self._process = process
-        self._begun = False
+        self._heard = b""
+
+    @property
+    def _begun(self) -> bool:
+        return self._heard.startswith(BEGUN)
 
     def has_begun(self, limit: float) -> bool:
         """Wait for the first word."""
         self._socket.settimeout(limit)
-        word = b""
         try:
-            while len(word) < len(BEGUN):
-                part = self._socket.recv(len(BEGUN) - len(word))
-                if not part:
-                    return False
-                word += part
+            while len(self._heard) < len(BEGUN) and (part := self._socket.recv(len(BEGUN) - len(self._heard))):
+                self._heard += part
         except OSError:
             return False
         finally:
             self._socket.settimeout(None)
-        self._begun = True
-        return True
+        return self._begun
 
     def read(self) -> bytes:
-        """Everything up to the end; empty if the supervisor was lost."""
-        parts = []
+        """Everything behind the first word, which may come late, up to the end; empty if the supervisor was lost."""
+        parts = [self._heard]
         try:
             while part := self._socket.recv(65536):
                 parts.append(part)
         except OSError:
             return b""
-        return b"".join(parts)
+        return b"".join(parts).removeprefix(BEGUN)
 
     def hang_up(self) -> None:
         """Let the supervisor know that the run is to end; what it has to say then is still heard."""

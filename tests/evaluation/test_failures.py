@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,19 @@ def test_a_hang_in_preparation_is_a_failure_of_the_run(tmp_path, monkeypatch):
     _, records = run_all(tmp_path, "HangsInWarmUp")
     assert records["HangsInWarmUp"].failure is Failure.HANG
     assert "preparation" in records["HangsInWarmUp"].message
+
+
+@pytest.mark.parametrize("early", [0, 3])
+def test_a_run_that_begins_late_is_heard_all_the_same(early):
+    """On a busy machine its first word was taken for a part of the answer, and a hang for a crash."""
+    ours, theirs = socket.socketpair()
+    line = launcher._Line(ours)
+    theirs.sendall(launcher.BEGUN[:early])
+    assert not line.has_begun(0.05)
+    theirs.sendall(launcher.BEGUN[early:] + b'{"killed": "preparation"}')
+    theirs.close()
+    assert line.read() == b'{"killed": "preparation"}'
+    line.close()
 
 
 def test_a_warm_up_that_starts_threads_does_not_spoil_the_run(bounded):
