@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import pytest
 
@@ -18,7 +19,7 @@ def _entry(values: np.ndarray, place: int, is_last: bool) -> float:
     return values[len(values) - 1 - place] if is_last else values[place]
 
 
-@jit
+@numba.njit  # not kept on disk: what it calls would not be looked at then
 def _entries(values: np.ndarray, places: np.ndarray) -> float:
     total = _entry(values, 0, False) + 10 * _entry(values, 1, True)
     for place in places:
