@@ -45,8 +45,8 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def freeze(data: Any) -> None:
-    """Give a dataclass, in its ``__post_init__``, :func:`frozen` arrays."""
+def freeze_fields(data: Any) -> None:
+    """Give a frozen dataclass, in its ``__post_init__``, :func:`frozen` arrays; what was given stays as it is."""
     for field in fields(data):
         value = getattr(data, field.name)
         if isinstance(value, np.ndarray):

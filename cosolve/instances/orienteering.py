@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cosolve.core.instance import Instance, Sense, Solution, frozen_array, largest, plain_zeros
+from cosolve.core.jit import frozen
 from cosolve.core.metric import Metric
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.verdict import Verdict, Violation
@@ -175,7 +176,7 @@ class OPTWVPInstance(Instance):
         return (
             self.distances.dense(),
             self.opens,
-            frozen_array(self.closes + self.time_slack),
+            frozen(self.closes + self.time_slack),
             self.horizon + self.time_slack,
             self.min_service,
             self.segment_ptr,

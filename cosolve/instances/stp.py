@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cosolve.core.instance import Instance, Solution, frozen_array, largest, plain_zeros, whole_number
-from cosolve.core.jit import jit_allocating
+from cosolve.core.jit import frozen, jit_allocating
 from cosolve.core.problem import JudgeMode, Problem
 from cosolve.core.union_find import find
 from cosolve.core.verdict import Verdict, Violation
@@ -99,6 +99,13 @@ class STPInstance(Instance):
     def first_edge(self) -> np.ndarray:
         """(num_nodes + 1,) int64: the edges whose smaller node is u are ``first_edge[u]`` to ``first_edge[u + 1]``."""
         return frozen_array(np.searchsorted(self.edges[:, 0], np.arange(self.num_nodes + 1)), np.int64)
+
+    @cached_property
+    def is_terminal(self) -> np.ndarray:
+        """Flag per node, (num_nodes,) bool."""
+        flags = np.zeros(self.num_nodes, np.bool_)
+        flags[self.terminals] = True
+        return frozen(flags)
 
     @cached_property
     def adjacency(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -98,8 +98,9 @@ def known_after(arrays: Arrays, reverse: bool, count: int, labels: Labels, table
         # Both hold: take the finer grid, and the lesser value of each of its spans.
         fine = max(table.shape[1], BOUND_SPANS)
         at = np.arange(fine)
-        finest = np.minimum(table[:, at * table.shape[1] // fine], completion[:, at * BOUND_SPANS // fine])
-        completion = np.ascontiguousarray(finest)
+        # Indexed by columns, the arrays would be in Fortran's order, which kernels are compiled anew for.
+        coarse = table.take(at * table.shape[1] // fine, axis=1)
+        completion = np.minimum(coarse, completion.take(at * BOUND_SPANS // fine, axis=1))
     n = len(travel)
     live = np.flatnonzero(~labels.removed[1:count]) + 1
     grid = arrays.horizon / BOUND_SPANS if arrays.horizon > 0 else 1.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cosolve.core.jit import freeze, frozen
+from cosolve.core.jit import freeze_fields, frozen
 from cosolve.search.label_arrays import Data
 from cosolve.search.labelling import shortest
 from cosolve.search.service_times import best_service_times
@@ -46,7 +46,7 @@ class Arrays:
     margin: float = 0.0
 
     def __post_init__(self) -> None:
-        freeze(self)
+        freeze_fields(self)
 
     def widened(self) -> Arrays:
         """Windows and horizon later by the margin: what holds for all routes of these holds whatever the rounding."""

@@ -24,7 +24,6 @@ from cosolve.search.stp_anneal_even import EvenAnnealing
 from cosolve.search.stp_dual import DualAscent
 from cosolve.search.stp_graph import (
     Adjacency,
-    adjacency_of,
     next_random,
     prune,
     shortest_path_tree_heuristic,
@@ -553,7 +552,6 @@ def _cross(weights: np.ndarray, a: np.ndarray, b: np.ndarray, random: np.ndarray
 
 def connects(num_nodes: int, ends: np.ndarray, terminals: np.ndarray) -> bool:
     """Whether all terminals lie in one component; O(n + m)."""
-    is_terminal = np.zeros(num_nodes, np.bool_)
-    is_terminal[terminals] = True
-    arrays = *adjacency_of(num_nodes, ends), frozen(ends), frozen(np.ones(len(ends))), frozen(is_terminal)
+    graph = original(num_nodes, ends, np.ones(len(ends)), terminals)
+    arrays = *graph.graph(), graph.ends, graph.weights, graph.is_terminal
     return bool(shortest_path_tree_heuristic(*arrays, int(terminals[0])).any())

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cosolve.core.jit import freeze, jit, jit_allocating
+from cosolve.core.jit import freeze_fields, jit, jit_allocating
 from cosolve.core.union_find import find
 from cosolve.search.stp_dual import useless_edges
 from cosolve.search.stp_graph import Adjacency, adjacency_of, ascending, heap_pop, heap_push, prune, voronoi
@@ -51,7 +51,7 @@ class Reduced:
     fixed_weight: float
 
     def __post_init__(self) -> None:
-        freeze(self)
+        freeze_fields(self)
 
     @property
     def num_nodes(self) -> int:

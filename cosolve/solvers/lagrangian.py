@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 import cosolve
-from cosolve.core.instance import Solution, frozen_array
+from cosolve.core.instance import Solution
+from cosolve.core.jit import frozen
 from cosolve.core.monitor import Monitor
 from cosolve.core.result import Limit, Status
 from cosolve.core.solver import Availability, Feature, Outcome
@@ -107,8 +108,8 @@ class _Search:
         self.monitor = monitor
         self.threads = threads
         self.customers = np.flatnonzero(instance.demand > 0)
-        self.demand = frozen_array(instance.demand[self.customers])
-        self.cost = frozen_array(instance.cost[:, self.customers])
+        self.demand = frozen(instance.demand[self.customers])
+        self.cost = frozen(instance.cost[:, self.customers])
         self.unit = np.ascontiguousarray((self.cost / self.demand).T)
         self.need = least_number(instance.capacity, instance.total_demand)
         self.best = np.inf if monitor.best is None else monitor.best.objective
@@ -256,7 +257,7 @@ class _Search:
         key = opened.tobytes()
         if key in self.tried:
             return True
-        capacity = frozen_array(instance.capacity[opened])
+        capacity = frozen(instance.capacity[opened])
         if capacity.sum() < instance.least_capacity:
             # No solution opens these alone: there is nothing to decide.
             return True
@@ -266,7 +267,7 @@ class _Search:
         is_served, is_exact = transport(unit, self.demand, capacity, is_open, flow, slack, self.monitor.should_stop)
         if not is_served:
             return False
-        cost = supply_cost(unit, flow, frozen_array(instance.fixed_cost[opened]), is_open)
+        cost = supply_cost(unit, flow, frozen(instance.fixed_cost[opened]), is_open)
         if cost < self.best:
             everywhere = np.zeros((instance.num_facilities, instance.num_customers))
             everywhere[np.ix_(opened, self.customers)] = flow

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import pytest
 
-from cosolve.core.jit import freeze, frozen, jit
+from cosolve.core.jit import freeze_fields, frozen, jit
 
 
 @jit
@@ -53,7 +53,7 @@ def test_frozen_arrays_are_read_only_and_contiguous_and_their_own_owners_stay_as
     assert np.shares_memory(frozen(own), own)
 
 
-def test_freeze_takes_the_arrays_of_a_dataclass():
+def test_freeze_fields_takes_the_arrays_of_a_dataclass():
     """And leaves what is none."""
 
     @dataclass(frozen=True)
@@ -62,6 +62,6 @@ def test_freeze_takes_the_arrays_of_a_dataclass():
         number: int
 
     data = Data(np.zeros(3), 4)
-    freeze(data)
+    freeze_fields(data)
     assert not data.values.flags.writeable
     assert data.number == 4

@@ -83,13 +83,11 @@ class Arborescence:
         """Tree of the instance from a flag per reduced edge, cycles and loose ends removed."""
         instance = self.instance
         flags = self.graph.expand(used, instance.num_edges)
-        is_terminal = np.zeros(instance.num_nodes, np.bool_)
-        is_terminal[instance.terminals] = True
         weights = frozen(np.where(flags, instance.weights, np.inf))
-        nodes = is_terminal.copy()
+        nodes = instance.is_terminal.copy()
         nodes[instance.edges[flags].ravel()] = True
         tree = np.zeros(instance.num_edges, np.bool_)
-        if not spanning_tree(*instance.adjacency, weights, nodes, frozen(is_terminal), tree):
+        if not spanning_tree(*instance.adjacency, weights, nodes, instance.is_terminal, tree):
             return EdgeSet(edges=instance.edges[flags])  # the judge says what is wrong with it
         return EdgeSet(edges=instance.edges[tree])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosolve.core.jit import frozen
 from cosolve.core.monitor import Monitor
 from cosolve.instances.stp import EdgeSet, STPInstance
 from cosolve.search.stp_graph import shortest_path_tree_heuristic, spanning_tree, tree_weight
@@ -19,20 +18,17 @@ def construct(instance: STPInstance, monitor: Monitor, rng: np.random.Generator)
 
     ``None`` if the terminals are not connected. Takahashi and Matsuyama (1980), *Mathematica Japonica* 24: 573-577.
     """
-    is_terminal = np.zeros(instance.num_nodes, np.bool_)
-    is_terminal[instance.terminals] = True
-    is_terminal = frozen(is_terminal)
     best: np.ndarray | None = None
     best_weight = np.inf
     number = int(np.clip(_WORK // (1 + 2 * instance.num_edges), 1, min(20, len(instance.terminals))))
     for root in rng.permutation(instance.terminals)[:number]:
         nodes = shortest_path_tree_heuristic(
-            *instance.adjacency, instance.edges, instance.weights, is_terminal, int(root)
+            *instance.adjacency, instance.edges, instance.weights, instance.is_terminal, int(root)
         )
         if not nodes.any():
             return None
         tree = np.zeros(instance.num_edges, np.bool_)
-        spanning_tree(*instance.adjacency, instance.weights, nodes, is_terminal, tree)
+        spanning_tree(*instance.adjacency, instance.weights, nodes, instance.is_terminal, tree)
         if (weight := float(tree_weight(instance.weights, tree))) < best_weight:
             best, best_weight = tree, weight
     return None if best is None else EdgeSet(edges=instance.edges[best])

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cosolve.core.jit import freeze
+from cosolve.core.jit import freeze_fields
 from cosolve.core.monitor import Monitor, OutOfTime, stop_of
 from cosolve.core.result import Limit
 from cosolve.core.solver import Outcome
@@ -45,7 +45,7 @@ class Kernel:
     taken: np.ndarray
 
     def __post_init__(self) -> None:
-        freeze(self)
+        freeze_fields(self)
 
     def lift(self, nodes: np.ndarray) -> NodeSet:
         """Independent set of the whole graph from one of the kernel."""
